@@ -1,0 +1,57 @@
+/** What every engine offers: a training step run many times over its own state, and a function run once a call. */
+import type { TensorFunction, Tensors } from './trace/trace.js';
+import type { HostTensors, TensorSpec } from './tensors.js';
+
+/** One training step in plain TensorFlow.js, with the names and shapes of what goes in and out. */
+export interface StepProgram {
+  /** Carried from step to step. */
+  readonly state: readonly TensorSpec[];
+  /** Differ from step to step: tokens, learning rate, bias corrections. */
+  readonly perStep: readonly TensorSpec[];
+  /** Scalars that the step returns beside the state. */
+  readonly metrics: readonly string[];
+  readonly step: (state: Tensors, perStep: Tensors) => { readonly state: Tensors; readonly metrics: Tensors };
+}
+
+/** A compiled step with its state. */
+export interface Executable {
+  setState(state: HostTensors): void;
+  /** A copy of the state after the last finished call. */
+  getState(): HostTensors;
+  /**
+   * Makes `stepCount` steps. `perStep` holds each input with a leading dimension of `stepCount`.
+   * @returns each metric's values, one a step; the state has moved on when the promise resolves, and not at all if it rejects
+   */
+  run(stepCount: number, perStep: HostTensors): Promise<Record<string, Float32Array>>;
+  dispose(): Promise<void>;
+}
+
+/** A function without state: an evaluation, the forward pass. */
+export interface FunctionProgram {
+  readonly inputs: readonly TensorSpec[];
+  readonly fn: TensorFunction;
+}
+
+export interface ExecutableFunction {
+  run(inputs: HostTensors): Promise<Record<string, Float32Array>>;
+  dispose(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Threads inside one operation. */
+  readonly threads: number;
+  /** `false` runs the naive graph without any pass or kernel of the project's: the oracle. */
+  readonly optimise?: boolean;
+}
+
+/** Where and how something was computed, for run.json and hardware strings. */
+export interface EngineInfo {
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface Engine {
+  readonly info: EngineInfo;
+  compileStep(program: StepProgram, options: EngineOptions): Promise<Executable>;
+  compileFunction(program: FunctionProgram, options: EngineOptions): Promise<ExecutableFunction>;
+}

@@ -1,0 +1,37 @@
+/** From the recorded tfjs kernels to ONNX nodes, one kernel at a time; nothing is optimised here. */
+import { kernelNamed } from '../trace/backend.js';
+import type { TraceGraph, TraceValue } from '../trace/graph.js';
+import { GraphBuilder, type OnnxGraph, type OnnxValue } from './graph.js';
+
+/** The plain ONNX form of a recorded graph: the oracle that passes are tested against. */
+export function lower(graph: TraceGraph): OnnxGraph {
+  const builder = new GraphBuilder(false);
+  const lowered = new Map<TraceValue, OnnxValue>();
+  const inputs = graph.inputs.map(({ name, value }) => {
+    const input = builder.input(name, value);
+    lowered.set(value, input);
+    return input;
+  });
+  const valueOf = (value: TraceValue): OnnxValue => {
+    const known = lowered.get(value);
+    if (known !== undefined) return known;
+    if (value.origin.kind !== 'constant') throw new Error('a node was recorded before its input');
+    const constant = builder.constant(value.dtype, value.shape, value.origin.data);
+    lowered.set(value, constant);
+    return constant;
+  };
+  for (const node of graph.nodes) {
+    const outputs = kernelNamed(node.kernel).lower({
+      builder,
+      inputs: node.inputs.map(valueOf),
+      attrs: node.attrs,
+      outputs: node.outputs,
+    });
+    node.outputs.forEach((output, i) => lowered.set(output, outputs[i]!));
+  }
+  return {
+    inputs,
+    outputs: graph.outputs.map(({ name, value }) => ({ name, value: valueOf(value) })),
+    nodes: builder.nodes,
+  };
+}

@@ -1,0 +1,247 @@
+/** The tracing backend: tfjs calls its kernels, they compute nothing and record a node each. */
+import { tf, type NamedTensorInfoMap, type TensorInfo } from '../../ops/tf.js';
+import { sameShape, type Shape } from '../tensors.js';
+import { contractionKernels } from './contractions.js';
+import { elementwiseKernels } from './elementwise.js';
+import { fusedKernels } from './fused.js';
+import type { Attrs, AttrValue, ConstantData, TraceDType, TraceNode, TraceValue } from './graph.js';
+import type { Kernel, KernelTable } from './kernel.js';
+import { shapeKernels } from './shapes.js';
+
+/** `naive` knows tfjs's own kernels only, so that `ops` run as their composites; `fused` has the project's kernels too. */
+export type TraceMode = 'naive' | 'fused';
+
+export const backendName = (mode: TraceMode): string => `isoloss-trace-${mode}`;
+
+const plainKernels: KernelTable = { ...elementwiseKernels, ...shapeKernels, ...contractionKernels };
+
+/** The kernel table of a mode. */
+export const kernelsOf = (mode: TraceMode): KernelTable =>
+  mode === 'naive' ? plainKernels : { ...plainKernels, ...fusedKernels };
+
+/** The kernel of a recorded node. */
+export function kernelNamed(name: string): Kernel {
+  const kernel = plainKernels[name] ?? fusedKernels[name];
+  if (kernel === undefined) throw new UnsupportedOperationError(name);
+  return kernel;
+}
+
+/** The model uses an operation that the engine cannot record. */
+export class UnsupportedOperationError extends Error {
+  override readonly name = 'UnsupportedOperationError';
+  constructor(kernelName: string) {
+    super(
+      `the engine has no kernel for the TensorFlow.js operation "${kernelName}". Write it with supported operations, ` +
+        `run with --engine tfjs:cpu, or add a kernel (ARCHITECTURE.md, "How to add a kernel")`,
+    );
+  }
+}
+
+/** The model looked at a value, which does not exist while it is being traced. */
+export class TracedValueError extends Error {
+  override readonly name = 'TracedValueError';
+  constructor(operation: string) {
+    super(
+      `the value of a traced tensor (the result of ${operation}) was read. A model is traced once without data, so it ` +
+        `cannot call dataSync(), arraySync(), print() or branch on values; use tf.where and other tensor operations instead`,
+    );
+  }
+}
+
+/** The model drew random numbers with tfjs, which would silently become constants of the graph. */
+export class TracedRandomError extends Error {
+  override readonly name = 'TracedRandomError';
+  constructor(operation: string) {
+    super(
+      `tf.${operation} was called while tracing: its numbers would be the same at every step. ` +
+        `Draw initial values in the parameter specification`,
+    );
+  }
+}
+
+type Slot =
+  | { readonly kind: 'traced'; readonly value: TraceValue }
+  | { readonly kind: 'host'; readonly data: ConstantData; readonly dtype: TraceDType };
+
+/** tfjs's functions that draw random numbers on the host, found on the stack of the write that stores them. */
+const RANDOM_OPERATION = /\b(randomNormal|randomUniform|randomUniformInt|randomStandardNormal|truncatedNormal|randomGamma|multinomial)_?\b/;
+
+function describeOrigin(value: TraceValue): string {
+  switch (value.origin.kind) {
+    case 'node':
+      return `operation "${value.origin.node.kernel}", shape [${value.shape.join()}]`;
+    case 'input':
+      return `input "${value.origin.name}"`;
+    case 'constant':
+      return 'a constant';
+    default:
+      return value.origin satisfies never;
+  }
+}
+
+function cleanAttrs(attrs: Readonly<Record<string, unknown>> | undefined): Attrs {
+  return Object.fromEntries(
+    Object.entries(attrs ?? {}).flatMap(([name, value]): [string, AttrValue][] =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? ([...value] as number[]) : (value as AttrValue)]],
+    ),
+  );
+}
+
+function hostData(values: unknown, dtype: string): { data: ConstantData; dtype: TraceDType } {
+  if (dtype === 'float32') return { data: Float32Array.from(values as ArrayLike<number>), dtype };
+  if (dtype === 'int32') return { data: Int32Array.from(values as ArrayLike<number>), dtype };
+  if (dtype === 'bool') return { data: Uint8Array.from(values as ArrayLike<number>), dtype };
+  throw new Error(`tensors of dtype ${dtype} cannot be traced; use float32, int32 or bool`);
+}
+
+/** State with a life: lives as long as the process, its slots as long as one trace. */
+export class TraceBackend extends tf.KernelBackend {
+  private slots = new WeakMap<object, Slot>();
+  /** Constants are one value per tensor, so that a mask used by every layer is stored once. */
+  private constantValues = new WeakMap<object, TraceValue>();
+  private recorded: TraceNode[] = [];
+
+  /** Forgets what was recorded before. */
+  begin(): void {
+    this.slots = new WeakMap();
+    this.constantValues = new WeakMap();
+    this.recorded = [];
+  }
+
+  get nodes(): readonly TraceNode[] {
+    return this.recorded;
+  }
+
+  input(name: string, shape: Shape, dtype: TraceDType): TensorInfo {
+    return this.store({ shape, dtype, origin: { kind: 'input', name } });
+  }
+
+  /** The value behind a tensor; a tensor made from host data becomes a constant of the graph. */
+  traced(info: TensorInfo): TraceValue {
+    const slot = this.slots.get(info.dataId);
+    if (slot === undefined) {
+      throw new Error(`a tensor of shape [${info.shape.join()}] made outside the traced function was used in it; pass it as an input`);
+    }
+    if (slot.kind === 'traced') {
+      if (!sameShape(slot.value.shape, info.shape)) throw new Error(`traced shape [${slot.value.shape.join()}] is not [${info.shape.join()}]`);
+      return slot.value;
+    }
+    const known = this.constantValues.get(info.dataId);
+    if (known !== undefined && sameShape(known.shape, info.shape)) return known;
+    const value: TraceValue = { shape: [...info.shape], dtype: slot.dtype, origin: { kind: 'constant', data: slot.data } };
+    this.constantValues.set(info.dataId, value);
+    return value;
+  }
+
+  record(kernelName: string, kernel: Kernel, inputs: readonly TensorInfo[], attrs: Attrs): TensorInfo[] {
+    const values = inputs.map((info) => this.traced(info));
+    const outputs: TraceValue[] = [];
+    const node: TraceNode = { kernel: kernelName, inputs: values, attrs, outputs };
+    for (const { shape, dtype } of kernel.infer(values, attrs)) {
+      outputs.push({ shape: [...shape], dtype, origin: { kind: 'node', node, index: outputs.length } });
+    }
+    this.recorded.push(node);
+    return outputs.map((value) => this.store(value));
+  }
+
+  private store(value: TraceValue): TensorInfo {
+    const dataId = {};
+    this.slots.set(dataId, { kind: 'traced', value });
+    return { dataId, shape: [...value.shape], dtype: value.dtype };
+  }
+
+  override write(values: unknown, _shape: number[], dtype: string): object {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 40;
+    const random = RANDOM_OPERATION.exec(new Error('stack').stack ?? '');
+    Error.stackTraceLimit = limit;
+    if (random !== null) throw new TracedRandomError(random[1]!);
+    const dataId = {};
+    this.slots.set(dataId, { kind: 'host', ...hostData(values, dtype) });
+    return dataId;
+  }
+
+  override move(dataId: object, values: unknown, _shape: number[], dtype: string): void {
+    this.slots.set(dataId, { kind: 'host', ...hostData(values, dtype) });
+  }
+
+  override readSync(dataId: object): ConstantData {
+    const slot = this.slots.get(dataId);
+    if (slot === undefined) throw new TracedValueError('an unknown operation');
+    if (slot.kind === 'traced') throw new TracedValueError(describeOrigin(slot.value));
+    return slot.data;
+  }
+
+  // An async function, so that a caller of data() gets the same error as a rejection.
+  override async read(dataId: object): Promise<ConstantData> {
+    return Promise.resolve(this.readSync(dataId));
+  }
+
+  // Tensors are records here: nothing is allocated, so nothing is counted or freed.
+  override disposeData(): boolean {
+    return true;
+  }
+  override incRef(): void {
+    return;
+  }
+  decRef(): void {
+    return;
+  }
+  override refCount(): number {
+    return 1;
+  }
+  override numDataIds(): number {
+    return 0;
+  }
+  override timerAvailable(): boolean {
+    return false;
+  }
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+  override epsilon(): number {
+    return 1e-7;
+  }
+  override dispose(): void {
+    this.begin();
+  }
+}
+
+const backends = new Map<TraceMode, TraceBackend>();
+
+/** The backend of a mode, registered with tfjs on first use together with its kernels. */
+export function traceBackend(mode: TraceMode): TraceBackend {
+  const known = backends.get(mode);
+  if (known !== undefined) return known;
+  const backend = new TraceBackend();
+  backends.set(mode, backend);
+  tf.registerBackend(backendName(mode), () => backend, 0);
+  const table = kernelsOf(mode);
+  for (const [kernelName, kernel] of Object.entries(table)) {
+    tf.registerKernel({
+      kernelName,
+      backendName: backendName(mode),
+      kernelFunc: ({ inputs, attrs }) => {
+        const outputs = backend.record(kernelName, kernel, inputList(kernel, inputs), cleanAttrs(attrs));
+        return outputs.length === 1 ? outputs[0]! : outputs;
+      },
+    });
+  }
+  // Every other kernel that tfjs knows: an error that names it, instead of tfjs's own about backends.
+  for (const { kernelName } of tf.getKernelsForBackend('cpu')) {
+    if (kernelName in table) continue;
+    tf.registerKernel({
+      kernelName,
+      backendName: backendName(mode),
+      kernelFunc: () => {
+        throw new UnsupportedOperationError(kernelName);
+      },
+    });
+  }
+  return backend;
+}
+
+function inputList(kernel: Kernel, inputs: NamedTensorInfoMap): TensorInfo[] {
+  if (kernel.inputNames === 'list') return Object.values(inputs) as TensorInfo[];
+  return kernel.inputNames.flatMap((name) => inputs[name] ?? []);
+}

@@ -1,0 +1,104 @@
+/** tfjs kernels that combine whole rows: matrix products, reductions, softmax. */
+import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
+import { broadcastShape, sizeOf } from '../tensors.js';
+import {
+  REDUCTION,
+  flagAttr,
+  numberAttr,
+  positiveAxis,
+  type Kernel,
+  type KernelTable,
+  type TraceType,
+} from './kernel.js';
+import type { TraceNode } from './graph.js';
+
+/** Sizes of a (batched) product a[.., m, k] x b[.., k, n], transposes taken into account. */
+function productShape(a: TraceType, b: TraceType, transposeA: boolean, transposeB: boolean) {
+  const m = a.shape.at(transposeA ? -1 : -2)!;
+  const k = a.shape.at(transposeA ? -2 : -1)!;
+  const n = b.shape.at(transposeB ? -2 : -1)!;
+  return { batch: broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2)), m, k, n };
+}
+
+/** 2 m n k for each matrix of the batch. */
+function productFlops(node: TraceNode): number {
+  const a = node.inputs[0]!;
+  const b = node.inputs[1]!;
+  const { batch, m, k, n } = productShape(a, b, flagAttr(node.attrs, 'transposeA'), flagAttr(node.attrs, 'transposeB'));
+  return 2 * sizeOf(batch) * m * n * k;
+}
+
+function swapLastTwo(builder: GraphBuilder, x: OnnxValue): OnnxValue {
+  const rank = x.shape.length;
+  const perm = x.shape.map((_, axis) => (axis === rank - 1 ? rank - 2 : axis === rank - 2 ? rank - 1 : axis));
+  return builder.transpose(x, perm);
+}
+
+const reduction = (op: string, axesName = 'axis'): Kernel => ({
+  inputNames: ['x'],
+  infer: ([x], attrs) => {
+    const axes = reducedAxes(x!, attrs[axesName]);
+    const keep = flagAttr(attrs, 'keepDims');
+    const shape = keep
+      ? x!.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
+      : x!.shape.filter((_, axis) => !axes.includes(axis));
+    return [{ shape, dtype: x!.dtype }];
+  },
+  lower: ({ builder, inputs, attrs }) => {
+    const x = inputs[0]!;
+    const axes = reducedAxes({ shape: x.shape, dtype: 'float32' }, attrs[axesName]);
+    return [builder.reduce(op, x, axes, flagAttr(attrs, 'keepDims'))];
+  },
+  cost: REDUCTION,
+});
+
+function reducedAxes(x: TraceType, axes: unknown): readonly number[] {
+  const rank = x.shape.length;
+  if (axes === null || axes === undefined) return x.shape.map((_, axis) => axis);
+  return (Array.isArray(axes) ? (axes as number[]) : [axes as number]).map((axis) => positiveAxis(axis, rank));
+}
+
+/** max, subtract, exp, sum, divide: five operations an element. */
+const softmaxFlops = (node: TraceNode): number => 5 * sizeOf(node.outputs[0]!.shape);
+
+/** max, subtract, exp, sum, subtract: five an element, and one logarithm a row. */
+function logSoftmaxFlops(node: TraceNode): number {
+  const { shape } = node.outputs[0]!;
+  return 5 * sizeOf(shape) + sizeOf(shape.slice(0, -1));
+}
+
+const alongLastAxis = (op: string, inputName: string, axisName: string, flops: (node: TraceNode) => number): Kernel => ({
+  inputNames: [inputName],
+  infer: ([x]) => [x!],
+  lower: ({ builder, inputs, attrs }) => [
+    builder.op(op, [inputs[0]!], inputs[0]!, {
+      attrs: { axis: positiveAxis(numberAttr(attrs, axisName), inputs[0]!.shape.length) },
+    }),
+  ],
+  cost: { kind: 'composite', flops },
+});
+
+export const contractionKernels: KernelTable = {
+  BatchMatMul: {
+    inputNames: ['a', 'b'],
+    infer: ([a, b], attrs) => {
+      const { batch, m, n } = productShape(a!, b!, flagAttr(attrs, 'transposeA'), flagAttr(attrs, 'transposeB'));
+      return [{ shape: [...batch, m, n], dtype: 'float32' }];
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const [a, b] = inputs as [OnnxValue, OnnxValue];
+      const left = flagAttr(attrs, 'transposeA') ? swapLastTwo(builder, a) : a;
+      const right = flagAttr(attrs, 'transposeB') ? swapLastTwo(builder, b) : b;
+      return [builder.op('MatMul', [left, right], outputs[0]!)];
+    },
+    cost: { kind: 'matmul', flops: productFlops },
+  },
+  Sum: reduction('ReduceSum'),
+  Mean: reduction('ReduceMean'),
+  Max: reduction('ReduceMax', 'reductionIndices'),
+  Min: reduction('ReduceMin'),
+  Prod: reduction('ReduceProd'),
+  Softmax: alongLastAxis('Softmax', 'logits', 'dim', softmaxFlops),
+  LogSoftmax: alongLastAxis('LogSoftmax', 'logits', 'axis', logSoftmaxFlops),
+};
+

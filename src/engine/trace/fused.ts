@@ -1,0 +1,51 @@
+/** The project's own kernels (src/ops/kernelNames.ts) as ONNX nodes. FLOPs never count them: rule 1 counts composites. */
+import { KERNEL } from '../../ops/kernelNames.js';
+import { NORM_EPSILON } from '../../ops/norms.js';
+import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
+import { MOVE, type KernelTable, type TraceType } from './kernel.js';
+
+const rowStatistic = (x: TraceType): TraceType => ({ shape: x.shape.with(-1, 1), dtype: 'float32' });
+
+const asColumn = (builder: GraphBuilder, targets: OnnxValue): OnnxValue => builder.reshape(targets, [targets.shape[0]!, 1]);
+
+const normAttrs = { axis: -1, epsilon: { float: NORM_EPSILON } } as const;
+
+export const fusedKernels: KernelTable = {
+  /** y, mean and inverse deviation, the last two saved for the backward pass. */
+  [KERNEL.layerNorm]: {
+    inputNames: ['x', 'gamma', 'beta'],
+    infer: ([x]) => [x!, rowStatistic(x!), rowStatistic(x!)],
+    lower: ({ builder, inputs, outputs }) => builder.node('LayerNormalization', inputs, outputs, { attrs: normAttrs }),
+    cost: MOVE,
+  },
+  [KERNEL.rmsNorm]: {
+    inputNames: ['x', 'gamma'],
+    infer: ([x]) => [x!, rowStatistic(x!)],
+    lower: ({ builder, inputs, outputs }) =>
+      builder.node('SimplifiedLayerNormalization', inputs, outputs, { attrs: normAttrs }),
+    cost: MOVE,
+  },
+  [KERNEL.pickTarget]: {
+    inputNames: ['probabilities', 'targets'],
+    infer: ([probabilities]) => [rowStatistic(probabilities!)],
+    lower: ({ builder, inputs, outputs }) => [
+      builder.op('GatherElements', [inputs[0]!, asColumn(builder, inputs[1]!)], outputs[0]!, { attrs: { axis: 1 } }),
+    ],
+    cost: MOVE,
+  },
+  [KERNEL.subtractOneHot]: {
+    inputNames: ['probabilities', 'targets'],
+    infer: ([probabilities]) => [probabilities!],
+    lower: ({ builder, inputs, outputs }) => {
+      const [probabilities, targets] = inputs as [OnnxValue, OnnxValue];
+      const rows = probabilities.shape[0]!;
+      const minusOne = builder.filled(-1, [rows, 1]);
+      return [
+        builder.op('ScatterElements', [probabilities, asColumn(builder, targets), minusOne], outputs[0]!, {
+          attrs: { axis: 1, reduction: 'add' },
+        }),
+      ];
+    },
+    cost: MOVE,
+  },
+};

@@ -1,0 +1,254 @@
+/** tfjs kernels that only move data: reshaping, slicing, joining, gathering, filling, casting. All cost 0 by FLOP rule 1. */
+import { typedArray, type OnnxValue } from '../onnx/graph.js';
+import { sizeOf, type Shape } from '../tensors.js';
+import type { TraceDType } from './graph.js';
+import {
+  ELEMENTWISE,
+  MOVE,
+  REDUCTION,
+  numberAttr,
+  numbersAttr,
+  positiveAxis,
+  type Kernel,
+  type KernelTable,
+  type TraceType,
+} from './kernel.js';
+
+const dtypeAttr = (value: unknown): TraceDType => {
+  if (value === 'float32' || value === 'int32' || value === 'bool') return value;
+  throw new Error(`tensors of dtype ${String(value)} cannot be traced; use float32, int32 or bool`);
+};
+
+/** A shape with at most one -1 filled in. */
+function completeShape(shape: readonly number[], size: number): Shape {
+  const known = shape.reduce((product, dim) => (dim === -1 ? product : product * dim), 1);
+  return shape.map((dim) => (dim === -1 ? size / known : dim));
+}
+
+const reinterpret = (inputName: string, shapeOf: (x: TraceType, attrs: Parameters<Kernel['infer']>[1]) => Shape): Kernel => ({
+  inputNames: [inputName],
+  infer: ([x], attrs) => [{ shape: shapeOf(x!, attrs), dtype: x!.dtype }],
+  lower: ({ builder, inputs, outputs }) => [builder.reshape(inputs[0]!, outputs[0]!.shape)],
+  cost: MOVE,
+});
+
+const filled = (inputNames: readonly string[], valueOf: (attrs: Parameters<Kernel['infer']>[1]) => number): Kernel => ({
+  inputNames,
+  infer: ([x], attrs) =>
+    x === undefined
+      ? [{ shape: numbersAttr(attrs, 'shape'), dtype: dtypeAttr(attrs['dtype'] ?? 'float32') }]
+      : [x],
+  lower: ({ builder, attrs, outputs }) => [builder.filled(valueOf(attrs), outputs[0]!.shape, outputs[0]!.dtype)],
+  cost: MOVE,
+});
+
+function splitSizes(x: TraceType, attrs: Parameters<Kernel['infer']>[1]): { axis: number; sizes: readonly number[] } {
+  const axis = positiveAxis(numberAttr(attrs, 'axis'), x.shape.length);
+  const requested = attrs['numOrSizeSplits'];
+  const total = x.shape[axis]!;
+  if (typeof requested === 'number') return { axis, sizes: Array.from({ length: requested }, () => total / requested) };
+  return { axis, sizes: completeSizes(numbersAttr(attrs, 'numOrSizeSplits'), total) };
+}
+
+function completeSizes(sizes: readonly number[], total: number): readonly number[] {
+  const known = sizes.reduce((sum, size) => (size === -1 ? sum : sum + size), 0);
+  return sizes.map((size) => (size === -1 ? total - known : size));
+}
+
+function sliceSizes(x: TraceType, attrs: Parameters<Kernel['infer']>[1]): { begin: readonly number[]; size: readonly number[] } {
+  const begin = numbersAttr(attrs, 'begin');
+  const size = numbersAttr(attrs, 'size').map((dim, axis) => (dim < 0 ? x.shape[axis]! - begin[axis]! : dim));
+  return { begin, size };
+}
+
+export const shapeKernels: KernelTable = {
+  Identity: {
+    inputNames: ['x'],
+    infer: ([x]) => [x!],
+    lower: ({ inputs }) => [inputs[0]!],
+    cost: MOVE,
+  },
+  Cast: {
+    inputNames: ['x'],
+    infer: ([x], attrs) => [{ shape: x!.shape, dtype: dtypeAttr(attrs['dtype']) }],
+    lower: ({ builder, inputs, outputs }) => [builder.cast(inputs[0]!, outputs[0]!.dtype)],
+    cost: MOVE,
+  },
+  Reshape: reinterpret('x', (x, attrs) => completeShape(numbersAttr(attrs, 'shape'), sizeOf(x.shape))),
+  ExpandDims: reinterpret('input', (x, attrs) => {
+    const dim = numberAttr(attrs, 'dim');
+    const axis = dim < 0 ? x.shape.length + 1 + dim : dim;
+    return [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)];
+  }),
+  Transpose: {
+    inputNames: ['x'],
+    infer: ([x], attrs) => [{ shape: numbersAttr(attrs, 'perm').map((axis) => x!.shape[axis]!), dtype: x!.dtype }],
+    lower: ({ builder, inputs, attrs }) => [builder.transpose(inputs[0]!, numbersAttr(attrs, 'perm'))],
+    cost: MOVE,
+  },
+  Slice: {
+    inputNames: ['x'],
+    infer: ([x], attrs) => [{ shape: sliceSizes(x!, attrs).size, dtype: x!.dtype }],
+    lower: ({ builder, inputs, attrs, outputs }) => [
+      builder.slice(inputs[0]!, numbersAttr(attrs, 'begin'), outputs[0]!.shape),
+    ],
+    cost: MOVE,
+  },
+  SplitV: {
+    inputNames: ['x'],
+    infer: ([x], attrs) => {
+      const { axis, sizes } = splitSizes(x!, attrs);
+      return sizes.map((size) => ({ shape: x!.shape.with(axis, size), dtype: x!.dtype }));
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const { axis, sizes } = splitSizes({ shape: inputs[0]!.shape, dtype: 'float32' }, attrs);
+      return builder.node('Split', [inputs[0]!, builder.int64s(sizes)], outputs, { attrs: { axis } });
+    },
+    cost: MOVE,
+  },
+  Concat: {
+    inputNames: 'list',
+    infer: (parts, attrs) => {
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), parts[0]!.shape.length);
+      const total = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
+      return [{ shape: parts[0]!.shape.with(axis, total), dtype: parts[0]!.dtype }];
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => [
+      builder.op('Concat', inputs, outputs[0]!, {
+        attrs: { axis: positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length) },
+      }),
+    ],
+    cost: MOVE,
+  },
+  Pack: {
+    inputNames: 'list',
+    infer: (parts, attrs) => {
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), parts[0]!.shape.length + 1);
+      return [{ shape: parts[0]!.shape.toSpliced(axis, 0, parts.length), dtype: parts[0]!.dtype }];
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length + 1);
+      const expanded = inputs.map((part) => builder.reshape(part, part.shape.toSpliced(axis, 0, 1)));
+      return [builder.op('Concat', expanded, outputs[0]!, { attrs: { axis } })];
+    },
+    cost: MOVE,
+  },
+  Unpack: {
+    inputNames: ['value'],
+    infer: ([x], attrs) => {
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length);
+      return Array.from({ length: x!.shape[axis]! }, () => ({ shape: x!.shape.toSpliced(axis, 1), dtype: x!.dtype }));
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const x = inputs[0]!;
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), x.shape.length);
+      const part: TraceType = { shape: x.shape.with(axis, 1), dtype: outputs[0]!.dtype };
+      const sizes = outputs.map(() => 1);
+      const parts = builder.node('Split', [x, builder.int64s(sizes)], outputs.map(() => part), { attrs: { axis } });
+      return parts.map((value, i) => builder.reshape(value, outputs[i]!.shape));
+    },
+    cost: MOVE,
+  },
+  PadV2: {
+    inputNames: ['x'],
+    infer: ([x], attrs) => {
+      const paddings = attrs['paddings'] as readonly (readonly number[])[];
+      return [{ shape: x!.shape.map((dim, axis) => dim + paddings[axis]![0]! + paddings[axis]![1]!), dtype: x!.dtype }];
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const paddings = attrs['paddings'] as readonly (readonly number[])[];
+      const pads = [...paddings.map((pair) => pair[0]!), ...paddings.map((pair) => pair[1]!)];
+      const fill = builder.scalar(numberAttr(attrs, 'constantValue'), inputs[0]!.dtype);
+      return [builder.op('Pad', [inputs[0]!, builder.int64s(pads), fill], outputs[0]!)];
+    },
+    cost: MOVE,
+  },
+  Tile: {
+    inputNames: ['x'],
+    infer: ([x], attrs) => {
+      const reps = numbersAttr(attrs, 'reps');
+      return [{ shape: x!.shape.map((dim, axis) => dim * reps[axis]!), dtype: x!.dtype }];
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const reps = numbersAttr(attrs, 'reps');
+      // Repeating only dimensions of 1 is a broadcast, which later passes can remove.
+      if (reps.every((rep, axis) => rep === 1 || inputs[0]!.shape[axis] === 1)) {
+        return [builder.expand(inputs[0]!, outputs[0]!.shape)];
+      }
+      return [builder.op('Tile', [inputs[0]!, builder.int64s(reps)], outputs[0]!)];
+    },
+    cost: MOVE,
+  },
+  Fill: filled([], (attrs) => numberAttr(attrs, 'value')),
+  ZerosLike: filled(['x'], () => 0),
+  OnesLike: filled(['x'], () => 1),
+  OneHot: {
+    inputNames: ['indices'],
+    infer: ([indices], attrs) => [
+      { shape: [...indices!.shape, numberAttr(attrs, 'depth')], dtype: dtypeAttr(attrs['dtype'] ?? 'float32') },
+    ],
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const { shape, dtype } = outputs[0]!;
+      // ONNX Runtime has one-hot of int32 indices for float32 values only.
+      const values = builder.constant('float32', [2], typedArray('float32', [numberAttr(attrs, 'offValue'), numberAttr(attrs, 'onValue')]));
+      const depth = builder.scalar(numberAttr(attrs, 'depth'), 'int32');
+      const oneHot = builder.op('OneHot', [inputs[0]!, depth, values], { shape, dtype: 'float32' }, { attrs: { axis: -1 } });
+      return [builder.cast(oneHot, dtype)];
+    },
+    cost: MOVE,
+  },
+  GatherV2: {
+    inputNames: ['x', 'indices'],
+    infer: ([x, indices], attrs) => {
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length);
+      const batchDims = numberAttr(attrs, 'batchDims');
+      return [
+        {
+          shape: [...x!.shape.slice(0, axis), ...indices!.shape.slice(batchDims), ...x!.shape.slice(axis + 1)],
+          dtype: x!.dtype,
+        },
+      ];
+    },
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      if (numberAttr(attrs, 'batchDims') !== 0) throw new Error('tf.gather with batchDims is not supported by the engine yet');
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length);
+      return [builder.op('Gather', inputs, outputs[0]!, { attrs: { axis } })];
+    },
+    cost: MOVE,
+  },
+  UnsortedSegmentSum: {
+    inputNames: ['x', 'segmentIds'],
+    infer: ([x, ids], attrs) => [
+      { shape: [numberAttr(attrs, 'numSegments'), ...x!.shape.slice(ids!.shape.length)], dtype: x!.dtype },
+    ],
+    lower: ({ builder, inputs, outputs }) => {
+      const [x, ids] = inputs as [OnnxValue, OnnxValue];
+      const rows = sizeOf(ids.shape);
+      const columns = sizeOf(x.shape.slice(ids.shape.length));
+      const segments = outputs[0]!.shape[0]!;
+      // ScatterElements, because ScatterND(add) races on duplicate indices and gives wrong sums.
+      const index = builder.expand(builder.reshape(ids, [rows, 1]), [rows, columns]);
+      const sum = builder.op(
+        'ScatterElements',
+        [builder.filled(0, [segments, columns]), index, builder.reshape(x, [rows, columns])],
+        { shape: [segments, columns], dtype: x.dtype },
+        { attrs: { axis: 0, reduction: 'add' } },
+      );
+      return [builder.reshape(sum, outputs[0]!.shape)];
+    },
+    cost: REDUCTION,
+  },
+  Range: {
+    inputNames: [],
+    infer: (_, attrs) => {
+      const length = Math.ceil((numberAttr(attrs, 'stop') - numberAttr(attrs, 'start')) / numberAttr(attrs, 'step'));
+      return [{ shape: [Math.max(0, length)], dtype: dtypeAttr(attrs['dtype'] ?? 'float32') }];
+    },
+    lower: ({ builder, attrs, outputs }) => {
+      const { shape, dtype } = outputs[0]!;
+      const values = Array.from({ length: shape[0]! }, (_, i) => numberAttr(attrs, 'start') + i * numberAttr(attrs, 'step'));
+      return [builder.constant(dtype, shape, typedArray(dtype, values))];
+    },
+    cost: ELEMENTWISE,
+  },
+};

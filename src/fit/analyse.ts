@@ -1,0 +1,64 @@
+/** From rows to everything that is said about them: the entry that reports and the command line use. */
+import type { Analysis } from './analysis.js';
+import { bootstrapStudy } from './bootstrap.js';
+import { buildStudy } from './cells.js';
+import { FitError } from './error.js';
+import { frontiers, isoflopFits, parallelTests, residuals } from './frontier.js';
+import { heldOutPredictions } from './heldOut.js';
+import type { FitRow } from './row.js';
+import { compare } from './speedup.js';
+import { isBaseline, warningsOf } from './warnings.js';
+
+export interface AnalyseOptions {
+  /** Labels of the architectures to compare with; `transformer` also names `transformer@rotary` in its family. */
+  readonly baselines: readonly string[];
+  /** Bootstrap draws; 2,000 unless told. */
+  readonly bootstraps?: number;
+  /** Seed of the bootstrap; equal rows and seed give equal numbers. */
+  readonly seed?: number;
+}
+
+/**
+ * Fits everything to finished runs: isoFLOP minima, frontiers and their laws, speedups of every other architecture
+ * over each baseline of the same positions, held-out predictions, and intervals for all of them.
+ *
+ * @throws FitError where the rows contradict themselves (see `buildStudy`) or none is finished.
+ */
+export function analyse(rows: readonly FitRow[], options: AnalyseOptions): Analysis {
+  const { baselines, bootstraps = 2000, seed = 0 } = options;
+  if (!Number.isInteger(bootstraps) || bootstraps < 0) {
+    throw new FitError(`bootstraps must be a whole number of draws, not ${bootstraps}.`);
+  }
+  const study = buildStudy(rows);
+  if (study.rows.length === 0) {
+    throw new FitError(`None of the ${rows.length} runs is finished, so there is nothing to fit.`);
+  }
+  const fit = bootstrapStudy(study, bootstraps, seed);
+  const isoflop = isoflopFits(study, fit);
+  const frontier = frontiers(study, fit, isoflop);
+  const parallel = parallelTests(study, fit);
+  const speedup = study.archs.flatMap((baseline, b) =>
+    isBaseline(baseline.arch, baselines)
+      ? study.archs.flatMap((arch, a) =>
+          a !== b && arch.positions === baseline.positions
+            ? [compare(study, fit, { arch: a, baseline: b })]
+            : [],
+        )
+      : [],
+  );
+  const heldOut = heldOutPredictions(study, fit);
+  return {
+    options: { baselines, bootstraps, seed, level: 0.95 },
+    cells: study.cells,
+    isoflop,
+    frontier,
+    parallel,
+    speedup,
+    heldOut,
+    residuals: residuals(study, isoflop),
+    seedNoise: study.seedNoise,
+    pairedNoise: study.pairedNoise,
+    leftOut: study.leftOut,
+    warnings: warningsOf(study, baselines, { isoflop, frontier, parallel, speedup, heldOut }),
+  };
+}

@@ -1,0 +1,85 @@
+/** All that is fitted to one set of losses: the same function gives the answer and, on resampled losses, its bootstrap. */
+import type { Group, Study } from './cells.js';
+import { findMinimum, fitParabola, interpolate, type Minimum, type Parabola } from './isoflop.js';
+import { fitPowerLaw, type LogLaw, type LogPoint } from './powerLaw.js';
+
+/**
+ * Compute this close (in ln) to the end of a measured range counts as inside: a budget is spent to within one step,
+ * and 100 steps are the least that any run is worth.
+ */
+export const RANGE_TOLERANCE = 0.01;
+
+/** Two architectures of one family, as indices into `Study.archs`. */
+export interface Pair {
+  readonly arch: number;
+  readonly baseline: number;
+}
+
+/** An accepted optimum: what it costs is interpolated in logs between the sampled sizes. */
+export interface Vertex {
+  readonly logSize: number;
+  readonly lossNats: number;
+  /** ln of each of the study's costs; NaN where a neighbouring size was not measured. */
+  readonly logCost: readonly number[];
+}
+
+export interface StudyFit {
+  /** Mean loss of each of the study's cells. */
+  readonly cellMeans: Float64Array;
+  /** The accepted optimum of each of the study's groups, or null. */
+  readonly vertices: readonly (Vertex | null)[];
+  /** Loss at optimal size against each cost, for each architecture of the study; null where fewer than 2 optima carry that cost. */
+  readonly laws: readonly (readonly (LogLaw | null)[])[];
+}
+
+/** The parabola of one group and its minimum. */
+export function fitGroup(
+  study: Study,
+  group: Group,
+  losses: Float64Array,
+): { parabola: Parabola | null; minimum: Minimum } {
+  const own = group.rows.map((row) => losses[row]!);
+  const parabola = fitParabola(
+    group.rowLogSize,
+    own,
+    group.cells.length,
+    study.seedNoise?.standardDeviation ?? 0,
+  );
+  return { parabola, minimum: findMinimum(parabola, group.logSize[0]!, group.logSize.at(-1)!) };
+}
+
+/** Points (ln cost, ln loss) of an architecture's accepted optima, by rising budget. */
+export function frontierPoints(
+  vertices: readonly (Vertex | null)[],
+  groups: readonly number[],
+  cost: number,
+): LogPoint[] {
+  return groups.flatMap((group) => {
+    const vertex = vertices[group];
+    if (!vertex || !(vertex.lossNats > 0)) return [];
+    const x = vertex.logCost[cost]!;
+    return Number.isNaN(x) ? [] : [{ x, y: Math.log(vertex.lossNats) }];
+  });
+}
+
+/** Fits the study to these losses, one for each of its rows. */
+export function fitStudy(study: Study, losses: Float64Array): StudyFit {
+  const sums = new Float64Array(study.cells.length);
+  for (let i = 0; i < losses.length; i++) sums[study.cellOfRow[i]!]! += losses[i]!;
+  const cellMeans = sums.map((sum, cell) => sum / study.cells[cell]!.losses.length);
+
+  const vertices = study.groups.map((group): Vertex | null => {
+    const { minimum } = fitGroup(study, group, losses);
+    if (!minimum.accepted) return null;
+    const { logSize, lossNats } = minimum;
+    return {
+      logSize,
+      lossNats,
+      logCost: group.logCost.map((values) => interpolate(logSize, group.logSize, values)),
+    };
+  });
+  const laws = study.archs.map(({ groups }) =>
+    study.costs.map((_, cost) => fitPowerLaw(frontierPoints(vertices, groups, cost))),
+  );
+  return { cellMeans, vertices, laws };
+}

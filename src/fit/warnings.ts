@@ -1,0 +1,127 @@
+/** What a reader has to be careful with, as plain sentences. */
+import type { Frontier, HeldOutPrediction, IsoflopFit, ParallelTest, Speedup } from './analysis.js';
+import type { Study } from './cells.js';
+
+/** Fewer budgets than this do not tell a power law from one with an irreducible loss. */
+const BUDGETS_FOR_IRREDUCIBLE_LOSS = 5;
+
+/** FLOPs as people write them: 3e+11 is 3e11. */
+function formatFlops(flops: number): string {
+  return Number(flops.toPrecision(3)).toExponential().replace('e+', 'e');
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`;
+}
+
+/** The findings that the sentences are made of. */
+export interface Findings {
+  readonly isoflop: readonly IsoflopFit[];
+  readonly frontier: readonly Frontier[];
+  readonly parallel: readonly ParallelTest[];
+  readonly speedup: readonly Speedup[];
+  readonly heldOut: readonly HeldOutPrediction[];
+}
+
+function noiseWarnings(study: Study): string[] {
+  if (study.seedNoise === null) {
+    return [
+      'No seed is repeated, so the noise between seeds is unknown: no number has an interval and nothing can be told apart.',
+    ];
+  }
+  const { degreesOfFreedom } = study.seedNoise;
+  return degreesOfFreedom < 5
+    ? [
+        `The noise between seeds rests on ${degreesOfFreedom} repeated ${degreesOfFreedom === 1 ? 'run' : 'runs'}, so intervals are rough.`,
+      ]
+    : [];
+}
+
+function isoflopWarnings(isoflop: readonly IsoflopFit[]): string[] {
+  return isoflop.flatMap(({ arch, budgetFlops, accepted, reason, flags }) => {
+    const where = `${arch} at ${formatFlops(budgetFlops)} FLOPs`;
+    return [
+      ...(accepted ? [] : [`${where}: left out of the law. ${reason ?? ''}`]),
+      ...flags.map((flag) => `${where}: ${flag}`),
+    ];
+  });
+}
+
+function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string[] {
+  const warnings: string[] = [];
+  const few = frontier.filter(({ law }) => law !== null && law.nPoints < BUDGETS_FOR_IRREDUCIBLE_LOSS);
+  if (few.length > 0) {
+    warnings.push(
+      `Fewer than ${BUDGETS_FOR_IRREDUCIBLE_LOSS} budgets under the law of ${listed(few.map(({ arch }) => arch))}: ` +
+        'only the law without irreducible loss is fitted, and it says nothing beyond the measured range.',
+    );
+  }
+  const exact = frontier.filter(({ law }) => law?.nPoints === 2);
+  if (exact.length > 0) {
+    warnings.push(
+      `The law of ${listed(exact.map(({ arch }) => arch))} goes through 2 budgets exactly, so nothing checks that it is one.`,
+    );
+  }
+  for (const { arch, law } of frontier) {
+    if (law !== null && law.exponent.value >= 0)
+      warnings.push(`The loss of ${arch} does not fall with compute.`);
+  }
+  for (const { positions, archs, rejected, pValue } of parallel) {
+    if (rejected) {
+      warnings.push(
+        `The frontiers of ${listed(archs)} (${positions} positions) are not parallel (p = ${(pValue ?? 0).toPrecision(2)}): ` +
+          'the speedup changes with compute, and one factor does not sum it up.',
+      );
+    }
+  }
+  for (const { arch, baseline, matmulDiffers } of speedup) {
+    if (matmulDiffers)
+      warnings.push(
+        `The speedup of ${arch} over ${baseline} differs by more than 1% between all FLOPs and matrix FLOPs; both are given.`,
+      );
+  }
+  const missed = heldOut.filter(({ covered }) => covered === false);
+  for (const { arch, budgetFlops, relativeError } of missed) {
+    warnings.push(
+      `The law of ${arch} below ${formatFlops(budgetFlops)} FLOPs misses the loss measured there by ${(relativeError * 100).toFixed(2)}%, ` +
+        'outside of its interval: it is not a power law over this range.',
+    );
+  }
+  return warnings;
+}
+
+function scopeWarnings(study: Study, baselines: readonly string[], speedup: readonly Speedup[]): string[] {
+  const warnings: string[] = [];
+  for (const baseline of baselines) {
+    if (!speedup.some((entry) => isBaseline(entry.baseline, [baseline]))) {
+      warnings.push(
+        `Nothing could be compared with the baseline ${baseline}: no finished run of it, or of another architecture with the same positions.`,
+      );
+    }
+  }
+  const families = [...new Set(study.archs.map(({ positions }) => positions))];
+  if (families.length === 1) {
+    warnings.push(
+      `All runs have ${families[0]!} positions. A claim about an architecture needs a second family, since positions decide much of the difference at small scale.`,
+    );
+  }
+  for (const { arch, status, nRuns } of study.leftOut) {
+    warnings.push(`${nRuns} ${nRuns === 1 ? 'run' : 'runs'} of ${arch} left out: ${status}.`);
+  }
+  return warnings;
+}
+
+/** `transformer` names the baseline of every family: `transformer` itself and `transformer@rotary`. */
+export function isBaseline(arch: string, baselines: readonly string[]): boolean {
+  return baselines.includes(arch) || baselines.includes(arch.split('@')[0]!);
+}
+
+/** Sentences in order of weight: noise, laws, minima, scope. */
+export function warningsOf(study: Study, baselines: readonly string[], findings: Findings): string[] {
+  return [
+    ...noiseWarnings(study),
+    ...lawWarnings(findings),
+    ...isoflopWarnings(findings.isoflop),
+    ...scopeWarnings(study, baselines, findings.speedup),
+  ];
+}

@@ -1,0 +1,33 @@
+/** What a model is to the rest of the project: parameters and a function from tokens to logits. */
+import type { Tensor } from '../ops/tf.js';
+import type { ParamSpec } from './params.js';
+
+export type Positions = 'absolute' | 'relative' | 'rotary';
+
+/** The size of a decoder and the choices that are the same for every architecture of a comparison. */
+export interface ModelShape {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  readonly dModel: number;
+  readonly nLayers: number;
+  readonly nHeads: number;
+  /** nHeads * dHead need not be dModel. */
+  readonly dHead: number;
+  /** Width of the feed-forward layer; of each of the two halves where it is gated. */
+  readonly dFf: number;
+  readonly tiedEmbeddings: boolean;
+  /** `small`: the project's rule for AdamW at small scale; `t5`: the Primer release's, for Adafactor. */
+  readonly init: 'small' | 't5';
+}
+
+export type Params = Readonly<Record<string, Tensor>>;
+
+export interface LanguageModel {
+  readonly params: readonly ParamSpec[];
+  /**
+   * Next-token logits.
+   * @param tokens [contextLength * batchSize] int32, time-major: token t of sequence b at t * batchSize + b
+   * @returns [contextLength * batchSize, vocabSize]
+   */
+  readonly logits: (params: Params, tokens: Tensor, batchSize: number) => Tensor;
+}

@@ -1,0 +1,98 @@
+/** Parameters of a model: their names, shapes, initial values and what an optimizer may do to them. */
+import { createHash } from 'node:crypto';
+
+export type Init =
+  | { readonly kind: 'normal'; readonly std: number }
+  | { readonly kind: 'constant'; readonly value: number }
+  /** One value for each row, the same in every column: a convolution kernel. */
+  | { readonly kind: 'rows'; readonly values: readonly number[] };
+
+/** What a parameter belongs to, for counts by group. `embedding` and `output` are left out of `paramsNonEmbedding`. */
+export type ParamGroup = 'embedding' | 'output' | 'attention' | 'convolution' | 'feedForward' | 'norm' | 'positions';
+
+export interface ParamSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly init: Init;
+  readonly group: ParamGroup;
+  /** Weight decay is for matrices only: not embeddings, norms, biases, relative bias or convolution kernels. */
+  readonly decay: boolean;
+}
+
+const sizeOf = ({ shape }: ParamSpec): number => shape.reduce((product, dim) => product * dim, 1);
+
+export interface ParamCounts {
+  /** Tied weights once. */
+  readonly paramsTotal: number;
+  /** Without the input embedding and the output matrix. */
+  readonly paramsNonEmbedding: number;
+  /** Used for each token; below the total only where experts are chosen. */
+  readonly paramsActive: number;
+  readonly paramsByGroup: Readonly<Record<string, number>>;
+}
+
+/** Counts by the conventions of docs/numbers.md ("Size"). */
+export function countParams(specs: readonly ParamSpec[]): ParamCounts {
+  const paramsByGroup: Record<string, number> = {};
+  for (const spec of specs) paramsByGroup[spec.group] = (paramsByGroup[spec.group] ?? 0) + sizeOf(spec);
+  const paramsTotal = Object.values(paramsByGroup).reduce((sum, count) => sum + count, 0);
+  const embeddings = (paramsByGroup['embedding'] ?? 0) + (paramsByGroup['output'] ?? 0);
+  return { paramsTotal, paramsNonEmbedding: paramsTotal - embeddings, paramsActive: paramsTotal, paramsByGroup };
+}
+
+/** Uniform numbers in [0, 1): sfc32 (Doty-Humphrey), seeded by a SHA-256 digest. */
+function uniformStream(digest: Buffer): () => number {
+  let a = digest.readInt32LE(0);
+  let b = digest.readInt32LE(4);
+  let c = digest.readInt32LE(8);
+  let counter = digest.readInt32LE(12);
+  return () => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return (sum >>> 0) / 4294967296;
+  };
+}
+
+/** Standard normal numbers by Box and Muller's method. */
+function normalStream(uniform: () => number): () => number {
+  let spare: number | null = null;
+  return () => {
+    if (spare !== null) {
+      const value = spare;
+      spare = null;
+      return value;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    const angle = 2 * Math.PI * uniform();
+    spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  };
+}
+
+/**
+ * Initial values of one parameter. They depend on the seed, the name, the shape and the initial-value rule alone, so that
+ * architectures that share a parameter start from the same numbers.
+ */
+export function initialValue(spec: ParamSpec, seed: number): Float32Array {
+  const values = new Float32Array(sizeOf(spec));
+  switch (spec.init.kind) {
+    case 'constant':
+      return values.fill(spec.init.value);
+    case 'rows': {
+      const columns = spec.shape[1]!;
+      spec.init.values.forEach((value, row) => values.fill(value, row * columns, (row + 1) * columns));
+      return values;
+    }
+    case 'normal': {
+      const digest = createHash('sha256').update(`${seed}|${spec.name}|${spec.shape.join()}`).digest();
+      const normal = normalStream(uniformStream(digest));
+      for (let i = 0; i < values.length; i++) values[i] = spec.init.std * normal();
+      return values;
+    }
+    default:
+      return spec.init satisfies never;
+  }
+}

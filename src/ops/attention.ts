@@ -1,0 +1,91 @@
+/** Multi-head causal self-attention on time-major activations. */
+import { hasFusedKernels } from './kernelNames.js';
+import { tf, type Tensor } from './tf.js';
+
+export interface AttentionShape {
+  readonly contextLength: number;
+  readonly batchSize: number;
+  readonly nHeads: number;
+  readonly dHead: number;
+}
+
+/** Added to the score of a position that must not be seen; large enough that its weight is exactly 0 in float32. */
+const MASKED = -1e9;
+
+/** [contextLength, contextLength], 0 where position j may be seen from i (j <= i), a large negative number elsewhere. */
+export function causalMask(contextLength: number): Tensor {
+  const values = new Float32Array(contextLength * contextLength);
+  for (let i = 0; i < contextLength; i++) values.fill(MASKED, i * contextLength + i + 1, (i + 1) * contextLength);
+  return tf.tensor(values, [contextLength, contextLength]);
+}
+
+/**
+ * `softmax(q k^T / scale + mask [+ bias]) v` for each head (Vaswani et al. 2017, section 3.2).
+ * @param q,k,v [contextLength * batchSize, nHeads * dHead], time-major
+ * @param mask [contextLength, contextLength], or [nHeads, contextLength, contextLength] when a bias by head is in it
+ * @param queryScale what queries are multiplied by: 1 / sqrt(dHead), or 1 with T5's initial values
+ * @returns [contextLength * batchSize, nHeads * dHead]
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, queryScale: number, shape: AttentionShape): Tensor {
+  const heads = shape.batchSize * shape.nHeads;
+  const split = (x: Tensor): Tensor => tf.reshape(x, [shape.contextLength, heads, shape.dHead]);
+  const scaled = queryScale === 1 ? q : tf.mul(q, queryScale);
+  const context = hasFusedKernels()
+    ? attendFused(split(scaled), split(k), split(v), mask)
+    : attend(split(scaled), split(k), split(v), mask);
+  return tf.reshape(context, [shape.contextLength * shape.batchSize, shape.nHeads * shape.dHead]);
+}
+
+/** [time, heads, dHead] to [heads, time, dHead] and back. */
+const swapTimeAndHeads = (x: Tensor): Tensor => tf.transpose(x, [1, 0, 2]);
+
+function weights(q: Tensor, k: Tensor, mask: Tensor): Tensor {
+  const scores = tf.matMul(swapTimeAndHeads(q), swapTimeAndHeads(k), false, true);
+  return tf.softmax(addMask(scores, mask));
+}
+
+/** Scores of [batch * nHeads, time, time] plus a mask that may differ by head but not by sequence. */
+function addMask(scores: Tensor, mask: Tensor): Tensor {
+  if (mask.rank === 2) return tf.add(scores, mask);
+  const [nHeads, time] = mask.shape as [number, number];
+  const bySequence = tf.reshape(scores, [scores.shape[0]! / nHeads, nHeads, time, time]);
+  return tf.reshape(tf.add(bySequence, mask), [scores.shape[0]!, time, time]);
+}
+
+function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+  return swapTimeAndHeads(tf.matMul(weights(q, k, mask), swapTimeAndHeads(v)));
+}
+
+/**
+ * The same with the backward pass written out: rowsum(P * dP) = rowsum(dO * O), which is dHead wide instead of
+ * contextLength wide (Dao et al. 2022, appendix B).
+ */
+function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+  return tf.customGrad((...args) => {
+    const [q, k, v, mask, save] = args as unknown as [Tensor, Tensor, Tensor, Tensor, (tensors: Tensor[]) => void];
+    const probabilities = weights(q, k, mask);
+    const output = swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(v)));
+    save([q, k, v, mask, probabilities, output]);
+    return {
+      value: output,
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [q, k, v, mask, probabilities, output] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+        const rowSums = swapTimeAndHeads(tf.sum(tf.mul(dy, output), 2, true));
+        const dProbabilities = tf.matMul(swapTimeAndHeads(dy), swapTimeAndHeads(v), false, true);
+        const dScores = tf.mul(probabilities, tf.sub(dProbabilities, rowSums));
+        return [
+          swapTimeAndHeads(tf.matMul(dScores, swapTimeAndHeads(k))),
+          swapTimeAndHeads(tf.matMul(dScores, swapTimeAndHeads(q), true, false)),
+          swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(dy), true, false)),
+          maskGradient(dScores, mask),
+        ];
+      },
+    };
+  })(q, k, v, mask);
+}
+
+function maskGradient(dScores: Tensor, mask: Tensor): Tensor {
+  if (mask.rank === 2) return tf.sum(dScores, 0);
+  const [nHeads, time] = mask.shape as [number, number];
+  return tf.sum(tf.reshape(dScores, [dScores.shape[0]! / nHeads, nHeads, time, time]), 0);
+}

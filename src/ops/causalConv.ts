@@ -1,0 +1,65 @@
+/** Causal depthwise convolution over the sequence: MDHA's convolution on queries, keys and values. */
+import { hasFusedKernels } from './kernelNames.js';
+import { tf, type Tensor } from './tf.js';
+
+/** Initial kernel of MDHA: 0.5 for the present position, 0.5 / 3 for each earlier one (Primer's release). */
+export const MDHA_KERNEL: readonly number[] = [0.5, 0.5 / 3, 0.5 / 3];
+
+/**
+ * `y[t] = sum_k w[k] * x[t - k]`, zero-filled before the start, one weight for each channel (So et al. 2021, section 4.1).
+ * @param x [contextLength * batchSize, channels], time-major (row t * batchSize + b), so that a shift in time is contiguous
+ * @param w [width, channels], w[0] being the present position's
+ */
+export function causalConv(x: Tensor, w: Tensor, batchSize: number): Tensor {
+  return hasFusedKernels() ? causalConvFused(x, w, batchSize) : forward(x, w, batchSize);
+}
+
+const kernelRow = (w: Tensor, k: number): Tensor => tf.slice(w, [k, 0], [1, w.shape[1]!]);
+
+/** Rows that still have a later row `shift` below them. */
+const head = (x: Tensor, shift: number): Tensor => tf.slice(x, [0, 0], [x.shape[0]! - shift, x.shape[1]!]);
+const tail = (x: Tensor, shift: number): Tensor => tf.slice(x, [shift, 0], [x.shape[0]! - shift, x.shape[1]!]);
+
+function forward(x: Tensor, w: Tensor, batchSize: number): Tensor {
+  let y = tf.mul(x, kernelRow(w, 0));
+  for (let k = 1; k < w.shape[0]!; k++) {
+    const shift = k * batchSize;
+    const term = tf.mul(head(x, shift), kernelRow(w, k));
+    y = tf.add(
+      y,
+      tf.pad(term, [
+        [shift, 0],
+        [0, 0],
+      ]),
+    );
+  }
+  return y;
+}
+
+function causalConvFused(x: Tensor, w: Tensor, batchSize: number): Tensor {
+  return tf.customGrad((...args) => {
+    const [x, w, save] = args as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void];
+    save([x, w]);
+    return {
+      value: forward(x, w, batchSize),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [x, w] = saved as [Tensor, Tensor];
+        let dx = tf.mul(dy, kernelRow(w, 0));
+        const dw = [tf.sum(tf.mul(dy, x), 0, true)];
+        for (let k = 1; k < w.shape[0]!; k++) {
+          const shift = k * batchSize;
+          const later = tail(dy, shift);
+          dx = tf.add(
+            dx,
+            tf.pad(tf.mul(later, kernelRow(w, k)), [
+              [0, shift],
+              [0, 0],
+            ]),
+          );
+          dw.push(tf.sum(tf.mul(later, head(x, shift)), 0, true));
+        }
+        return [dx, tf.concat(dw, 0)];
+      },
+    };
+  })(x, w);
+}

@@ -1,0 +1,8 @@
+/** Public entry `isoloss/ops`: what a variant may use beside TensorFlow.js itself. */
+export { tf } from './tf.js';
+export { gelu, relu, squaredRelu, swish } from './activations.js';
+export { attention, causalMask, type AttentionShape } from './attention.js';
+export { causalConv, MDHA_KERNEL } from './causalConv.js';
+export { crossEntropy, tokenNats } from './crossEntropy.js';
+export { layerNorm, primerNormLingvo, rmsNorm } from './norms.js';
+export { relativeBias, relativeBucket, rotary, sinusoidalPositions } from './positions.js';

@@ -1,0 +1,12 @@
+/** Names of the project's own kernels, which a backend may supply; where it does not, `ops` run as their composites. */
+import { tf } from './tf.js';
+
+export const KERNEL = {
+  layerNorm: 'IsolossLayerNorm',
+  rmsNorm: 'IsolossRmsNorm',
+  pickTarget: 'IsolossPickTarget',
+  subtractOneHot: 'IsolossSubtractOneHot',
+} as const;
+
+/** Whether the current tfjs backend has the project's kernels (it has all of them or none). */
+export const hasFusedKernels = (): boolean => tf.getKernel(KERNEL.layerNorm, tf.getBackend()) !== undefined;

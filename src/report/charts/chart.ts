@@ -1,0 +1,153 @@
+/** What a chart is, and the pieces of specification that all charts share. */
+import { niceLinearTicks, niceLogTicks } from './ticks.js';
+import type { Rich } from '../rich.js';
+import { INK, type SeriesStyle } from '../theme.js';
+import type { Dataset, Table } from '../table.js';
+
+/** A fragment of a Vega-Lite specification. Every finished chart is compiled by a test, warnings counting as errors. */
+export type Spec = Readonly<Record<string, unknown>>;
+
+export type ScaleType = 'log' | 'linear';
+
+/** How a chart takes up room. Its width is that of the page or of the figure. */
+export type Layout =
+  | { readonly kind: 'single'; readonly height: number }
+  /** A categorical y axis with `step` pixels a row. */
+  | { readonly kind: 'rows'; readonly rows: number; readonly step: number }
+  /** Small multiples, as many beside each other as have `minWidth` pixels each. */
+  | { readonly kind: 'panels'; readonly panels: number; readonly minWidth: number; readonly height: number };
+
+/** One picture of the report with everything that goes with it. */
+export interface Chart {
+  /** File name of its figure and data, anchor in the page. */
+  readonly id: string;
+  readonly title: string;
+  /** What is drawn and how it was computed. */
+  readonly caption: Rich;
+  /** What a reader who can't see the chart should know; also the SVG's description. */
+  readonly alt: string;
+  /** Without size, configuration and data values: those depend on where it is drawn. */
+  readonly spec: Spec;
+  readonly layout: Layout;
+  readonly datasets: Readonly<Record<string, Dataset>>;
+  readonly table: Table;
+  /** Rows of the CSV file where they are more than the table's (learning curves). */
+  readonly csv?: Dataset;
+  /** Axes whose scale a reader can switch, with the scale they start with. */
+  readonly scales: { readonly x?: ScaleType; readonly y?: ScaleType };
+  /** Architectures drawn, for the legend; empty where the series are something else. */
+  readonly archs: readonly string[];
+  /** Many marks: drawn on a canvas in the page. */
+  readonly dense?: boolean;
+}
+
+/** Name of the parameter that holds the architectures a reader has hidden. */
+export const HIDDEN_PARAM = 'hiddenArchs';
+
+/** Leaves out the architectures that are hidden. */
+export const SHOWN: Spec = { filter: `indexof(${HIDDEN_PARAM}, datum.arch) < 0` };
+
+/** Keeps the rows of one kind of a dataset that several layers share. */
+export function ofKind(kind: string): Spec {
+  return { filter: `datum.kind === '${kind}'` };
+}
+
+/** Colour, shape and dash by architecture, with one legend for all three. */
+export function seriesEncoding(
+  styles: ReadonlyMap<string, SeriesStyle>,
+  archs: readonly string[],
+): { color: Spec; shape: Spec; strokeDash: Spec } {
+  const style = (arch: string): SeriesStyle => styles.get(arch)!;
+  const channel = (range: readonly unknown[]): Spec => ({
+    field: 'arch',
+    type: 'nominal',
+    scale: { domain: archs, range },
+    legend: { title: null },
+  });
+  return {
+    color: channel(archs.map((arch) => style(arch).color)),
+    shape: channel(archs.map((arch) => style(arch).shape)),
+    strokeDash: channel(archs.map((arch) => style(arch).dash)),
+  };
+}
+
+/** A line of a tooltip. */
+export function tip(field: string, title: string, format?: string): Spec {
+  return format === undefined ? { field, title } : { field, title, format };
+}
+
+/** Formats of d3 that tooltips and axes use. */
+export const FORMAT = { flops: '.3~e', loss: '.4f', factor: '.3~f', count: ',', short: '.3~s', percent: '.2%' } as const;
+
+/** Vega expression that writes an axis value as a power of ten: `3×10¹¹`, `10¹²`. */
+export const POWER_OF_TEN_LABEL = (() => {
+  const exponent = 'floor(log(datum.value) / LN10 + 1e-9)';
+  const mantissa = `datum.value / pow(10, ${exponent})`;
+  const digits = "'⁰¹²³⁴⁵⁶⁷⁸⁹'";
+  const digit = (value: string): string => `slice(${digits}, ${value}, ${value} + 1)`;
+  const power = `(abs(${exponent}) >= 10 ? ${digit(`floor(abs(${exponent}) / 10)`)} : '') + ${digit(`abs(${exponent}) % 10`)}`;
+  const sign = `(${exponent} < 0 ? '⁻' : '')`;
+  const lead = `(abs(${mantissa} - 1) < 1e-6 ? '' : format(${mantissa}, '.3~f') + '×')`;
+  return `datum.value > 0 ? ${lead} + '10' + ${sign} + ${power} : '0'`;
+})();
+
+/** Range of values with room at both ends, in the logarithm where the scale is one. */
+export function paddedDomain(values: readonly number[], type: ScaleType, share = 0.05): [number, number] {
+  const forward = type === 'log' ? Math.log : (x: number): number => x;
+  const back = type === 'log' ? Math.exp : (x: number): number => x;
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    low = Math.min(low, forward(value));
+    high = Math.max(high, forward(value));
+  }
+  if (low > high) return type === 'log' ? [0.5, 2] : [0, 1];
+  const pad = high > low ? (high - low) * share : Math.abs(low) * share || 0.5;
+  return [back(low - pad), back(high + pad)];
+}
+
+/** An axis over compute: logarithmic, labelled by powers of ten at round values or at `values`. */
+export function computeAxis(field: string, title: string, domain: readonly [number, number], values?: readonly number[]): Spec {
+  return {
+    field,
+    type: 'quantitative',
+    scale: { type: 'log', domain, nice: false },
+    axis: { title, values: values ?? niceLogTicks(domain, 7), labelExpr: POWER_OF_TEN_LABEL },
+  };
+}
+
+/** An axis over losses. */
+export function lossAxis(field: string, title: string, domain: readonly [number, number], type: ScaleType): Spec {
+  return {
+    field,
+    type: 'quantitative',
+    scale: { type, domain, nice: false, zero: false },
+    axis: { title, values: niceLinearTicks(domain, 6), format: '.3~f' },
+  };
+}
+
+/** A categorical axis whose keys `first|second` are written on two lines. */
+export function pairAxis(field: string, keys: readonly string[]): Spec {
+  return {
+    field,
+    type: 'nominal',
+    scale: { domain: keys },
+    axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text, labelLimit: 220, labelLineHeight: 14 },
+  };
+}
+
+/** A reference line across the panel. */
+export function referenceLine(channel: 'x' | 'y', value: number): Spec {
+  return {
+    mark: { type: 'rule', color: INK.rule, strokeWidth: 1.2, aria: false },
+    encoding: { [channel]: { datum: value, type: 'quantitative' } },
+  };
+}
+
+/** At most `limit` of the budgets, evenly thinned, largest kept: tick values of a compute axis. */
+export function budgetTicks(budgets: readonly number[], limit = 8): number[] {
+  const sorted = [...new Set(budgets)].sort((a, b) => a - b);
+  const every = Math.max(1, Math.ceil(sorted.length / limit));
+  return sorted.filter((_, i) => (sorted.length - 1 - i) % every === 0);
+}

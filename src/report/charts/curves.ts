@@ -1,0 +1,153 @@
+/** Learning curves of all runs: training loss against compute, smoothed, with the final test loss at the end. */
+import type { RunRecord, TrainRow } from '../../store/record.js';
+import type { ReportContext } from '../context.js';
+import { formatCount, formatLoss, formatPowerOfTen, formatShortCount } from '../format.js';
+import { rich } from '../rich.js';
+import { datasetOf } from '../table.js';
+import { computeAxis, FORMAT, lossAxis, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+
+/** Points that all curves of a page share, so that a thousand runs stay a page of a few megabytes. */
+const POINT_BUDGET = 24_000;
+/** A point of a curve is the mean over the kept rows within this factor of its step. */
+const WINDOW = 1.2;
+
+const CURVE = ['run', 'arch', 'size', 'budget', 'seed', 'tokens', 'flops', 'lossNats'] as const;
+const FINAL = ['run', 'arch', 'size', 'budget', 'seed', 'flops', 'lossNats'] as const;
+const TABLE = ['run', 'arch', 'size', 'budgetFlops', 'seed', 'status', 'steps', 'tokens', 'epochs', 'learningRate', 'trainNats', 'valNats', 'testNats', 'testBitsPerByte'] as const;
+
+/** All runs that have training rows; null where there is none. */
+export function curvesChart(context: ReportContext): Chart | null {
+  const { study } = context;
+  const runs = study.runs.filter((run) => (study.curves[run.runKey]?.length ?? 0) > 0);
+  if (runs.length === 0) return null;
+  const archs = context.archs.map((a) => a.arch).filter((arch) => runs.some((run) => run.arch === arch));
+  const perRun = Math.max(12, Math.min(80, Math.floor(POINT_BUDGET / runs.length)));
+  const smooth = new Map(runs.map((run) => [run.runKey, smoothed(study.curves[run.runKey]!)]));
+  const points = runs.flatMap((run) => thinned(smooth.get(run.runKey)!, perRun).map((point) => ({ ...identity(run), ...point })));
+  const finals = runs.flatMap((run) => {
+    const lossNats = run.final?.test.lossNats ?? null;
+    return lossNats === null ? [] : [{ ...identity(run), flops: run.flops, lossNats }];
+  });
+  const compute = paddedDomain(points.map((p) => p.flops), 'log', 0.02);
+  const losses = paddedDomain([...points, ...finals].map((p) => p.lossNats), 'log', 0.03);
+  const { color, shape, strokeDash } = seriesEncoding(context.styles, archs);
+  const x = computeAxis('flops', 'Training compute, FLOPs', compute);
+  const y = lossAxis('lossNats', 'Training loss, nats per token', losses, 'log');
+  const about = [
+    tip('arch', 'Architecture'),
+    tip('size', 'Size (width x layers)'),
+    tip('budget', 'Budget'),
+    tip('seed', 'Seed'),
+    tip('run', 'Run'),
+  ];
+  const faint = runs.length > 150 ? 0.25 : runs.length > 40 ? 0.5 : 0.75;
+  return {
+    id: 'curves',
+    title: 'Learning curves',
+    caption: rich`Training loss of every run, each point the mean over the recorded steps within a factor of ${WINDOW}. Marks at the ends are test losses. Rates decay to the end of each run, so a curve is not comparable with a finished run before its end.`,
+    alt: `Training loss against compute for ${runs.length} runs; the table gives the final losses of each.`,
+    layout: { kind: 'single', height: 380 },
+    archs,
+    scales: { x: 'log', y: 'log' },
+    dense: runs.length > 60,
+    datasets: { curves: datasetOf(CURVE, points), finals: datasetOf(FINAL, finals) },
+    csv: datasetOf(CURVE, points),
+    spec: {
+      encoding: { x, y },
+      layer: [
+        {
+          data: { name: 'curves' },
+          transform: [SHOWN],
+          mark: { type: 'line', strokeWidth: 1, opacity: faint, aria: false },
+          encoding: { color, strokeDash, detail: { field: 'run' } },
+        },
+        {
+          data: { name: 'finals' },
+          transform: [SHOWN],
+          mark: { type: 'point', size: 30, filled: true, opacity: Math.min(1, faint + 0.3) },
+          encoding: { color, shape, tooltip: [...about, tip('lossNats', 'Final test loss, nats', FORMAT.loss), tip('flops', 'FLOPs', FORMAT.flops)] },
+        },
+        {
+          data: { name: 'curves' },
+          transform: [SHOWN],
+          mark: { type: 'point', size: 36, filled: true, opacity: 0, aria: false },
+          encoding: {
+            color,
+            tooltip: [...about, tip('tokens', 'Tokens', FORMAT.short), tip('flops', 'FLOPs', FORMAT.flops), tip('lossNats', 'Training loss, nats', FORMAT.loss)],
+          },
+        },
+      ],
+    },
+    table: {
+      caption: 'Runs and their final losses',
+      dataset: datasetOf(
+        TABLE,
+        context.study.runs.map((run) => ({
+          ...identity(run),
+          budgetFlops: run.budgetFlops,
+          status: run.status,
+          steps: run.setup.steps,
+          tokens: run.tokens,
+          epochs: run.epochs,
+          learningRate: run.setup.optimizer.learningRate,
+          trainNats: smooth.get(run.runKey)?.at(-1)?.lossNats ?? null,
+          valNats: run.final?.val.lossNats ?? null,
+          testNats: run.final?.test.lossNats ?? null,
+          testBitsPerByte: run.final?.test.bitsPerByte ?? null,
+        })),
+      ),
+      columns: [
+        { field: 'run', label: 'Run key' },
+        { field: 'arch', label: 'Architecture' },
+        { field: 'size', label: 'Size' },
+        { field: 'budgetFlops', label: 'Budget, FLOPs', format: formatPowerOfTen },
+        { field: 'seed', label: 'Seed' },
+        { field: 'status', label: 'Status' },
+        { field: 'steps', label: 'Steps', format: formatCount },
+        { field: 'tokens', label: 'Tokens', format: formatShortCount },
+        { field: 'epochs', label: 'Epochs', format: (epochs) => epochs.toFixed(2) },
+        { field: 'learningRate', label: 'Learning rate' },
+        { field: 'trainNats', label: 'Train, nats (smoothed)', format: formatLoss },
+        { field: 'valNats', label: 'Val, nats', format: formatLoss },
+        { field: 'testNats', label: 'Test, nats', format: formatLoss },
+        { field: 'testBitsPerByte', label: 'Test, bits per byte', format: formatLoss },
+      ],
+    },
+  };
+}
+
+function identity(run: RunRecord): { run: string; arch: string; size: string; budget: string; seed: number } {
+  const { dModel, nLayers } = run.setup.model;
+  return {
+    run: run.runKey,
+    arch: run.arch,
+    size: `${dModel}x${nLayers}`,
+    budget: formatPowerOfTen(run.budgetFlops),
+    seed: run.setup.seed,
+  };
+}
+
+interface CurvePoint {
+  readonly tokens: number;
+  readonly flops: number;
+  readonly lossNats: number;
+}
+
+/** Means over the rows within a factor of WINDOW in steps; rows without a finite loss are left out. */
+function smoothed(rows: readonly TrainRow[]): CurvePoint[] {
+  const finite = rows.flatMap((row) => (row.lossNats === null ? [] : [{ ...row, lossNats: row.lossNats }]));
+  let from = 0;
+  let to = 0;
+  let sum = 0;
+  return finite.map(({ step, tokens, flops }) => {
+    while (to < finite.length && finite[to]!.step <= step * WINDOW) sum += finite[to++]!.lossNats;
+    while (finite[from]!.step < step / WINDOW) sum -= finite[from++]!.lossNats;
+    return { tokens, flops, lossNats: sum / (to - from) };
+  });
+}
+
+/** At most `limit` points, evenly spaced in the list (which is spaced by the logarithm of the step), ends included. */
+function thinned(points: readonly CurvePoint[], limit: number): CurvePoint[] {
+  if (points.length <= limit) return [...points];
+  return Array.from({ length: limit }, (_, i) => points[Math.round((i * (points.length - 1)) / (limit - 1))]!);
+}

@@ -1,0 +1,118 @@
+/** The picture beside the answer: every comparison's speedup at optimal size with its interval, and a line at 1. */
+import type { Speedup, SpeedupAtOptimalSize } from '../../fit/analysis.js';
+import type { ReportContext } from '../context.js';
+import { formatFactor } from '../format.js';
+import { rich } from '../rich.js';
+import { datasetOf } from '../table.js';
+import { costLabel, factorText, shortInterval } from '../text.js';
+import { FORMAT, paddedDomain, pairAxis, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { niceLogTicks } from './ticks.js';
+
+const COLUMNS = [
+  'pair',
+  'arch',
+  'baseline',
+  'positions',
+  'cost',
+  'relation',
+  'factor',
+  'low',
+  'high',
+  'extrapolated',
+  'verdict',
+  'label',
+  'baselineCost',
+  'lossNats',
+] as const;
+
+type Row = Record<(typeof COLUMNS)[number], string | number | boolean | null>;
+
+/** Speedups of one family of positions; null where no comparison has a number. */
+export function headlineChart(context: ReportContext, positions: string): Chart | null {
+  const comparisons = context.comparisons.filter((c) => c.positions === positions);
+  const rows = comparisons.flatMap((c) => c.atOptimalSize.map((at) => rowOf(c, at)));
+  const drawn = comparisons.flatMap((c) => c.atOptimalSize.filter((at) => at.cost === 'flops').map((at) => ({ c, at })));
+  if (drawn.length === 0) return null;
+  const archs = context.archs.map((a) => a.arch).filter((arch) => drawn.some(({ c }) => c.arch === arch));
+  const shown = drawn.flatMap(({ at }) => [at.bound ?? at.factor.value, at.factor.low, at.factor.high]);
+  const domain = paddedDomain([1, ...shown.filter((value) => value !== null)], 'log', 0.12);
+  const pairs = drawn.map(({ c }) => pairKey(c));
+  const { color, shape } = seriesEncoding(context.styles, archs);
+  const x = {
+    field: 'factor',
+    type: 'quantitative',
+    scale: { type: 'log', domain, nice: false },
+    axis: { title: 'Speedup: compute of the baseline over compute of the architecture', values: niceLogTicks(domain, 7), labelExpr: "format(datum.value, '.3~f') + '×'", grid: true },
+  };
+  const y = pairAxis('pair', pairs);
+  const tooltip = [
+    tip('arch', 'Architecture'),
+    tip('baseline', 'Over'),
+    tip('label', 'Speedup'),
+    tip('verdict', 'Verdict'),
+    tip('lossNats', 'At loss, nats', FORMAT.loss),
+    tip('baselineCost', 'Baseline, FLOPs', FORMAT.flops),
+  ];
+  return {
+    id: positions === context.families[0] ? 'speedup' : `speedup-${positions}`,
+    title: `Speedup at optimal size, ${positions} positions`,
+    caption: rich`Training compute of the baseline divided by that of the architecture at equal loss, each at its best size. Right of 1 the architecture saves compute. Bars are 95% bootstrap intervals: one that leaves out 1 tells the two apart.`,
+    alt: `Speedup of each architecture over each baseline with its 95% interval, and a line at 1. ${drawn.map(({ c, at }) => `${c.arch} over ${c.baseline}: ${label(at)}.`).join(' ')}`,
+    layout: { kind: 'rows', rows: pairs.length, step: 48 },
+    archs,
+    scales: { x: 'log' },
+    datasets: { speedup: datasetOf(COLUMNS, rows) },
+    spec: {
+      data: { name: 'speedup' },
+      transform: [SHOWN, { filter: "datum.cost === 'FLOPs'" }],
+      layer: [
+        referenceLine('x', 1),
+        {
+          mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' },
+          encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip },
+        },
+        { mark: { type: 'point', filled: true, size: 110, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
+        { mark: { type: 'text', dy: -14, fontSize: 11.5, aria: false }, encoding: { x, y, text: { field: 'label' } } },
+      ],
+    },
+    table: {
+      caption: `Speedups at equal loss and optimal size, ${positions} positions`,
+      dataset: datasetOf(COLUMNS, rows),
+      columns: [
+        { field: 'arch', label: 'Architecture' },
+        { field: 'baseline', label: 'Over' },
+        { field: 'cost', label: 'Counted in' },
+        { field: 'label', label: 'Speedup (95% interval)' },
+        { field: 'verdict', label: 'Verdict' },
+        { field: 'lossNats', label: 'At loss, nats', format: (nats) => nats.toFixed(3) },
+      ],
+    },
+  };
+}
+
+function pairKey(comparison: Speedup): string {
+  return `${comparison.arch}|over ${comparison.baseline}`;
+}
+
+function label(at: SpeedupAtOptimalSize): string {
+  return at.relation === '=' ? shortInterval(at.factor, formatFactor) : factorText(at);
+}
+
+function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize): Row {
+  return {
+    pair: pairKey(comparison),
+    arch: comparison.arch,
+    baseline: comparison.baseline,
+    positions: comparison.positions,
+    cost: costLabel(at.cost, at.hardware),
+    relation: at.relation,
+    factor: at.bound ?? at.factor.value,
+    low: at.factor.low,
+    high: at.factor.high,
+    extrapolated: at.relation !== '=' || at.lowExtrapolated || at.highExtrapolated,
+    verdict: at.verdict ?? 'no interval',
+    label: label(at),
+    baselineCost: at.baselineCost,
+    lossNats: at.lossNats,
+  };
+}

@@ -1,0 +1,99 @@
+/** What every part of a report reads: the study, its analysis and what follows from both (order, styles, families). */
+import type { Analysis, Speedup } from '../fit/analysis.js';
+import type { RunRecord } from '../store/record.js';
+import type { Study } from '../store/study.js';
+import { seriesStyles, type SeriesStyle } from './theme.js';
+
+/** What a report says about the text that was trained on; null fields are not known on this machine. */
+export interface CorpusInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly licence: string | null;
+  readonly source: string | null;
+  readonly documents: number | null;
+  readonly bytes: number | null;
+  readonly tokens: { readonly train: number; readonly val: number; readonly test: number } | null;
+  /** Entropy of the test split's token frequencies: what a model without context reaches at best. */
+  readonly testUnigramEntropyNats: number | null;
+}
+
+/** The learning-rate tuning that the sweep's rates come from. */
+export interface TuningInfo {
+  /** Name of the tuning sweep. */
+  readonly sweep: string;
+  readonly entries: readonly TuningEntry[];
+}
+
+/** The trials of one architecture and size. */
+export interface TuningEntry {
+  readonly arch: string;
+  readonly size: string;
+  readonly budgetFlops: number;
+  readonly chosen: number;
+  readonly edge: boolean;
+  /** `lossNats` is the validation loss; null for a trial that diverged. */
+  readonly trials: readonly { readonly learningRate: number; readonly lossNats: number | null }[];
+}
+
+export interface ReportInput {
+  readonly study: Study;
+  readonly analysis: Analysis;
+  readonly corpus: CorpusInfo | null;
+  readonly tuning: TuningInfo | null;
+}
+
+export interface ArchInfo {
+  readonly arch: string;
+  readonly preset: string;
+  readonly positions: string;
+}
+
+export interface ReportContext extends ReportInput {
+  /** Architectures that have a run, baselines first, then as the sweep lists them. */
+  readonly archs: readonly ArchInfo[];
+  readonly styles: ReadonlyMap<string, SeriesStyle>;
+  /** Families of positions, that of the first baseline first: it is the headline's. */
+  readonly families: readonly string[];
+  /** Comparisons by family and in the order of baselines, then of architectures. */
+  readonly comparisons: readonly Speedup[];
+  readonly runsById: ReadonlyMap<string, RunRecord>;
+}
+
+/** Derives the order and the styles that all parts of a report share. */
+export function reportContext(input: ReportInput): ReportContext {
+  const { study, analysis } = input;
+  const infos = new Map<string, ArchInfo>();
+  for (const run of study.runs) {
+    const { preset, positions } = run.setup.model;
+    if (!infos.has(run.arch)) infos.set(run.arch, { arch: run.arch, preset, positions });
+  }
+  const listed = [...new Set(study.sweep.runs.map((run) => run.arch))].filter((arch) => infos.has(arch));
+  const baselines = study.sweep.baselines.filter((arch) => infos.has(arch));
+  const archs = [...new Set([...baselines, ...listed, ...infos.keys()])].map((arch) => infos.get(arch)!);
+  const families = [...new Set(archs.map((a) => a.positions))];
+  const rank = (arch: string): number => archs.findIndex((a) => a.arch === arch);
+  const comparisons = [...analysis.speedup].sort(
+    (a, b) =>
+      families.indexOf(a.positions) - families.indexOf(b.positions) ||
+      rank(a.baseline) - rank(b.baseline) ||
+      rank(a.arch) - rank(b.arch),
+  );
+  return {
+    ...input,
+    archs,
+    styles: seriesStyles(archs),
+    families,
+    comparisons,
+    runsById: new Map(study.runs.map((run) => [run.runKey, run])),
+  };
+}
+
+/** Architectures of one family, in the report's order. */
+export function archsOfFamily(context: ReportContext, positions: string): string[] {
+  return context.archs.filter((a) => a.positions === positions).map((a) => a.arch);
+}
+
+/** Preset of an architecture's label (`primer-ez` for `primer-ez@rotary`). */
+export function presetOf(context: ReportContext, arch: string): string {
+  return context.archs.find((a) => a.arch === arch)?.preset ?? arch;
+}

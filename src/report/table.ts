@@ -1,0 +1,98 @@
+/** A dataset and the ways it is shown: HTML table, Markdown table, CSV. Values are rounded when the dataset is made. */
+import { sixDigits } from './format.js';
+import { html, type Html } from './html.js';
+import { escapeMarkdown } from './rich.js';
+
+export type Value = string | number | boolean | null;
+
+/** Rows by column, as charts, files and the page carry them; numbers have 6 significant digits. */
+export interface Dataset {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly Value[])[];
+}
+
+/** A column of a table for people: which field of the dataset, its heading with unit, and how a number is written. */
+export interface Column {
+  readonly field: string;
+  readonly label: string;
+  readonly format?: (value: number) => string;
+}
+
+export interface Table {
+  readonly dataset: Dataset;
+  readonly columns: readonly Column[];
+  /** Says what a row is. */
+  readonly caption: string;
+}
+
+/** Makes a dataset of records that all have the same fields, in the order of the first one's. */
+export function datasetOf<T extends Record<keyof T, Value>>(columns: readonly (keyof T & string)[], records: readonly T[]): Dataset {
+  return {
+    columns,
+    rows: records.map((record) =>
+      columns.map((column) => {
+        const value: Value = record[column];
+        return typeof value === 'number' ? sixDigits(value) : value;
+      }),
+    ),
+  };
+}
+
+/** The rows as objects, as Vega-Lite reads them. */
+export function recordsOf(dataset: Dataset): Record<string, Value>[] {
+  return dataset.rows.map((row) => Object.fromEntries(dataset.columns.map((column, i) => [column, row[i]!])));
+}
+
+function cellText(value: Value, column: Column): string {
+  if (value === null) return '–';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'string') return value;
+  return column.format === undefined ? String(value) : column.format(value);
+}
+
+function cellsOf(table: Table): { text: string; numeric: boolean }[][] {
+  const indices = table.columns.map((column) => {
+    const index = table.dataset.columns.indexOf(column.field);
+    if (index < 0) throw new Error(`The table '${table.caption}' has no field '${column.field}'.`);
+    return index;
+  });
+  return table.dataset.rows.map((row) =>
+    table.columns.map((column, i) => {
+      const value = row[indices[i]!]!;
+      return { text: cellText(value, column), numeric: typeof value === 'number' };
+    }),
+  );
+}
+
+/** A real table with a caption and header cells, wide ones in a scroller of their own. */
+export function tableToHtml(table: Table): Html {
+  const cells = cellsOf(table);
+  const numeric = table.columns.map((_, i) => cells.some((row) => row[i]!.numeric));
+  return html`<div class="scroll" role="region" aria-label="${table.caption}" tabindex="0">
+<table><caption>${table.caption}</caption>
+<thead><tr>${table.columns.map((column, i) => html`<th scope="col"${numeric[i]! ? html` class="n"` : null}>${column.label}</th>`)}</tr></thead>
+<tbody>
+${cells.map((row) => html`<tr>${row.map((cell, i) => (numeric[i]! ? html`<td class="n">${cell.text}</td>` : html`<td>${cell.text}</td>`))}</tr>
+`)}</tbody></table></div>`;
+}
+
+export function tableToMarkdown(table: Table): string {
+  const cells = cellsOf(table);
+  const line = (texts: readonly string[]): string => `| ${texts.join(' | ')} |`;
+  const aligns = table.columns.map((_, i) => (cells.some((row) => row[i]!.numeric) ? '---:' : '---'));
+  return [
+    line(table.columns.map((column) => escapeMarkdown(column.label))),
+    line(aligns),
+    ...cells.map((row) => line(row.map((cell) => escapeMarkdown(cell.text)))),
+  ].join('\n');
+}
+
+/** CSV after RFC 4180: quotes only where needed, a header line, CRLF. */
+export function datasetToCsv(dataset: Dataset): string {
+  const field = (value: Value): string => {
+    if (value === null) return '';
+    const text = String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [dataset.columns, ...dataset.rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
+}

@@ -1,0 +1,105 @@
+/** What the numbers say, in sentences. Every number in them comes from the analysis. */
+import type { CostKind, Interval, Speedup, SpeedupAtOptimalSize } from '../fit/analysis.js';
+import { factorDigits, formatFactor, formatFlops, formatLoss, formatPowerOfTen } from './format.js';
+import { rich, strong, type Rich } from './rich.js';
+
+/** ` (95% interval 1.52 to 2.44)`, or nothing where there is no interval. */
+export function intervalText(interval: Interval, format: (value: number) => string = factorDigits): string {
+  if (interval.low === null || interval.high === null) return '';
+  return ` (95% interval ${format(interval.low)} to ${format(interval.high)})`;
+}
+
+/** The short form for tables and labels: `1.93 (1.52 to 2.44)`. */
+export function shortInterval(interval: Interval | null, format: (value: number) => string): string {
+  if (interval === null) return '–';
+  if (interval.low === null || interval.high === null) return format(interval.value);
+  return `${format(interval.value)} (${format(interval.low)} to ${format(interval.high)})`;
+}
+
+/** What a cost is called in tables. */
+export function costLabel(cost: CostKind, hardware: string | null): string {
+  switch (cost) {
+    case 'flops':
+      return 'FLOPs';
+    case 'flopsMatmul':
+      return 'matrix FLOPs';
+    case 'tokens':
+      return 'tokens';
+    case 'seconds':
+      return hardware === null ? 'seconds' : `seconds on ${hardware}`;
+    default:
+      return cost satisfies never;
+  }
+}
+
+/** The speedup as its relation allows: `1.93×`, `> 8.00×`, `< 0.80×`. */
+export function factorText(at: SpeedupAtOptimalSize): string {
+  if (at.relation === '=' || at.bound === null) return formatFactor(at.factor.value);
+  return `${at.relation} ${formatFactor(at.bound)}`;
+}
+
+/** The speedup in FLOPs of a comparison, or undefined where a law is missing. */
+export function headlineOf(comparison: Speedup): SpeedupAtOptimalSize | undefined {
+  return comparison.atOptimalSize.find((at) => at.cost === 'flops');
+}
+
+/** The baseline's compute over which the speedup was measured at both ends, without extrapolation. */
+export function measuredRange(comparison: Speedup): readonly [number, number] | null {
+  const measured = comparison.curve.filter((point) => !point.extrapolated).map((point) => point.baselineFlops);
+  return measured.length === 0 ? null : [Math.min(...measured), Math.max(...measured)];
+}
+
+/** The interval of a headline with what is extrapolated in it, or why there is none. */
+function headlineInterval(at: SpeedupAtOptimalSize, noInterval: string): string {
+  if (at.factor.low === null) return ` (no interval: ${noInterval})`;
+  const ends = [at.lowExtrapolated ? 'lower' : null, at.highExtrapolated ? 'upper' : null].filter((end) => end !== null);
+  const note = ends.length === 0 ? '' : `, its ${ends.join(' and ')} end${ends.length > 1 ? 's' : ''} extrapolated`;
+  const interval = intervalText(at.factor);
+  return `${interval.slice(0, -1)}${note})`;
+}
+
+/**
+ * The answer for one comparison, one sentence with the measured range and the positions.
+ *
+ * @param noInterval - why numbers of this study have no interval, for the case that this one has none.
+ */
+export function answerSentence(comparison: Speedup, noInterval: string): Rich {
+  const { arch, baseline, positions } = comparison;
+  const at = headlineOf(comparison);
+  if (at === undefined) {
+    const reason = comparison.reason ?? 'a law of loss against compute is missing.';
+    return rich`${strong(`${arch} over ${baseline}: no number`)}, ${positions} positions. ${reason}`;
+  }
+  const loss = `${formatLoss(at.lossNats)} nats, ${formatFlops(at.baselineCost)}`;
+  if (at.relation === '>') {
+    return rich`${strong(`${arch} saves more than ${factorText(at).slice(2)} of the training compute of ${baseline}`)}: it is below the loss of ${baseline} at its largest budget (${loss}) already at its own smallest, so only a bound was measured; at optimal size, ${positions} positions.`;
+  }
+  if (at.relation === '<') {
+    return rich`${strong(`${arch} does not reach the loss of ${baseline}`)} (${loss}) within its measured budgets: the speedup is below ${factorText(at).slice(2)}, at optimal size, ${positions} positions.`;
+  }
+  const range = measuredRange(comparison);
+  const where =
+    range === null || range[0] === range[1]
+      ? `measured at ${formatFlops(at.baselineCost)}`
+      : `measured between ${formatPowerOfTen(range[0])} and ${formatFlops(range[1])}`;
+  const ending = `${headlineInterval(at, noInterval)} at optimal size, ${where}, ${positions} positions.`;
+  const factor = at.factor.value;
+  if (at.verdict === 'not told apart') {
+    return rich`${strong(`${arch} and ${baseline} are not told apart`)}: speedup ${formatFactor(factor)}${ending}`;
+  }
+  if (factor < 1) {
+    return rich`${strong(`${arch} needs ${formatFactor(1 / factor)} the training compute of ${baseline}`)} for the same loss: speedup ${formatFactor(factor)}${ending}`;
+  }
+  return rich`${strong(`${arch} reaches the loss of ${baseline} with ${formatFactor(factor)} less training compute`)}${ending}`;
+}
+
+/** A difference of loss in nats with its sign. */
+export function signedNats(value: number): string {
+  const text = Math.abs(value).toFixed(3);
+  return `${value < 0 ? '\u2212' : '+'}${text}`;
+}
+
+/** A relative difference in percent with its sign. */
+export function signedPercent(share: number): string {
+  return `${share < 0 ? '\u2212' : '+'}${Math.abs(share * 100).toFixed(2)}%`;
+}

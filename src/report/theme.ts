@@ -1,0 +1,124 @@
+/** Colours, shapes and the Vega configuration. Charts are written in the light palette; dark is a mapping of it. */
+import type { Config } from 'vega-lite';
+
+/**
+ * Found by a search for the largest least distance (OKLab) between any two of the seven under normal sight,
+ * protanopia, deuteranopia and tritanopia (Machado et al. 2009), each with a contrast of at least 3 to the page.
+ */
+const SERIES_LIGHT = ['#272b33', '#1855ca', '#cd6a12', '#229d86', '#a20977', '#6d4b00', '#a579ee'] as const;
+const SERIES_DARK = ['#e9eff9', '#3d9bff', '#f0703a', '#77d4aa', '#c583b3', '#efae2d', '#c1a7f8'] as const;
+
+/** Colours of what is not data. */
+export const INK = {
+  text: '#1d2129',
+  muted: '#5a6270',
+  rule: '#8b93a1',
+  grid: '#e4e7ec',
+  paper: '#ffffff',
+} as const;
+
+const INK_DARK: Record<keyof typeof INK, string> = {
+  text: '#e6e9ef',
+  muted: '#a3abb8',
+  rule: '#7c8594',
+  grid: '#2c323c',
+  paper: '#14171c',
+};
+
+/** Light colour to dark colour, for every colour a chart may name. */
+export const DARK_OF: Readonly<Record<string, string>> = Object.fromEntries([
+  ...SERIES_LIGHT.map((light, i) => [light, SERIES_DARK[i]!]),
+  ...(Object.keys(INK) as (keyof typeof INK)[]).map((name) => [INK[name], INK_DARK[name]]),
+]);
+
+const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right'] as const;
+const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
+
+/** How one architecture is drawn everywhere in a report. */
+export interface SeriesStyle {
+  readonly color: string;
+  readonly shape: string;
+  readonly dash: readonly number[];
+}
+
+/**
+ * Gives each architecture its style: the colour and shape belong to the preset, the dash to the family of
+ * positions, so that the same preset in two families is recognised. After seven presets colours repeat with the
+ * shapes moved on by one.
+ *
+ * @param archs - in the order in which colours are given out (baselines first).
+ */
+export function seriesStyles(
+  archs: readonly { readonly arch: string; readonly preset: string; readonly positions: string }[],
+): ReadonlyMap<string, SeriesStyle> {
+  const presets = [...new Set(archs.map((a) => a.preset))];
+  const families = [...new Set(archs.map((a) => a.positions))];
+  return new Map(
+    archs.map(({ arch, preset, positions }) => {
+      const i = presets.indexOf(preset);
+      const round = Math.floor(i / SERIES_LIGHT.length);
+      return [
+        arch,
+        {
+          color: SERIES_LIGHT[i % SERIES_LIGHT.length]!,
+          shape: SHAPES[(i + round) % SHAPES.length]!,
+          dash: DASHES[(families.indexOf(positions) + round) % DASHES.length]!,
+        },
+      ];
+    }),
+  );
+}
+
+/** The categorical colours, for charts whose series are not architectures (groups of parameters, kinds of operation). */
+export const CATEGORY_COLORS: readonly string[] = SERIES_LIGHT;
+
+/** The font of SVG and PNG files. Verdana, its fallback, has nearly the same widths. */
+export const FIGURE_FONT = 'DejaVu Sans, Verdana, sans-serif';
+
+/** The font of the charts in the page, that of the page itself. */
+export const PAGE_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
+
+/** The look shared by all charts. */
+export function chartConfig(font: string): Config {
+  return {
+    font,
+    background: INK.paper,
+    padding: 4,
+    view: { stroke: null, continuousWidth: 560, continuousHeight: 320 },
+    axis: {
+      labelColor: INK.muted,
+      labelFontSize: 11,
+      titleColor: INK.text,
+      titleFontSize: 11.5,
+      titleFontWeight: 'normal',
+      titlePadding: 8,
+      gridColor: INK.grid,
+      domainColor: INK.rule,
+      tickColor: INK.rule,
+      tickSize: 4,
+      labelOverlap: 'greedy',
+    },
+    axisY: { domain: false, ticks: false, labelPadding: 6, titleAlign: 'left', titleAngle: 0, titleAnchor: 'end', titleX: 0, titleY: -10, titleBaseline: 'bottom' },
+    axisX: { grid: false },
+    header: { labelColor: INK.text, labelFontSize: 12, labelFontWeight: 'bold', title: null, labelAnchor: 'start', labelPadding: 6 },
+    legend: {
+      orient: 'top',
+      direction: 'horizontal',
+      labelColor: INK.text,
+      labelFontSize: 11.5,
+      labelLimit: 260,
+      symbolSize: 60,
+      symbolStrokeWidth: 2,
+      columnPadding: 18,
+      title: null,
+      padding: 0,
+      offset: 22,
+      columns: 4,
+    },
+    point: { size: 44, strokeWidth: 1.5 },
+    line: { strokeWidth: 1.8 },
+    rule: { color: INK.rule },
+    text: { color: INK.text, fontSize: 11 },
+    range: { category: [...SERIES_LIGHT] },
+  };
+}

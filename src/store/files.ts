@@ -1,0 +1,120 @@
+/** Files that are never half written, and content hashes: the ground the store stands on. */
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import serialize from 'canonicalize';
+
+/** Marks files written aside; one that a killed process left behind is found by it. */
+const ASIDE_MARK = '.aside-';
+
+/** Writes all of `bytes` at the file's current position: a single `write` may stop short on a full disk or a signal. */
+export function writeFully(fd: number, bytes: Uint8Array): void {
+  let offset = 0;
+  while (offset < bytes.length) offset += writeSync(fd, bytes, offset, bytes.length - offset);
+}
+
+/** Makes a rename or a new entry in `directory` survive a power cut. Windows has no such call, and needs none. */
+export function syncDirectory(directory: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Writes a file aside in the same folder, syncs it and returns the aside path: the caller renames it into place.
+ * Nothing is left behind if writing fails.
+ *
+ * @param path the file to be replaced later
+ * @param write is given the open file
+ */
+export function writeAside(path: string, write: (fd: number) => void): string {
+  const aside = join(
+    dirname(path),
+    `${basename(path)}${ASIDE_MARK}${process.pid}-${randomBytes(4).toString('hex')}`,
+  );
+  const fd = openSync(aside, 'wx');
+  try {
+    try {
+      write(fd);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw error;
+  }
+  return aside;
+}
+
+/**
+ * Replaces a file as a whole: whoever reads it, at whatever moment the writer is killed, finds the old or the new
+ * content. The folder is made if it does not exist.
+ */
+export function writeFileAtomic(path: string, data: string | Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
+  const aside = writeAside(path, (fd) => writeFully(fd, bytes));
+  try {
+    renameSync(aside, path);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+/** Writes a value as indented JSON with a final newline, atomically. */
+export function writeJsonAtomic(path: string, value: unknown): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * Removes what killed writers left aside in a folder.
+ *
+ * @param isOurs which of the names in it the caller alone writes to
+ */
+export function removeAsides(directory: string, isOurs: (name: string) => boolean): void {
+  for (const name of readdirSync(directory)) {
+    if (name.includes(ASIDE_MARK) && isOurs(name)) rmSync(join(directory, name), { force: true });
+  }
+}
+
+/**
+ * Canonical JSON by RFC 8785 (sorted keys, shortest numbers), so that equal values have equal text.
+ *
+ * @throws TypeError where the value has no JSON form (undefined, a function), Error for NaN and Infinity
+ */
+export function canonicalJson(value: unknown): string {
+  const text = serialize(value);
+  if (text === undefined) throw new TypeError('This value has no JSON form, so it cannot be hashed.');
+  return text;
+}
+
+/** SHA-256, as 64 hex digits; strings are hashed as UTF-8. */
+export function sha256Hex(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** The run-key hash: the first 16 hex digits of the SHA-256 of the value's canonical JSON. */
+export function canonicalHash(value: unknown): string {
+  return sha256Hex(canonicalJson(value)).slice(0, 16);
+}
+
+/** Whether an error is one of the system's, with one of these codes (`ENOENT`, `EEXIST`, ...). */
+export function isSystemError(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,97 @@
+/** How long runs will take: from runs of this machine that have ended, and a rough curve before there are any. */
+import type { ModelSetup, RunRecord } from '../store/record.js';
+
+/** Seconds a step took for one shape on this machine. */
+export interface SpeedObservation {
+  readonly shape: string;
+  readonly flopsPerStep: number;
+  readonly secondsPerStep: number;
+}
+
+/** What a prediction is made for. */
+export interface EstimatedRun {
+  readonly shape: string;
+  readonly flopsPerStep: number;
+  readonly steps: number;
+}
+
+/** Two runs of equal shape cost the same a step. */
+export function shapeOf(model: ModelSetup, batchSize: number): string {
+  return JSON.stringify([
+    model.preset,
+    model.positions,
+    model.vocabSize,
+    model.contextLength,
+    model.dModel,
+    model.nLayers,
+    model.nHeads,
+    model.dHead,
+    model.dFf,
+    model.tiedEmbeddings,
+    batchSize,
+  ]);
+}
+
+/** What an ended run says of the speed of its shape; null where it says nothing (too short, another machine). */
+export function observe(record: RunRecord, cpuModel: string, threads: number): SpeedObservation | null {
+  const { execution, stepsDone } = record;
+  if (execution === null || execution.cpuModel !== cpuModel || execution.threads !== threads) return null;
+  if (stepsDone === 0 || execution.trainSeconds <= 0) return null;
+  return {
+    shape: shapeOf(record.setup.model, record.setup.batchSize),
+    flopsPerStep: record.flopsPerStep,
+    secondsPerStep: execution.trainSeconds / stepsDone,
+  };
+}
+
+/**
+ * FLOP/s of one thread before anything was measured: it rises with the work of a step, since a step has costs that do
+ * not depend on its size. The constants are a middling CPU's; the first ended runs replace them.
+ */
+function guessedRate(flopsPerStep: number): number {
+  return 6e10 * (flopsPerStep / (flopsPerStep + 3e8));
+}
+
+/**
+ * Seconds a step: the median of the same shape if there is one, otherwise at the FLOP rate between (in log scale)
+ * those of the shapes with the next fewer and the next more FLOPs a step.
+ */
+export function secondsPerStep(
+  observations: readonly SpeedObservation[],
+  run: EstimatedRun,
+  threads: number,
+): number {
+  const same = observations.filter((observation) => observation.shape === run.shape);
+  if (same.length > 0) return median(same.map((observation) => observation.secondsPerStep));
+  const byFlops = [...observations].sort((a, b) => a.flopsPerStep - b.flopsPerStep);
+  const below = byFlops.findLast((observation) => observation.flopsPerStep <= run.flopsPerStep);
+  const above = byFlops.find((observation) => observation.flopsPerStep >= run.flopsPerStep);
+  const rate = (observation: SpeedObservation): number =>
+    observation.flopsPerStep / observation.secondsPerStep;
+  if (below === undefined && above === undefined)
+    return run.flopsPerStep / (guessedRate(run.flopsPerStep) * threads);
+  if (below === undefined || above === undefined) return run.flopsPerStep / rate((below ?? above)!);
+  const span = Math.log(above.flopsPerStep / below.flopsPerStep);
+  const share = span === 0 ? 0.5 : Math.log(run.flopsPerStep / below.flopsPerStep) / span;
+  return run.flopsPerStep / (rate(below) ** (1 - share) * rate(above) ** share);
+}
+
+/**
+ * Seconds until the last of the runs has ended, begun in the given order by workers that each take the next one.
+ *
+ * @param seconds of each run
+ */
+export function makespan(seconds: readonly number[], workers: number): number {
+  const freeAt = new Array<number>(workers).fill(0);
+  for (const duration of seconds) {
+    const first = freeAt.indexOf(Math.min(...freeAt));
+    freeAt[first] = freeAt[first]! + duration;
+  }
+  return Math.max(...freeAt);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,152 @@
+/** Trains runs in worker processes on this machine: a pool, one run at a time each, a new process for one that died. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Executor, RunProgress, RunTask, TaskOutcome } from '../executor.js';
+import type { FromWorker, ToWorker } from '../messages.js';
+
+/** Bytes kept of what a worker writes to standard error, to name the cause when it dies. */
+const STDERR_KEPT = 4000;
+
+export interface LocalExecutorOptions {
+  readonly workers: number;
+  /** The worker's script; the project's own where not given. */
+  readonly script?: string;
+  /** Options of Node for the workers. */
+  readonly execArgv?: readonly string[];
+}
+
+interface PoolWorker {
+  readonly child: ChildProcess;
+  ready: boolean;
+  stderr: string;
+  attempt: { settle: (outcome: TaskOutcome) => void; onProgress: (progress: RunProgress) => void } | null;
+}
+
+/** A pool of worker processes. */
+export function localExecutor(options: LocalExecutorOptions): Executor {
+  const script = options.script ?? fileURLToPath(new URL('../worker.js', import.meta.url));
+  const pool = new Set<PoolWorker>();
+  const oomKillsBefore = oomKills();
+  let stopped: 'afterCall' | 'now' | null = null;
+
+  const start = (): PoolWorker => {
+    const child = fork(script, [], {
+      execArgv: [...(options.execArgv ?? process.execArgv)],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    const worker: PoolWorker = { child, ready: false, stderr: '', attempt: null };
+    pool.add(worker);
+    child.stderr?.on('data', (chunk: Buffer) => {
+      worker.stderr = (worker.stderr + chunk.toString('utf8')).slice(-STDERR_KEPT);
+      if (process.env['ISOLOSS_DEBUG']) process.stderr.write(chunk);
+    });
+    const died = (cause: string, environment: boolean): void => {
+      if (!pool.delete(worker)) return;
+      worker.attempt?.settle(stopped === 'now' ? { kind: 'stopped' } : { kind: 'crashed', cause, environment });
+    };
+    child.on('error', (error) => died(`a worker process could not be started: ${error.message}`, true));
+    // One that ends by itself before it is ready would do so for every run.
+    child.on('exit', (code, signal) =>
+      died(exitCause(code, signal, worker, oomKills() > oomKillsBefore), !worker.ready && signal === null),
+    );
+    child.on('message', (message) => receive(worker, message as FromWorker));
+    return worker;
+  };
+
+  return {
+    capacity: options.workers,
+    run: (task: RunTask, onProgress) =>
+      new Promise<TaskOutcome>((resolve) => {
+        if (stopped !== null) {
+          resolve({ kind: 'stopped' });
+          return;
+        }
+        const worker = [...pool].find((candidate) => candidate.attempt === null) ?? start();
+        const settle = (outcome: TaskOutcome): void => {
+          worker.attempt = null;
+          resolve(outcome);
+        };
+        worker.attempt = { settle, onProgress };
+        tell(worker, { kind: 'run', task });
+      }),
+    stop: (mode) => {
+      stopped = mode;
+      for (const worker of pool) {
+        if (mode === 'now') worker.child.kill('SIGKILL');
+        else tell(worker, { kind: 'stop' });
+      }
+    },
+    // Everything a worker has finished is on disk, so there is nothing for it to tidy up.
+    close: async () => {
+      await Promise.all(
+        [...pool].map(
+          ({ child }) =>
+            new Promise<void>((resolve) => {
+              child.once('exit', () => resolve());
+              child.kill('SIGKILL');
+            }),
+        ),
+      );
+    },
+  };
+}
+
+/** Sends a message; a worker that is gone by now reports that itself, by its exit. */
+function tell(worker: PoolWorker, message: ToWorker): void {
+  if (worker.child.connected) worker.child.send(message, () => undefined);
+}
+
+function receive(worker: PoolWorker, message: FromWorker): void {
+  switch (message.kind) {
+    case 'ready':
+      worker.ready = true;
+      return;
+    case 'progress':
+      worker.attempt?.onProgress(message.progress);
+      return;
+    case 'error': {
+      if (process.env['ISOLOSS_DEBUG']) process.stderr.write(`${message.stack ?? message.message}\n`);
+      worker.attempt?.settle({ kind: 'crashed', cause: message.message, environment: message.environment });
+      return;
+    }
+    case 'ended':
+    case 'stopped':
+    case 'busy':
+      worker.attempt?.settle(message);
+      return;
+    default:
+      message satisfies never;
+  }
+}
+
+/** Why a worker process is gone, in a sentence. */
+function exitCause(
+  code: number | null,
+  signal: string | null,
+  worker: PoolWorker,
+  oomKilled: boolean,
+): string {
+  if (/heap out of memory/.test(worker.stderr)) {
+    return 'the worker process ran out of JavaScript memory; NODE_OPTIONS=--max-old-space-size=MEGABYTES gives it more';
+  }
+  if (signal === 'SIGKILL') {
+    const why = oomKilled
+      ? 'by the kernel, since memory ran out'
+      : 'with SIGKILL, most likely since memory ran out';
+    return `the worker process was killed ${why}; fewer workers (--workers) need less`;
+  }
+  const said = worker.stderr.trim().split('\n').at(-1) ?? '';
+  const last = said === '' ? '' : `; it last said: ${said}`;
+  if (signal !== null) return `the worker process was ended by ${signal}${last}`;
+  return `the worker process ended with code ${code ?? 0}${last}`;
+}
+
+/** Processes of this control group that the kernel has killed for lack of memory; 0 where the system doesn't tell. */
+function oomKills(): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/sys/fs/cgroup/memory.events', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

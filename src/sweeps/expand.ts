@@ -1,0 +1,262 @@
+/** Expands a sweep into the runs it asks for: each with its setup, its steps from the counted FLOPs, and its run key. */
+import { UsageError } from '../store/errors.js';
+import type { ModelSetup, OptimizerSetup, RunRecord, RunSetup } from '../store/record.js';
+import type { Architecture, ArchitectureCatalogue } from './architecture.js';
+import { type Cell, cellsOf } from './cells.js';
+import { flopsText } from './format.js';
+import type { SizeSpec, SweepFile } from './schema.js';
+import type { LoadedSweep } from './sweepFile.js';
+import { checkProtocol, readTuned, shapeOfModel, tunedRate } from './tuned.js';
+
+/** Below this a run says more about warm-up than about the model. */
+const FEW_STEPS = 200;
+
+/** What is counted on a model's graph. */
+export interface CountedModel {
+  readonly paramsTotal: number;
+  readonly paramsNonEmbedding: number;
+  readonly paramsActive: number;
+  readonly paramsByGroup: Readonly<Record<string, number>>;
+  readonly flopsPerStep: number;
+  readonly flopsMatmulPerStep: number;
+  readonly flopsByKind: Readonly<Record<string, number>>;
+}
+
+/** What an expansion needs of the rest of the project. */
+export interface ExpandContext<Cost extends CountedModel> {
+  readonly catalogue: ArchitectureCatalogue;
+  /** Counts a model; called once for each architecture and size. */
+  readonly describeModel: (model: ModelSetup, batchSize: number) => Cost;
+  readonly runKey: (setup: RunSetup, cost: Cost) => { runKey: string; keyParts: Record<string, unknown> };
+  /** Id of the prepared corpus. */
+  readonly corpusId: string;
+  /** Passes over the training text that a run of so many steps makes. */
+  readonly epochsOf: (steps: number) => number;
+}
+
+/** A run as the sweep asks for it. */
+export interface PlannedRun {
+  readonly runKey: string;
+  readonly keyParts: Record<string, unknown>;
+  /** What people call it, such as `primer-ez d32 8e11 seed 0`. */
+  readonly label: string;
+  readonly architecture: Architecture;
+  readonly sizeName: string;
+  readonly budgetFlops: number;
+  readonly setup: RunSetup;
+  readonly cost: CountedModel;
+  readonly tokensPerStep: number;
+  readonly tokens: number;
+  readonly epochs: number;
+  readonly flops: number;
+  readonly flopsMatmul: number;
+}
+
+export interface Expansion {
+  readonly runs: readonly PlannedRun[];
+  /** What the user should know though nothing is wrong, in a sentence each. */
+  readonly notices: readonly string[];
+}
+
+/** The model of a cell. */
+export function modelOf(
+  sweep: SweepFile,
+  architecture: Architecture,
+  size: SizeSpec,
+  catalogue: ArchitectureCatalogue,
+): ModelSetup {
+  const { preset, positions } = architecture;
+  const { dModel, nLayers, nHeads } = size;
+  return {
+    preset,
+    positions,
+    vocabSize: sweep.vocabSize,
+    contextLength: sweep.contextLength,
+    dModel,
+    nLayers,
+    nHeads,
+    dHead: size.dHead ?? dModel / nHeads,
+    dFf: size.dFf ?? catalogue.defaultDff(preset, dModel),
+    tiedEmbeddings: sweep.tiedEmbeddings,
+    init: sweep.init,
+  };
+}
+
+/**
+ * Expands a sweep. A run's steps are those whose FLOPs, counted on its graph, come nearest to its budget, so that
+ * spent and planned compute differ by half a step at most.
+ *
+ * @throws UsageError with the place in the file: a budget below one step, more epochs than allowed, a missing rate
+ */
+export function expandSweep<Cost extends CountedModel>(
+  loaded: LoadedSweep,
+  context: ExpandContext<Cost>,
+): Expansion {
+  const { sweep } = loaded;
+  const notices: string[] = [];
+  const cells = cellsOf(sweep, context.catalogue);
+  const rates = learningRates(loaded, notices);
+  const models = new Map<string, { model: ModelSetup; cost: Cost }>();
+  const problems: string[] = [];
+  const untuned = new Set<string>();
+  const runs = new Map<string, PlannedRun>();
+
+  const describe = (cell: Cell): { model: ModelSetup; cost: Cost } => {
+    const key = `${cell.architecture.label} ${cell.sizeName}`;
+    const known = models.get(key);
+    if (known !== undefined) return known;
+    const model = modelOf(sweep, cell.architecture, sweep.sizes[cell.sizeName]!, context.catalogue);
+    const described = { model, cost: context.describeModel(model, sweep.batchSize) };
+    models.set(key, described);
+    return described;
+  };
+
+  for (const cell of cells) {
+    const { model, cost } = describe(cell);
+    const cellRates = rates(cell.architecture.label, model);
+    if (cellRates === null) {
+      untuned.add(`${cell.architecture.label} ${cell.sizeName}`);
+      continue;
+    }
+    const steps = Math.round(cell.budgetFlops / cost.flopsPerStep);
+    const name = `${cell.architecture.label} ${cell.sizeName} ${flopsText(cell.budgetFlops)}`;
+    if (steps < 1) {
+      problems.push(
+        `${loaded.at(cell.path)}  ${name}: the budget is less than one step, which costs ${flopsText(cost.flopsPerStep, 3)} FLOPs`,
+      );
+      continue;
+    }
+    const epochs = context.epochsOf(steps);
+    if (epochs > sweep.allowEpochs) {
+      problems.push(
+        `${loaded.at(cell.path)}  ${name}: ${steps} steps read the training text ${epochs.toFixed(1)} times, more than the ${sweep.allowEpochs} allowed; ` +
+          `take a larger corpus or size, a smaller budget, or say allowEpochs: ${Math.ceil(epochs)}`,
+      );
+      continue;
+    }
+    for (const learningRate of cellRates) {
+      const setup: RunSetup = {
+        model,
+        optimizer: { ...sweep.optimizer, learningRate } satisfies OptimizerSetup,
+        schedule: sweep.schedule,
+        steps,
+        batchSize: sweep.batchSize,
+        seed: cell.seed,
+        corpus: context.corpusId,
+        evalTokens: sweep.evalTokens,
+        precision: 'f32',
+      };
+      const { runKey, keyParts } = context.runKey(setup, cost);
+      const tokensPerStep = sweep.batchSize * sweep.contextLength;
+      const rateText = cellRates.length > 1 ? ` rate ${Number(learningRate.toPrecision(4))}` : '';
+      const label = `${name} seed ${cell.seed}${rateText}`;
+      const twin = runs.get(runKey);
+      if (twin !== undefined) {
+        notices.push(
+          `${label} is the same run as ${twin.label} (${steps} steps); it is trained and counted once.`,
+        );
+        continue;
+      }
+      runs.set(runKey, {
+        runKey,
+        keyParts,
+        label,
+        architecture: cell.architecture,
+        sizeName: cell.sizeName,
+        budgetFlops: cell.budgetFlops,
+        setup,
+        cost,
+        tokensPerStep,
+        tokens: steps * tokensPerStep,
+        epochs,
+        flops: steps * cost.flopsPerStep,
+        flopsMatmul: steps * cost.flopsMatmulPerStep,
+      });
+    }
+  }
+  if (untuned.size > 0 && typeof sweep.learningRate === 'object' && 'tuned' in sweep.learningRate) {
+    const { tuned } = sweep.learningRate;
+    problems.push(
+      `${loaded.at(['learningRate', 'tuned'])}  ${tuned}.tuned.json has no rate for ${[...untuned].join(', ')}; ` +
+        `add them to the cells of ${tuned}.yaml and run \`isoloss run ${tuned}\``,
+    );
+  }
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
+  return { runs: [...runs.values()], notices: [...notices, ...remarks([...runs.values()])] };
+}
+
+/** Rates of a cell by architecture label and model; null where they were not tuned. */
+function learningRates(
+  loaded: LoadedSweep,
+  notices: string[],
+): (label: string, model: ModelSetup) => readonly number[] | null {
+  const spec = loaded.sweep.learningRate;
+  if (typeof spec === 'number') return () => [spec];
+  if ('grid' in spec) return () => spec.grid;
+  if ('base' in spec) return (_, model) => [spec.base * Math.min(1, spec.referenceWidth / model.dModel)];
+  const tuned = readTuned(loaded, spec.tuned);
+  checkProtocol(loaded, tuned, spec.acceptDifferent ?? []);
+  const used = new Set<string>();
+  return (label, model) => {
+    const rate = tunedRate(tuned, label, shapeOfModel(model));
+    if (rate === null) return null;
+    const size = `${label}, dModel ${model.dModel}, ${model.nLayers} layers`;
+    if (rate.edge !== null && !used.has(size)) {
+      notices.push(
+        `The tuned rate ${rate.learningRate} of ${size} is at the edge of its grid: not shown to be the best.`,
+      );
+    }
+    used.add(size);
+    return (spec.factors ?? [1]).map((factor) => factor * rate.learningRate);
+  };
+}
+
+function remarks(runs: readonly PlannedRun[]): string[] {
+  const short = runs.filter((run) => run.setup.steps < FEW_STEPS);
+  const repeated = runs.filter((run) => run.epochs > 1);
+  const most = Math.max(...runs.map((run) => run.epochs));
+  return [
+    ...(short.length > 0
+      ? [
+          `${short.length} of ${runs.length} runs have fewer than ${FEW_STEPS} steps, the shortest ${Math.min(...short.map((run) => run.setup.steps))}.`,
+        ]
+      : []),
+    ...(repeated.length > 0
+      ? [
+          `${repeated.length} of ${runs.length} runs read the training text more than once, at most ${most.toFixed(2)} times.`,
+        ]
+      : []),
+  ];
+}
+
+/** run.json of a planned run before its first step. */
+export function initialRecord(run: PlannedRun, sweepName: string): RunRecord {
+  const { cost } = run;
+  return {
+    format: 1,
+    runKey: run.runKey,
+    sweep: sweepName,
+    arch: run.architecture.label,
+    setup: run.setup,
+    keyParts: run.keyParts,
+    paramsTotal: cost.paramsTotal,
+    paramsNonEmbedding: cost.paramsNonEmbedding,
+    paramsActive: cost.paramsActive,
+    paramsByGroup: { ...cost.paramsByGroup },
+    flopsPerStep: cost.flopsPerStep,
+    flopsMatmulPerStep: cost.flopsMatmulPerStep,
+    flopsByKind: { ...cost.flopsByKind },
+    tokensPerStep: run.tokensPerStep,
+    tokens: run.tokens,
+    epochs: run.epochs,
+    flops: run.flops,
+    flopsMatmul: run.flopsMatmul,
+    budgetFlops: run.budgetFlops,
+    trunk: run.runKey,
+    status: 'planned',
+    cause: null,
+    stepsDone: 0,
+    final: null,
+    execution: null,
+  };
+}

@@ -1,0 +1,51 @@
+/** Numbers as people read them: FLOPs, counts, durations. */
+
+/** `1e11`, `1.53e13`; exact where `digits` is not given. */
+export function flopsText(flops: number, digits?: number): string {
+  const text =
+    digits === undefined ? flops.toExponential() : Number(flops.toPrecision(digits)).toExponential();
+  return text.replace('e+', 'e');
+}
+
+/** `950`, `12.3k`, `4.56M`, `1.2G` */
+export function countText(count: number): string {
+  const units: readonly (readonly [number, string])[] = [
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ];
+  const unit = units.find(([size]) => count >= size * 0.9995);
+  return unit === undefined
+    ? String(Math.round(count))
+    : `${Number((count / unit[0]).toPrecision(3))}${unit[1]}`;
+}
+
+/** `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h` */
+export function durationText(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+  const hours = Math.round(seconds / 3600);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** Columns padded to their widest entry; numbers to the right. */
+export function tableText(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map(String));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const right = head.map(
+    (_, column) => rows.length > 0 && rows.every((row) => /^[-\d.,eEkMG%]*$/.test(String(row[column]))),
+  );
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,219 @@
+/** The sweep file as a zod schema: the one definition behind its checks, its types and the editors' JSON Schema. */
+import { z } from 'zod';
+import { scheduleSetupSchema } from '../store/record.js';
+import { type ArchitectureCatalogue, architectureSpellings, POSITIONS } from './architecture.js';
+
+const wholePositive = z.number().int().positive();
+const sizeName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+const seedList = z.array(z.number().int().nonnegative()).min(1);
+/** A name that can be a folder's or a file's. */
+const sweepName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+
+const sizeSchema = z
+  .strictObject({
+    dModel: wholePositive.describe('Width of the residual stream.'),
+    nLayers: wholePositive.describe('Decoder layers.'),
+    nHeads: wholePositive.describe('Attention heads.'),
+    dHead: wholePositive.optional().describe('Width of a head; dModel / nHeads where not given.'),
+    dFf: wholePositive
+      .optional()
+      .describe(
+        'Width of the feed-forward layer, taken as it is by every architecture, gated ones too. Where not given: 4 x dModel, and 2/3 of that (rounded to a multiple of 4) where the layer is gated.',
+      ),
+  })
+  .describe('A model size.');
+
+const optimizerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('adamw'),
+    beta1: z.number().min(0).lt(1).default(0.9),
+    beta2: z.number().min(0).lt(1).default(0.95),
+    epsilon: z.number().positive().default(1e-8),
+    weightDecay: z.number().nonnegative().default(0.1),
+    clipNorm: z
+      .number()
+      .positive()
+      .nullable()
+      .default(1)
+      .describe('Largest global gradient norm; null for no clipping.'),
+  }),
+  z.strictObject({
+    kind: z.literal('adafactor'),
+    weightDecay: z.number().nonnegative().default(0),
+    clipNorm: z
+      .number()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe('Largest global gradient norm; null for no clipping.'),
+  }),
+]);
+
+/** The schedules of a run, with keys outside the schema refused. */
+const scheduleSchema = z.discriminatedUnion('kind', [
+  z.strictObject(scheduleSetupSchema.options[0].shape),
+  z.strictObject(scheduleSetupSchema.options[1].shape),
+  z.strictObject(scheduleSetupSchema.options[2].shape),
+  z.strictObject(scheduleSetupSchema.options[3].shape),
+]);
+
+/** Settings that a tuning sweep may differ in from the sweep that uses its rates, if that sweep says so. */
+export const PROTOCOL_KEYS = [
+  'corpus',
+  'vocabSize',
+  'contextLength',
+  'batchSize',
+  'optimizer',
+  'schedule',
+  'tiedEmbeddings',
+  'init',
+] as const;
+
+const learningRateSchema = z.union([
+  z.number().positive().describe('One rate for every run.'),
+  z
+    .strictObject({
+      base: z.number().positive(),
+      referenceWidth: z.number().positive(),
+    })
+    .describe('base x min(1, referenceWidth / dModel).'),
+  z
+    .strictObject({
+      grid: z
+        .array(z.number().positive())
+        .min(3)
+        .describe('Rates in rising order, each twice the one before.'),
+    })
+    .describe(
+      'A tuning sweep: every cell is trained at each rate, and the best ones are written to NAME.tuned.json.',
+    ),
+  z
+    .strictObject({
+      tuned: sweepName.describe(
+        'Name of the tuning sweep whose NAME.tuned.json gives the rate of each architecture and size.',
+      ),
+      factors: z
+        .array(z.number().positive())
+        .min(1)
+        .optional()
+        .describe(
+          'Train every cell at each of these multiples of the tuned rate, to check that it transfers.',
+        ),
+      acceptDifferent: z
+        .array(z.enum(PROTOCOL_KEYS))
+        .optional()
+        .describe('Settings in which this sweep knowingly differs from the tuning sweep.'),
+    })
+    .describe('The rates that a tuning sweep has found.'),
+]);
+
+const budgetSchema = z.strictObject({
+  flops: z
+    .number()
+    .positive()
+    .describe('Training compute of a run, in FLOPs; the number of steps follows from it.'),
+  sizes: z.array(z.string()).min(1).describe('Names of sizes trained at this budget.'),
+  seeds: seedList.default([0]).describe('Seeds of every size of this budget.'),
+  repeat: z
+    .strictObject({ sizes: z.array(z.string()).min(1), seeds: seedList })
+    .optional()
+    .describe('Further seeds for some of the sizes, usually those nearest the optimum.'),
+});
+
+/**
+ * Schema of a sweep file.
+ *
+ * @param catalogue gives the architecture names that editors offer; what is not in it is refused when a file is
+ *   read, with the nearest name, so the schema itself takes any string
+ */
+export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
+  const architectureSchema = z.union([
+    z.string().meta({
+      description: 'A preset, alone or as PRESET@POSITIONS.',
+      enum: architectureSpellings(catalogue),
+    }),
+    z.strictObject({
+      preset: z.string().meta({ enum: [...catalogue.architectureNames()] }),
+      positions: z.enum(POSITIONS).optional().describe("The preset's own where not given."),
+    }),
+  ]);
+  return z.strictObject({
+    name: sweepName.describe('Name of the sweep, the same as that of its file; results go to results/NAME.'),
+    title: z.string().optional().describe('One line for the head of the report.'),
+    description: z.string().optional().describe('What the sweep shows, what it costs and what to expect.'),
+    corpus: z
+      .string()
+      .min(1)
+      .describe("`sotu`, or a path or glob to text files, relative to this file's folder."),
+    vocabSize: z
+      .number()
+      .int()
+      .min(257)
+      .describe('Tokens of the byte-level BPE tokenizer trained on the training split.'),
+    contextLength: wholePositive.describe('Tokens a sequence.'),
+    batchSize: wholePositive.describe('Sequences a step, the same for every run of the sweep.'),
+    evalTokens: wholePositive
+      .default(32768)
+      .describe('Held-out tokens evaluated at the end of a run, for each split.'),
+    baselines: z.array(z.string()).default([]).describe('Architectures over which speedups are reported.'),
+    tiedEmbeddings: z.boolean().default(false).describe('Whether the output matrix is the embedding matrix.'),
+    init: z
+      .enum(['small', 't5'])
+      .default('small')
+      .describe('Initial values: `small` for AdamW at small scale, `t5` as in the T5 release.'),
+    optimizer: optimizerSchema.default({
+      kind: 'adamw',
+      beta1: 0.9,
+      beta2: 0.95,
+      epsilon: 1e-8,
+      weightDecay: 0.1,
+      clipNorm: 1,
+    }),
+    schedule: scheduleSchema.default({ kind: 'cosine', warmupFraction: 0.05, finalFraction: 0.1 }),
+    learningRate: learningRateSchema,
+    sizes: z.record(sizeName, sizeSchema).describe('Model sizes by name.'),
+    cells: z
+      .array(
+        z.strictObject({
+          architectures: z.array(architectureSchema).min(1),
+          budgets: z.array(budgetSchema).min(1),
+        }),
+      )
+      .min(1)
+      .describe(
+        'Blocks of the grid: each architecture of a block is trained at each of its budgets, sizes and seeds.',
+      ),
+    workers: z
+      .union([z.literal('auto'), wholePositive])
+      .default('auto')
+      .describe(
+        'Runs trained at the same time, each in a process of its own; auto: one a core, as memory allows.',
+      ),
+    threads: z
+      .union([z.literal('auto'), wholePositive])
+      .default('auto')
+      .describe(
+        'Threads of a worker; auto: 1. Results are the same bit for bit only at the same number of threads.',
+      ),
+    stepsPerCall: wholePositive
+      .default(8)
+      .describe('Training steps a call of the engine; no effect on results.'),
+    allowEpochs: z
+      .number()
+      .positive()
+      .default(4)
+      .describe(
+        'Most passes over the training text that a run may make; more than 4 has to be asked for here.',
+      ),
+  });
+}
+
+/** A sweep file that has passed the schema, defaults filled in. */
+export type SweepFile = z.infer<ReturnType<typeof sweepFileSchema>>;
+export type SizeSpec = z.infer<typeof sizeSchema>;
+export type LearningRateSpec = z.infer<typeof learningRateSchema>;
+
+/** The JSON Schema that editors check and complete sweep files with. */
+export function sweepJsonSchema(catalogue: ArchitectureCatalogue): Record<string, unknown> {
+  return { title: 'isoloss sweep', ...z.toJSONSchema(sweepFileSchema(catalogue), { io: 'input' }) };
+}

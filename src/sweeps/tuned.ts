@@ -1,0 +1,188 @@
+/** Learning rates that a tuning sweep found: NAME.tuned.json beside the sweep file, written once and committed. */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { bestLearningRate } from '../fit/learningRate.js';
+import { UsageError } from '../store/errors.js';
+import { canonicalJson, writeJsonAtomic } from '../store/files.js';
+import type { ModelSetup, RunRecord } from '../store/record.js';
+import { PROTOCOL_KEYS, type SweepFile } from './schema.js';
+import { type LoadedSweep, PACKAGE_SWEEPS } from './sweepFile.js';
+
+const shapeSchema = z.strictObject({
+  dModel: z.number().int(),
+  nLayers: z.number().int(),
+  nHeads: z.number().int(),
+  dHead: z.number().int(),
+  dFf: z.number().int(),
+});
+
+const tunedRateSchema = z.strictObject({
+  arch: z.string(),
+  shape: shapeSchema,
+  budgetFlops: z.number(),
+  learningRate: z.number().positive(),
+  /** Vertex of the quadratic through the best rate and its neighbours, for the report; null where there is none. */
+  vertexLearningRate: z.number().nullable(),
+  /** Set where the best rate is the grid's smallest or largest: then the optimum was not bracketed. */
+  edge: z.enum(['low', 'high']).nullable(),
+  flags: z.array(z.string()),
+  /** Loss on `val`; null where the trial diverged. */
+  trials: z.array(
+    z.strictObject({
+      learningRate: z.number(),
+      seed: z.number().int(),
+      lossNats: z.number().nullable(),
+      runKey: z.string(),
+    }),
+  ),
+});
+
+const tunedFileSchema = z.strictObject({
+  format: z.literal(1),
+  sweep: z.string(),
+  chosenOn: z.literal('val'),
+  /** Settings of the tuning sweep that its rates hold for. */
+  protocol: z.record(z.string(), z.unknown()),
+  rates: z.array(tunedRateSchema),
+});
+
+export type TunedFile = z.infer<typeof tunedFileSchema>;
+export type TunedRate = z.infer<typeof tunedRateSchema>;
+export type Shape = z.infer<typeof shapeSchema>;
+
+/** The settings of a sweep that its tuned rates hold for. */
+export function protocolOf(sweep: SweepFile): Record<string, unknown> {
+  return Object.fromEntries(PROTOCOL_KEYS.map((key) => [key, sweep[key]]));
+}
+
+/** The shape of a model: what a rate is tuned for, together with the architecture. */
+export function shapeOfModel(model: ModelSetup): Shape {
+  const { dModel, nLayers, nHeads, dHead, dFf } = model;
+  return { dModel, nLayers, nHeads, dHead, dFf };
+}
+
+/**
+ * Where a tuning sweep's rates are written: beside its file; for a predefined sweep that is run from elsewhere,
+ * in `./sweeps`, since the package's own folder is not the user's.
+ */
+export function tunedPath(sweep: LoadedSweep, cwd: string = process.cwd()): string {
+  const own = dirname(sweep.path);
+  const foreign = own === PACKAGE_SWEEPS && PACKAGE_SWEEPS.includes('node_modules');
+  return join(foreign ? join(cwd, 'sweeps') : own, `${sweep.sweep.name}.tuned.json`);
+}
+
+/**
+ * Chooses the rate of each architecture and size from the ended runs of a tuning sweep.
+ *
+ * @param runs final records, those of diverged runs included
+ * @throws UsageError where all trials of an architecture and size diverged
+ */
+export function chooseRates(sweep: SweepFile, runs: readonly RunRecord[]): TunedFile {
+  const groups = new Map<string, RunRecord[]>();
+  for (const run of runs) {
+    const key = JSON.stringify([run.arch, shapeOfModel(run.setup.model)]);
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  const rates = [...groups.values()].map((group): TunedRate => {
+    const { arch, setup, budgetFlops } = group[0]!;
+    const trials = group
+      .map((run) => ({
+        learningRate: run.setup.optimizer.learningRate,
+        seed: run.setup.seed,
+        lossNats: run.status === 'done' ? (run.final?.val.lossNats ?? null) : null,
+        runKey: run.runKey,
+      }))
+      .sort((a, b) => a.learningRate - b.learningRate || a.seed - b.seed);
+    try {
+      const { learningRate, vertexLearningRate, edge, flags } = bestLearningRate(trials);
+      const shape = shapeOfModel(setup.model);
+      return { arch, shape, budgetFlops, learningRate, vertexLearningRate, edge, flags: [...flags], trials };
+    } catch (error) {
+      throw new UsageError(`No rate for ${arch}, dModel ${setup.model.dModel}: ${(error as Error).message}`);
+    }
+  });
+  return { format: 1, sweep: sweep.name, chosenOn: 'val', protocol: protocolOf(sweep), rates };
+}
+
+/**
+ * Writes the rates that a finished tuning sweep found.
+ *
+ * @returns the path written and the file's content
+ */
+export function writeTuned(
+  sweep: LoadedSweep,
+  runs: readonly RunRecord[],
+): { path: string; tuned: TunedFile } {
+  const tuned = chooseRates(sweep.sweep, runs);
+  const path = tunedPath(sweep);
+  writeJsonAtomic(path, tuned);
+  return { path, tuned };
+}
+
+/** Reads the rates that a sweep names, looking beside its file; for a predefined sweep in `./sweeps` first. */
+export function readTuned(
+  sweep: LoadedSweep,
+  name: string,
+  cwd: string = process.cwd(),
+): TunedFile & { path: string } {
+  const own = dirname(sweep.path);
+  const folders = own === PACKAGE_SWEEPS ? [join(cwd, 'sweeps'), own] : [own];
+  const paths = [...new Set(folders.map((folder) => join(folder, `${name}.tuned.json`)))];
+  const path = paths.find((candidate) => existsSync(candidate));
+  const place = sweep.at(['learningRate', 'tuned']);
+  if (path === undefined) {
+    throw new UsageError(
+      `${place}  there is no ${paths.join(' or ')} yet. \`isoloss run ${name}\` makes it.`,
+    );
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(
+      `${path} can't be read: ${(error as Error).message}. \`isoloss run ${name}\` writes it again.`,
+    );
+  }
+  const parsed = tunedFileSchema.safeParse(content);
+  if (!parsed.success) {
+    throw new UsageError(
+      `${path} is not a file of tuned rates:\n${z.prettifyError(parsed.error)}\n\`isoloss run ${name}\` writes it again.`,
+    );
+  }
+  return { ...parsed.data, path };
+}
+
+/**
+ * Checks that rates were tuned under the settings that they are used with.
+ *
+ * @throws UsageError naming the settings that differ, unless the sweep accepts them
+ */
+export function checkProtocol(
+  sweep: LoadedSweep,
+  tuned: TunedFile & { path: string },
+  accepted: readonly string[],
+): void {
+  const own = protocolOf(sweep.sweep);
+  const differing = PROTOCOL_KEYS.filter(
+    (key) =>
+      !accepted.includes(key) && canonicalJson(own[key]) !== canonicalJson(tuned.protocol[key] ?? null),
+  );
+  if (differing.length === 0) return;
+  const list = differing
+    .map(
+      (key) =>
+        `  ${key}: ${canonicalJson(own[key])} here, ${canonicalJson(tuned.protocol[key] ?? null)} when tuned`,
+    )
+    .join('\n');
+  throw new UsageError(
+    `${sweep.at(['learningRate', 'tuned'])}  the rates of ${basename(tuned.path)} were tuned under other settings:\n${list}\n` +
+      `Make them equal and tune again, or say that you accept it: learningRate: { tuned: ${tuned.sweep}, acceptDifferent: [${differing.join(', ')}] }`,
+  );
+}
+
+/** What was tuned for an architecture and shape; null where nothing was. */
+export function tunedRate(tuned: TunedFile, arch: string, shape: Shape): TunedRate | null {
+  const wanted = canonicalJson(shape);
+  return tuned.rates.find((rate) => rate.arch === arch && canonicalJson(rate.shape) === wanted) ?? null;
+}

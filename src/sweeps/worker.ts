@@ -1,0 +1,53 @@
+/** Entry of a worker process: trains the runs it is sent with the real trainer. Started by `executors/local.ts`. */
+import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
+import { trainRun } from '../train/run.js';
+import type { CorpusRequest } from './executor.js';
+import type { ToWorker } from './messages.js';
+import { EnvironmentError, serveRuns, type Trainer } from './workerLoop.js';
+
+const corpora = new Map<string, Promise<PreparedCorpus>>();
+
+/** The corpus of a run, loaded once a process. */
+async function corpusOf(request: CorpusRequest): Promise<PreparedCorpus> {
+  const key = JSON.stringify(request);
+  const loading =
+    corpora.get(key) ??
+    prepareCorpus({ corpus: request.corpus, vocabSize: request.vocabSize, baseDir: request.baseDir });
+  corpora.set(key, loading);
+  const corpus = await loading.catch((error: unknown) => {
+    throw new EnvironmentError(error instanceof Error ? error.message : String(error), { cause: error });
+  });
+  if (corpus.train.sha256 !== request.trainSha256) {
+    throw new EnvironmentError(
+      `The text of corpus ${request.corpus} has changed since the sweep was started; start it again.`,
+    );
+  }
+  return corpus;
+}
+
+const train: Trainer = async ({ task, record, directory, shouldStop, onProgress }) =>
+  trainRun({
+    record,
+    directory,
+    corpus: await corpusOf(task.corpus),
+    threads: task.threads,
+    stepsPerCall: task.stepsPerCall,
+    shouldStop,
+    onProgress,
+  });
+
+// A terminal sends Ctrl-C to the whole group of processes: the runner decides what it means.
+process.on('SIGINT', () => undefined);
+// Whoever started this process is gone, so nobody waits for its runs. What is finished is on disk.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+const served = serveRuns(
+  {
+    send: (message) => {
+      if (process.connected) process.send?.(message);
+    },
+    onMessage: (listener) => process.on('message', (message) => listener(message as ToWorker)),
+  },
+  train,
+);
+process.on('SIGTERM', () => served.stop());

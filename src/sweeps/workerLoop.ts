@@ -1,0 +1,162 @@
+/** The life of a worker process: take a run, claim its directory, train it, say what became of it, take the next. */
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { isSystemError } from '../store/files.js';
+import { acquireLock, readLock, type RunLock } from '../store/lock.js';
+import type { RunRecord } from '../store/record.js';
+import { findRun, listSweepFolders, runDirectory } from '../store/runDirectory.js';
+import type { RunProgress, RunTask } from './executor.js';
+import type { FromWorker, ToWorker } from './messages.js';
+
+/** Seconds between two progress messages, and between two looks at the lock. */
+const REPORT_SECONDS = 0.25;
+const LOCK_CHECK_SECONDS = 2;
+
+/** System errors that every other run would meet as well. */
+const ENVIRONMENT_CODES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE'] as const;
+
+/** Something is wrong that would be for every run of the sweep, so that it makes no sense to try the next. */
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError';
+}
+
+/** Trains one run in a directory that is claimed for it, going on from the checkpoint there. */
+export type Trainer = (options: {
+  readonly task: RunTask;
+  /** The run's initial record, naming the sweep whose folder the directory lies in. */
+  readonly record: RunRecord;
+  readonly directory: string;
+  readonly shouldStop: () => boolean;
+  readonly onProgress: (progress: RunProgress) => void;
+}) => Promise<RunRecord>;
+
+/** The part of `process` that a worker uses. */
+export interface WorkerChannel {
+  send(message: FromWorker): void;
+  onMessage(listener: (message: ToWorker) => void): void;
+}
+
+/**
+ * Serves runs until the process ends.
+ *
+ * @param channel messages to and from the runner
+ * @param train trains one run
+ */
+export function serveRuns(channel: WorkerChannel, train: Trainer): { stop(): void } {
+  let stopping = false;
+  channel.onMessage((message) => {
+    switch (message.kind) {
+      case 'run':
+        void attempt(message.task, train, {
+          shouldStop: () => stopping,
+          onProgress: (progress) => channel.send({ kind: 'progress', progress }),
+        }).then((outcome) => channel.send(outcome));
+        return;
+      case 'stop':
+        stopping = true;
+        return;
+      default:
+        message satisfies never;
+    }
+  });
+  channel.send({ kind: 'ready' });
+  return {
+    stop: () => {
+      stopping = true;
+    },
+  };
+}
+
+interface AttemptHooks {
+  readonly shouldStop: () => boolean;
+  readonly onProgress: (progress: RunProgress) => void;
+}
+
+/** One attempt at a run. A run that has ended by now, under any sweep, is not trained again. */
+async function attempt(task: RunTask, train: Trainer, hooks: AttemptHooks): Promise<FromWorker> {
+  try {
+    const known = findRun(task.resultsDir, task.runKey);
+    if (known !== null && hasEnded(known.record)) return { kind: 'ended', record: known.record };
+    const sweep = known?.found.sweep ?? task.record.sweep;
+    const directory = known?.found.directory ?? runDirectory(task.resultsDir, sweep, task.runKey);
+    mkdirSync(directory, { recursive: true });
+    const claim = await acquireLock(directory);
+    if (!claim.acquired) return { kind: 'busy', reason: claim.reason };
+    try {
+      return await trainClaimed(
+        { ...task, record: { ...task.record, sweep } },
+        directory,
+        claim.lock,
+        train,
+        hooks,
+      );
+    } finally {
+      claim.lock.release();
+      removeIfEmpty(directory);
+    }
+  } catch (error) {
+    const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
+    const environment = error instanceof EnvironmentError || isSystemError(error, ...ENVIRONMENT_CODES);
+    return { kind: 'error', message, environment, stack: stack ?? null };
+  }
+}
+
+async function trainClaimed(
+  task: RunTask,
+  directory: string,
+  lock: RunLock,
+  train: Trainer,
+  hooks: AttemptHooks,
+): Promise<FromWorker> {
+  // Someone may have finished the run, or begun it under another sweep, between looking and claiming.
+  const now = findRun(task.resultsDir, task.runKey);
+  if (now !== null && hasEnded(now.record)) return { kind: 'ended', record: now.record };
+  const elsewhere = await heldElsewhere(task.resultsDir, task.runKey, task.record.sweep);
+  if (elsewhere !== null) return { kind: 'busy', reason: `it is under way in ${elsewhere}` };
+
+  let reported = -Infinity;
+  let checked = performance.now();
+  const record = await train({
+    task,
+    record: task.record,
+    directory,
+    shouldStop: hooks.shouldStop,
+    onProgress: (progress) => {
+      const seconds = performance.now() / 1000;
+      if (seconds - checked > LOCK_CHECK_SECONDS) {
+        checked = seconds;
+        if (!lock.isHeld())
+          throw new Error('another process took this run over, since this one had stood still too long');
+      }
+      if (seconds - reported < REPORT_SECONDS && progress.stepsDone < progress.steps) return;
+      reported = seconds;
+      hooks.onProgress(progress);
+    },
+  });
+  return hasEnded(record) ? { kind: 'ended', record } : { kind: 'stopped' };
+}
+
+/** Whether a run has its final record. A failed one has not: it is tried again when its sweep is run again. */
+export function hasEnded(record: RunRecord): boolean {
+  return record.status === 'done' || record.status === 'diverged';
+}
+
+/** Directory of the same run under another sweep where a living process holds it, or null. */
+async function heldElsewhere(resultsDir: string, runKey: string, ownSweep: string): Promise<string | null> {
+  for (const sweep of listSweepFolders(resultsDir)) {
+    const directory = runDirectory(resultsDir, sweep, runKey);
+    if (sweep === ownSweep || readLock(directory) === null) continue;
+    const claim = await acquireLock(directory);
+    if (!claim.acquired) return directory;
+    claim.lock.release();
+  }
+  return null;
+}
+
+/** A directory that was only claimed leaves nothing behind. */
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (!isSystemError(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+  }
+}

@@ -1,0 +1,93 @@
+/** The functions of a run in plain TensorFlow.js: training step, gradients alone (for FLOPs), evaluation. */
+import type { FunctionProgram, StepProgram } from '../engine/executable.js';
+import type { TensorSpec } from '../engine/tensors.js';
+import type { TensorFunction, Tensors } from '../engine/trace/trace.js';
+import type { LanguageModel } from '../models/model.js';
+import { crossEntropy, tokenNats } from '../ops/crossEntropy.js';
+import { tf, type Tensor } from '../ops/tf.js';
+import { scalarSpecs, type Optimizer } from './optimizers.js';
+
+const PARAM = 'param/';
+
+export interface BatchShape {
+  readonly batchSize: number;
+  readonly contextLength: number;
+}
+
+/** Names of the state tensor of a parameter and of its optimizer slots. */
+export const paramKey = (name: string): string => PARAM + name;
+export const slotKey = (slot: string, name: string): string => `${slot}/${name}`;
+
+/** Inputs and targets of a batch, time-major. */
+export const tokenSpecs = ({ batchSize, contextLength }: BatchShape): TensorSpec[] =>
+  ['inputs', 'targets'].map((name) => ({ name, shape: [batchSize * contextLength], dtype: 'int32' }));
+
+export const paramSpecs = (model: LanguageModel): TensorSpec[] =>
+  model.params.map(({ name, shape }) => ({ name: paramKey(name), shape, dtype: 'float32' }));
+
+const byParamName = (model: LanguageModel, tensors: Tensors): Record<string, Tensor> =>
+  Object.fromEntries(model.params.map(({ name }) => [name, tensors[paramKey(name)]!]));
+
+/** Loss and the gradient of every parameter. */
+function lossAndGradients(model: LanguageModel, tensors: Tensors, batch: BatchShape): { loss: Tensor; gradients: Record<string, Tensor> } {
+  const params = byParamName(model, tensors);
+  const names = Object.keys(params);
+  const f = (...values: Tensor[]): Tensor => {
+    const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+    return crossEntropy(model.logits(named, tensors['inputs']!, batch.batchSize), tensors['targets']!);
+  };
+  const { value, grads } = tf.valueAndGrads(f as Parameters<typeof tf.valueAndGrads>[0])(Object.values(params));
+  return { loss: value, gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])) };
+}
+
+/** Forward and backward alone: the graph that FLOP rule 1 counts. */
+export function gradientProgram(model: LanguageModel, batch: BatchShape): FunctionProgram {
+  const fn: TensorFunction = (inputs) => {
+    const { loss, gradients } = lossAndGradients(model, inputs, batch);
+    return { loss, ...gradients };
+  };
+  return { inputs: [...paramSpecs(model), ...tokenSpecs(batch)], fn };
+}
+
+/** Nats of every predicted token, with the parameters as inputs. Output `nats`, time-major like the targets. */
+export function evaluationProgram(model: LanguageModel, batch: BatchShape): FunctionProgram {
+  const fn: TensorFunction = (inputs) => ({
+    nats: tokenNats(model.logits(byParamName(model, inputs), inputs['inputs']!, batch.batchSize), inputs['targets']!),
+  });
+  return { inputs: [...paramSpecs(model), ...tokenSpecs(batch)], fn };
+}
+
+/** Gradients multiplied by min(1, clipNorm / norm) (Pascanu et al. 2013), and their norm before that. */
+function clipByGlobalNorm(gradients: Record<string, Tensor>, clipNorm: number | null): { clipped: Record<string, Tensor>; norm: Tensor } {
+  const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
+  const norm = tf.sqrt(squares.reduce((sum, square) => tf.add(sum, square)));
+  if (clipNorm === null) return { clipped: gradients, norm };
+  const factor = tf.minimum(tf.div(clipNorm, tf.add(norm, 1e-6)), 1);
+  return { clipped: Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [name, tf.mul(gradient, factor)])), norm };
+}
+
+/** One whole training step: forward, backward, clipping, optimizer. Metrics: `loss` (nats per token) and `gradNorm`. */
+export function trainingProgram(model: LanguageModel, optimizer: Optimizer, clipNorm: number | null, batch: BatchShape): StepProgram {
+  const slotSpecs = model.params.flatMap((param) =>
+    Object.entries(optimizer.slots(param)).map(([slot, shape]): TensorSpec => ({ name: slotKey(slot, param.name), shape, dtype: 'float32' })),
+  );
+  return {
+    state: [...paramSpecs(model), ...slotSpecs],
+    perStep: [...tokenSpecs(batch), ...scalarSpecs(optimizer)],
+    metrics: ['loss', 'gradNorm'],
+    step(state, perStep) {
+      const { loss, gradients } = lossAndGradients(model, { ...state, ...perStep }, batch);
+      const { clipped, norm } = clipByGlobalNorm(gradients, clipNorm);
+      const scalars = Object.fromEntries(optimizer.scalars.map((name) => [name, perStep[`scalar/${name}`]!]));
+      const next: Record<string, Tensor> = {};
+      for (const param of model.params) {
+        const { name } = param;
+        const slots = Object.fromEntries(Object.keys(optimizer.slots(param)).map((slot) => [slot, state[slotKey(slot, name)]!]));
+        const update = optimizer.update(param, state[paramKey(name)]!, clipped[name]!, slots, scalars);
+        next[paramKey(name)] = update.param;
+        for (const [slot, tensor] of Object.entries(update.slots)) next[slotKey(slot, name)] = tensor;
+      }
+      return { state: next, metrics: { loss, gradNorm: norm } };
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { canonicalHash, canonicalJson, removeAsides, writeAside, writeFileAtomic, writeJsonAtomic } from '../../src/store/files.js';
+import { useTemporaryFolders } from './fixtures.js';
+
+const makeFolder = useTemporaryFolders();
+
+describe('writeFileAtomic', () => {
+  it('makes the folder, replaces the file and leaves nothing else', () => {
+    const folder = join(makeFolder(), 'a', 'b');
+    const path = join(folder, 'x.txt');
+    writeFileAtomic(path, 'old');
+    writeFileAtomic(path, new Uint8Array([0x6e, 0xc3, 0xa9, 0x77]));
+    expect(readFileSync(path, 'utf8')).toBe('néw');
+    expect(readdirSync(folder)).toEqual(['x.txt']);
+  });
+
+  it('leaves the old content and nothing aside where it fails', () => {
+    const folder = makeFolder();
+    const path = join(folder, 'x.txt');
+    mkdirSync(path);
+    expect(() => {
+      writeFileAtomic(path, 'new');
+    }).toThrow();
+    expect(readdirSync(folder)).toEqual(['x.txt']);
+    expect(() =>
+      writeAside(join(folder, 'y.txt'), () => {
+        throw new Error('the disk is full');
+      }),
+    ).toThrow('the disk is full');
+    expect(readdirSync(folder)).toEqual(['x.txt']);
+  });
+
+  it('writes JSON that people can read', () => {
+    const path = join(makeFolder(), 'x.json');
+    writeJsonAtomic(path, { a: [1] });
+    expect(readFileSync(path, 'utf8')).toBe('{\n  "a": [\n    1\n  ]\n}\n');
+  });
+
+  it('finds what killed writers left aside, and only that', () => {
+    const folder = makeFolder();
+    const aside = writeAside(join(folder, 'run.json'), () => undefined);
+    writeFileSync(join(folder, 'run.json'), '');
+    removeAsides(folder, (name) => !name.startsWith('run'));
+    expect(existsSync(aside)).toBe(true);
+    removeAsides(folder, () => true);
+    expect(readdirSync(folder)).toEqual(['run.json']);
+  });
+});
+
+describe('canonicalHash', () => {
+  it('hashes the example of RFC 8785, section 3.2.2, as the RFC writes it', () => {
+    const value = {
+      numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 0.000000000000000000000000001],
+      string: '\u20ac$\u000F\u000aA\'\u0042\u0022\u005c\\"/',
+      literals: [null, true, false],
+    };
+    const text =
+      '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],' +
+      '"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}';
+    expect(canonicalJson(value)).toBe(text);
+    expect(canonicalHash(value)).toBe(createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 16));
+  });
+
+  it('does not depend on the order of keys', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
+        const reversed = Object.fromEntries(Object.entries(value).reverse());
+        expect(canonicalHash(reversed)).toBe(canonicalHash(value));
+      }),
+    );
+  });
+
+  it('refuses what JSON can not say', () => {
+    expect(() => canonicalHash(undefined)).toThrow('no JSON form');
+    expect(() => canonicalHash({ rate: NaN })).toThrow();
+    expect(() => canonicalHash({ rate: Infinity })).toThrow();
+  });
+});

@@ -1,0 +1,44 @@
+/** Folders and child processes for the store's tests. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
+
+/** Makes folders that are removed after each test of the file that calls this at its top. */
+export function useTemporaryFolders(): () => string {
+  const made: string[] = [];
+  afterEach(() => {
+    for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
+  });
+  return () => {
+    const path = mkdtempSync(join(tmpdir(), 'isoloss-store-'));
+    made.push(path);
+    return path;
+  };
+}
+
+/** Starts one of the scripts in `children/` with its own copy of the sources, in TypeScript. */
+export function startChild(script: string, args: readonly string[]): ChildProcess {
+  const path = fileURLToPath(new URL(`children/${script}`, import.meta.url));
+  return spawn(process.execPath, ['--import', 'jiti/register', path, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** Resolves with the first line that a child prints. */
+export async function firstLine(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout! })) return line;
+  throw new Error('The child ended before it printed a line.');
+}
+
+/** Kills a child outright and waits until it is gone and all that it printed is read. */
+export async function killChild(child: ChildProcess): Promise<void> {
+  const closed = once(child, 'close');
+  child.kill('SIGKILL');
+  await closed;
+}
