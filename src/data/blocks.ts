@@ -19,8 +19,13 @@ export function cutIntoBlocks(document: SourceDocument, blockBytes: number): Sou
   const count = cuts.length - 1;
   if (count === 1) return [document];
   return Array.from({ length: count }, (_, i) => {
-    const block = bytes.subarray(cuts[i]!, cuts[i + 1]!);
-    return { ...document, name: `${document.name} (${i + 1} of ${count})`, bytes: block, sha256: sha256(block) };
+    const block = bytes.subarray(cuts[i], cuts[i + 1]);
+    return {
+      ...document,
+      name: `${document.name} (${i + 1} of ${count})`,
+      bytes: block,
+      sha256: sha256(block),
+    };
   });
 }
 

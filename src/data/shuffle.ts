@@ -24,7 +24,12 @@ export function xoshiro128(state: readonly [number, number, number, number]): ()
  */
 export function permutation(count: number, label: string): Uint32Array {
   const hash = createHash('sha256').update(label).digest();
-  const next = xoshiro128([hash.readUInt32LE(0), hash.readUInt32LE(4), hash.readUInt32LE(8), hash.readUInt32LE(12)]);
+  const next = xoshiro128([
+    hash.readUInt32LE(0),
+    hash.readUInt32LE(4),
+    hash.readUInt32LE(8),
+    hash.readUInt32LE(12),
+  ]);
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {
     const j = below(i + 1, next);

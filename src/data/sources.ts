@@ -57,7 +57,9 @@ export function locateCorpus(corpus: string, baseDir: string): CorpusSource {
     files,
   });
   if (/[*?]/.test(dirname(path))) {
-    throw new CorpusError(`Corpus ${corpus}: * and ? are understood in the file name only, not in folder names.`);
+    throw new CorpusError(
+      `Corpus ${corpus}: * and ? are understood in the file name only, not in folder names.`,
+    );
   }
   if (/[*?]/.test(fileName)) return own(matchingFiles(corpus, dirname(path), fileName));
   const stats = statSync(path, { throwIfNoEntry: false });
@@ -70,7 +72,13 @@ export function locateCorpus(corpus: string, baseDir: string): CorpusSource {
 }
 
 function sourceFile(path: string, split: SplitName | null): SourceFile {
-  return { path, name: basename(path).replace(/\.gz$/, '').replace(/\.txt$/, ''), split };
+  return {
+    path,
+    name: basename(path)
+      .replace(/\.gz$/, '')
+      .replace(/\.txt$/, ''),
+    split,
+  };
 }
 
 /** Names of the files in a folder, by UTF-16 code unit and not by locale, so that the order is the same everywhere. */
@@ -80,18 +88,27 @@ function fileNames(corpus: string, folder: string): string[] {
       .filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true)
       .sort();
   } catch (error) {
-    throw new CorpusError(`Corpus ${corpus}: the folder ${folder} can't be read (${reasonOf(error)}).`, { cause: error });
+    throw new CorpusError(`Corpus ${corpus}: the folder ${folder} can't be read (${reasonOf(error)}).`, {
+      cause: error,
+    });
   }
 }
 
 function matchingFiles(corpus: string, folder: string, pattern: string): SourceFile[] {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.');
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/\?/g, '.');
   const expression = new RegExp(`^${source}$`, 'su');
   const names = fileNames(corpus, folder);
   // As in a shell, a leading dot is matched only by a dot.
-  const matching = names.filter((name) => expression.test(name) && name.startsWith('.') === pattern.startsWith('.'));
+  const matching = names.filter(
+    (name) => expression.test(name) && name.startsWith('.') === pattern.startsWith('.'),
+  );
   if (matching.length === 0) {
-    throw new CorpusError(`Corpus ${corpus}: none of the ${names.length} files in ${folder} is called ${pattern}.`);
+    throw new CorpusError(
+      `Corpus ${corpus}: none of the ${names.length} files in ${folder} is called ${pattern}.`,
+    );
   }
   return matching.map((name) => sourceFile(join(folder, name), null));
 }
@@ -112,7 +129,9 @@ function filesWithSplits(corpus: string, folder: string): SourceFile[] {
   const seen = new Set<string>();
   for (const file of files) {
     if (seen.has(file.name)) {
-      throw new CorpusError(`Corpus ${corpus}: ${file.name}.txt and ${file.name}.txt.gz are both in ${folder}; remove one.`);
+      throw new CorpusError(
+        `Corpus ${corpus}: ${file.name}.txt and ${file.name}.txt.gz are both in ${folder}; remove one.`,
+      );
     }
     seen.add(file.name);
   }
@@ -131,11 +150,20 @@ function locateSotu(): CorpusSource {
   };
 }
 
-/** SHA-256 of a file's bytes as they lie on disk, in hex; read in pieces, so that a file may be of any size. */
+/**
+ * SHA-256 of a file's bytes as they lie on disk, in hex; read in pieces, so that a file may be of any size.
+ *
+ * @throws CorpusError where the file can't be read
+ */
 export function sha256OfFile(path: string): string {
   const hash = createHash('sha256');
   const piece = Buffer.allocUnsafe(1 << 20);
-  const file = openSync(path, 'r');
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw new CorpusError(`${path} can't be read (${reasonOf(error)}).`, { cause: error });
+  }
   try {
     for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) {
       hash.update(piece.subarray(0, length));

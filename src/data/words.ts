@@ -47,7 +47,8 @@ function wordEnd(text: string, start: number): number {
   const leadingSpace = first === SPACE && start + 1 < text.length && classAt(text, start + 1) !== WHITE_SPACE;
   let end = leadingSpace ? start + 1 : start;
   const wordClass = classAt(text, end);
-  while (end < text.length && classAt(text, end) === wordClass) end += text.codePointAt(end)! > 0xffff ? 2 : 1;
+  while (end < text.length && classAt(text, end) === wordClass)
+    end += text.codePointAt(end)! > 0xffff ? 2 : 1;
   // Of several white-space characters before a word, the last is left to it.
   return wordClass === WHITE_SPACE && end < text.length && end - start > 1 ? end - 1 : end;
 }
@@ -57,7 +58,7 @@ function wordEnd(text: string, start: number): number {
  * regular expression runs out of stack on words of millions of characters.
  */
 export function forEachWord(text: string, visit: (word: string) => void): void {
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const end = wordEnd(text, start);
     visit(text.slice(start, end));
     start = end;

@@ -33,7 +33,7 @@ export function analyse(rows: readonly FitRow[], options: AnalyseOptions): Analy
   if (study.rows.length === 0) {
     throw new FitError(`None of the ${rows.length} runs is finished, so there is nothing to fit.`);
   }
-  const fit = bootstrapStudy(study, bootstraps, seed);
+  const fit = bootstrapStudy(study, { bootstraps, seed });
   const isoflop = isoflopFits(study, fit);
   const frontier = frontiers(study, fit, isoflop);
   const parallel = parallelTests(study, fit);

@@ -14,40 +14,69 @@ export interface BootstrappedFit {
   readonly draws: readonly StudyFit[];
 }
 
-/** What is random in a draw, worked out once. */
+/**
+ * Cells with at least this many seeds draw from their own residuals. Below it the residuals of one cell are too few to
+ * stand for a distribution: with 2 seeds they leave the 95% interval of an exponent a coverage of 89% and that of a
+ * difference at one budget 70 to 80% (docs/coverage.md), against 92 to 97% by the deviation pooled over the study.
+ */
+export const OWN_RESIDUALS_FROM = 5;
+
+/** How losses are drawn again, worked out once. */
 interface Plan {
-  /** Number of independent random slots, and the slot of each row. */
+  /** Seed standard deviation pooled over the study. */
+  readonly noise: number;
+  /** Correlation of the losses of two architectures at equal size, budget and seed; 0 where it could not be measured. */
+  readonly correlation: number;
+  /**
+   * Slot of each row that all architectures share: the trunk by its size, budget and seed, so that equal seeds are
+   * equal draws, and budgets branched off one trunk too.
+   */
+  readonly sharedSlot: Int32Array;
+  /** Slot of each row that its architecture has to itself. */
+  readonly ownSlot: Int32Array;
   readonly nSlots: number;
-  readonly slotOfRow: Int32Array;
   /** Rows of each cell, by rising seed. */
   readonly rowsOfCell: readonly (readonly number[])[];
 }
 
-/**
- * A slot is one trunk seen across architectures: runs of the same size, budget and seed are one draw whatever their
- * architecture, and so are the budgets branched off one trunk. Slots are numbered by sorted key, so the draws do not
- * depend on the order of the rows.
- */
-function planDraws(study: Study): Plan {
+function planDraws(study: Study, noise: number): Plan {
   const trunkSize = new Map<string, number>();
   for (const row of study.rows) trunkSize.set(row.trunk, (trunkSize.get(row.trunk) ?? 0) + 1);
   const keys = study.rows.map((row, i) => {
     const branched = trunkSize.get(row.trunk)! > 1;
-    const size = study.cells[study.cellOfRow[i]!]!.size;
+    const { size } = study.cells[study.cellOfRow[i]!]!;
     return JSON.stringify([size, branched ? 'trunk' : row.budgetFlops, row.seed]);
   });
-  const slots = new Map([...new Set(keys)].sort().map((key, i) => [key, i]));
+  const ownKeys = keys.map((key, i) => JSON.stringify([key, study.rows[i]!.arch]));
+  // Numbered by sorted key, so that the draws do not depend on the order of the rows.
+  const slots = new Map([...new Set([...keys, ...ownKeys])].sort().map((key, i) => [key, i]));
   const rowsOfCell: number[][] = study.cells.map(() => []);
   study.cellOfRow.forEach((cell, row) => rowsOfCell[cell]!.push(row));
   for (const members of rowsOfCell) members.sort((a, b) => study.rows[a]!.seed - study.rows[b]!.seed);
-  return { nSlots: slots.size, slotOfRow: Int32Array.from(keys, (key) => slots.get(key)!), rowsOfCell };
+  // Var(a - b) = 2 noise^2 (1 - correlation).
+  const ratio = study.pairedNoise === null ? 2 : (study.pairedNoise.standardDeviation / noise) ** 2;
+  return {
+    noise,
+    correlation: noise === 0 ? 0 : Math.min(1, Math.max(0, 1 - ratio / 2)),
+    sharedSlot: Int32Array.from(keys, (key) => slots.get(key)!),
+    ownSlot: Int32Array.from(ownKeys, (key) => slots.get(key)!),
+    nSlots: slots.size,
+    rowsOfCell,
+  };
 }
 
 /**
- * Losses of draw number `draw`. A cell with n >= 2 seeds draws n of its residuals, scaled by sqrt(n / (n - 1)), with
- * replacement; a cell with one seed draws from a normal with the pooled seed standard deviation.
+ * Losses of draw number `draw`, around the mean of each cell: residuals scaled by sqrt(n / (n - 1)) and drawn with
+ * replacement where a cell has many seeds, a normal with the pooled deviation where it has few. The normal is made of
+ * a part that architectures share at equal seed and one of their own, in the proportion that pairs of runs show.
  */
-function drawLosses(study: Study, plan: Plan, noise: number, seed: number, draw: number): Float64Array {
+function drawLosses(
+  study: Study,
+  plan: Plan,
+  seed: number,
+  draw: number,
+  ownResidualsFrom: number,
+): Float64Array {
   const random = randomStream(seed, draw);
   const uniform = new Float64Array(plan.nSlots);
   const normal = new Float64Array(plan.nSlots);
@@ -55,31 +84,41 @@ function drawLosses(study: Study, plan: Plan, noise: number, seed: number, draw:
     uniform[slot] = random.uniform();
     normal[slot] = random.normal();
   }
+  const shared = plan.noise * Math.sqrt(plan.correlation);
+  const own = plan.noise * Math.sqrt(1 - plan.correlation);
   const losses = new Float64Array(study.losses.length);
   plan.rowsOfCell.forEach((members, cell) => {
     const mean = study.cells[cell]!.lossNats;
     const n = members.length;
     for (const row of members) {
-      const slot = plan.slotOfRow[row]!;
-      if (n === 1) {
-        losses[row] = mean + noise * normal[slot]!;
-      } else {
+      const slot = plan.sharedSlot[row]!;
+      if (n >= ownResidualsFrom) {
         const picked = members[Math.floor(uniform[slot]! * n)]!;
         losses[row] = mean + Math.sqrt(n / (n - 1)) * (study.losses[picked]! - mean);
+      } else {
+        losses[row] = mean + shared * normal[slot]! + own * normal[plan.ownSlot[row]!]!;
       }
     }
   });
   return losses;
 }
 
-/** Fits the study, and again on `bootstraps` resampled sets of losses where a seed is repeated somewhere. */
-export function bootstrapStudy(study: Study, bootstraps: number, seed: number): BootstrappedFit {
+/** How a study is drawn again. */
+export interface BootstrapOptions {
+  readonly bootstraps: number;
+  readonly seed: number;
+  /** See {@link OWN_RESIDUALS_FROM}; 2 or more. */
+  readonly ownResidualsFrom?: number;
+}
+
+/** Fits the study, and again on resampled losses where a seed is repeated somewhere. */
+export function bootstrapStudy(study: Study, options: BootstrapOptions): BootstrappedFit {
+  const { bootstraps, seed, ownResidualsFrom = OWN_RESIDUALS_FROM } = options;
   const point = fitStudy(study, study.losses);
   if (study.seedNoise === null) return { point, draws: [] };
-  const plan = planDraws(study);
-  const noise = study.seedNoise.standardDeviation;
+  const plan = planDraws(study, study.seedNoise.standardDeviation);
   const draws = Array.from({ length: bootstraps }, (_, draw) =>
-    fitStudy(study, drawLosses(study, plan, noise, seed, draw)),
+    fitStudy(study, drawLosses(study, plan, seed, draw, ownResidualsFrom)),
   );
   return { point, draws };
 }

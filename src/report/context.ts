@@ -1,20 +1,14 @@
 /** What every part of a report reads: the study, its analysis and what follows from both (order, styles, families). */
+import type { CorpusDescription } from '../data/corpus.js';
 import type { Analysis, Speedup } from '../fit/analysis.js';
 import type { RunRecord } from '../store/record.js';
 import type { Study } from '../store/study.js';
 import { seriesStyles, type SeriesStyle } from './theme.js';
 
-/** What a report says about the text that was trained on; null fields are not known on this machine. */
-export interface CorpusInfo {
-  readonly id: string;
-  readonly name: string;
-  readonly licence: string | null;
-  readonly source: string | null;
-  readonly documents: number | null;
-  readonly bytes: number | null;
-  readonly tokens: { readonly train: number; readonly val: number; readonly test: number } | null;
+/** What a report says about the text that was trained on. */
+export interface CorpusInfo extends CorpusDescription {
   /** Entropy of the test split's token frequencies: what a model without context reaches at best. */
-  readonly testUnigramEntropyNats: number | null;
+  readonly testUnigramEntropyNats: number;
 }
 
 /** The learning-rate tuning that the sweep's rates come from. */
@@ -38,6 +32,7 @@ export interface TuningEntry {
 export interface ReportInput {
   readonly study: Study;
   readonly analysis: Analysis;
+  /** Null where the text is not known on this machine. */
   readonly corpus: CorpusInfo | null;
   readonly tuning: TuningInfo | null;
 }
@@ -54,7 +49,10 @@ export interface ReportContext extends ReportInput {
   readonly styles: ReadonlyMap<string, SeriesStyle>;
   /** Families of positions, that of the first baseline first: it is the headline's. */
   readonly families: readonly string[];
-  /** Comparisons by family and in the order of baselines, then of architectures. */
+  /**
+   * Comparisons by family and in the order of baselines, then of architectures. Of two baselines against each other
+   * only the later one over the earlier one is kept: the other is its reciprocal.
+   */
   readonly comparisons: readonly Speedup[];
   readonly runsById: ReadonlyMap<string, RunRecord>;
 }
@@ -72,7 +70,9 @@ export function reportContext(input: ReportInput): ReportContext {
   const archs = [...new Set([...baselines, ...listed, ...infos.keys()])].map((arch) => infos.get(arch)!);
   const families = [...new Set(archs.map((a) => a.positions))];
   const rank = (arch: string): number => archs.findIndex((a) => a.arch === arch);
-  const comparisons = [...analysis.speedup].sort(
+  const isReverse = (c: Speedup): boolean =>
+    rank(c.arch) < rank(c.baseline) && analysis.speedup.some((d) => d.arch === c.baseline && d.baseline === c.arch);
+  const comparisons = analysis.speedup.filter((c) => !isReverse(c)).sort(
     (a, b) =>
       families.indexOf(a.positions) - families.indexOf(b.positions) ||
       rank(a.baseline) - rank(b.baseline) ||

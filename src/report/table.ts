@@ -26,7 +26,10 @@ export interface Table {
 }
 
 /** Makes a dataset of records that all have the same fields, in the order of the first one's. */
-export function datasetOf<T extends Record<keyof T, Value>>(columns: readonly (keyof T & string)[], records: readonly T[]): Dataset {
+export function datasetOf<Field extends string>(
+  columns: readonly Field[],
+  records: readonly Readonly<Record<Field, Value>>[],
+): Dataset {
   return {
     columns,
     rows: records.map((record) =>

@@ -1,5 +1,5 @@
 /** What the numbers say, in sentences. Every number in them comes from the analysis. */
-import type { CostKind, Interval, Speedup, SpeedupAtOptimalSize } from '../fit/analysis.js';
+import type { Analysis, CostKind, Interval, Speedup, SpeedupAtOptimalSize } from '../fit/analysis.js';
 import { factorDigits, formatFactor, formatFlops, formatLoss, formatPowerOfTen } from './format.js';
 import { rich, strong, type Rich } from './rich.js';
 
@@ -102,4 +102,11 @@ export function signedNats(value: number): string {
 /** A relative difference in percent with its sign. */
 export function signedPercent(share: number): string {
   return `${share < 0 ? '\u2212' : '+'}${Math.abs(share * 100).toFixed(2)}%`;
+}
+
+/** Why numbers of a study have no interval, for where one has none. */
+export function noIntervalReason(analysis: Analysis): string {
+  return analysis.seedNoise === null
+    ? 'no seed is repeated in this study'
+    : 'more than a tenth of the bootstrap draws gave no value';
 }

@@ -7,7 +7,7 @@ export const runStatusSchema = z.enum(['planned', 'running', 'interrupted', 'don
 export const trainRowSchema = z.object({
   kind: z.literal('train'),
   step: z.number().int().positive(),
-  tokens: z.number(),
+  tokens: z.number().int(),
   flops: z.number(),
   lossNats: z.number().nullable(),
   lr: z.number(),
@@ -21,7 +21,7 @@ export const evalRowSchema = z.object({
   split: z.enum(['val', 'test']),
   metric: z.string().default('loss'),
   step: z.number().int().nonnegative(),
-  tokens: z.number(),
+  tokens: z.number().int(),
   lossNats: z.number().nullable(),
   bitsPerByte: z.number().nullable(),
   /** Summed nats and predicted tokens by document, for errors by document. */
@@ -184,7 +184,7 @@ export const sweepRecordSchema = z.object({
   sourceSha256: z.string(),
   resolved: z.record(z.string(), z.unknown()),
   baselines: z.array(z.string()),
-  runs: z.array(z.object({ runKey: z.string(), arch: z.string(), positions: z.string(), budgetFlops: z.number(), dModel: z.number(), nLayers: z.number(), seed: z.number().int() })),
+  runs: z.array(z.object({ runKey: z.string(), arch: z.string(), positions: z.string(), budgetFlops: z.number(), dModel: z.number().int(), nLayers: z.number().int(), seed: z.number().int() })),
 });
 
 export type Timing = z.infer<typeof timingSchema>;

@@ -159,11 +159,11 @@ CREATE TABLE timings (
   PRIMARY KEY (sweep, arch, dModel, nLayers, dFf, batchSize, contextLength, vocabSize)
 ) STRICT;
 
-CREATE TABLE problems (
+CREATE TABLE source_problems (
   path TEXT NOT NULL,
   problem TEXT NOT NULL
 ) STRICT;
-CREATE INDEX problems_by_path ON problems (path);
+CREATE INDEX source_problems_by_path ON source_problems (path);
 
 CREATE TABLE sources (
   path TEXT PRIMARY KEY,

@@ -1,6 +1,12 @@
 /** A study: one sweep with the records, fit rows, curves and timings of its runs. What fits and reports read. */
 import type { FitRow } from '../fit/row.js';
-import type { RunRecord, SweepRecord, Timings, TrainRow } from './record.js';
+import { withIndex } from './database.js';
+import type { Index, IndexOptions } from './database.js';
+import { UsageError } from './errors.js';
+import type { RunRecord, SweepRecord, Timing, Timings, TrainRow } from './record.js';
+import { fromRunRow } from './runRow.js';
+import type { RunRow } from './runRow.js';
+import { thinLogSpaced } from './thin.js';
 
 /**
  * Everything a report shows of one sweep, as plain data.
@@ -25,4 +31,149 @@ export interface Study {
   readonly missing: readonly string[];
   /** What could not be read, or does not agree, in a sentence each: a report shows these. */
   readonly problems: readonly string[];
+}
+
+/**
+ * Loads a sweep's study, bringing the index up to date first.
+ *
+ * @throws UsageError where there is no such sweep, naming those there are
+ */
+export function loadStudy(resultsDir: string, sweepName: string, options: IndexOptions = {}): Study {
+  return withIndex(resultsDir, options, (index) => readStudy(index, sweepName));
+}
+
+/**
+ * Reads a study from an open index: all of it comes from there, and from nowhere else.
+ *
+ * @throws UsageError as `loadStudy`
+ */
+export function readStudy({ db, notices }: Index, sweepName: string): Study {
+  const index = { db };
+  const sweep = readSweep(index, sweepName);
+  const runs = readRuns(index, sweepName);
+  const present = new Set(runs.map((run) => run.runKey));
+  return {
+    sweep,
+    runs,
+    fitRows: readFitRows(index, sweepName),
+    curves: readCurves(index, sweepName),
+    timings: readTimings(index, sweepName),
+    missing: sweep.runs.map((run) => run.runKey).filter((runKey) => !present.has(runKey)),
+    problems: [...notices, ...readProblems(index, sweepName)],
+  };
+}
+
+type Source = Pick<Index, 'db'>;
+
+interface SweepRow {
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly source: string;
+  readonly sourceSha256: string;
+  readonly resolved: string;
+  readonly baselines: string;
+}
+
+function readSweep({ db }: Source, name: string): SweepRecord {
+  const row = db
+    .prepare<[string], SweepRow>(
+      'SELECT title, description, source, sourceSha256, resolved, baselines FROM sweeps WHERE sweep = ?',
+    )
+    .get(name);
+  if (row === undefined) {
+    const reason = readProblems({ db }, name)[0];
+    if (reason !== undefined) throw new UsageError(reason);
+    const known = db.prepare<[], string>('SELECT sweep FROM sweeps ORDER BY sweep').pluck().all();
+    const remedy =
+      known.length === 0
+        ? 'None has been run yet: `isoloss run NAME` runs one.'
+        : `There are: ${known.join(', ')}.`;
+    throw new UsageError(`There is no sweep ${name} among the results. ${remedy}`);
+  }
+  const runs = db
+    .prepare<[string], SweepRecord['runs'][number]>(
+      `SELECT runKey, arch, positions, budgetFlops, dModel, nLayers, seed FROM sweep_runs
+       WHERE sweep = ? ORDER BY ordinal`,
+    )
+    .all(name);
+  const { resolved, baselines, ...rest } = row;
+  return {
+    format: 1,
+    name,
+    ...rest,
+    resolved: JSON.parse(resolved) as SweepRecord['resolved'],
+    baselines: JSON.parse(baselines) as SweepRecord['baselines'],
+    runs,
+  };
+}
+
+function readRuns({ db }: Source, sweep: string): RunRecord[] {
+  return db
+    .prepare<[string], RunRow & { readonly label: string; readonly cellFlops: number }>(
+      `SELECT r.*, m.arch AS label, m.budgetFlops AS cellFlops
+       FROM sweep_runs m JOIN runs r USING (runKey) WHERE m.sweep = ? ORDER BY m.ordinal`,
+    )
+    .all(sweep)
+    .map((row) => ({ ...fromRunRow(row), arch: row.label, budgetFlops: row.cellFlops }));
+}
+
+function readFitRows({ db }: Source, sweep: string): FitRow[] {
+  return db
+    .prepare<[string], Omit<FitRow, 'lossNats'> & { readonly lossNats: number | null }>(
+      `SELECT f.* FROM fit_rows f JOIN sweep_runs m ON m.sweep = f.sweep AND m.runKey = f.id
+       WHERE f.sweep = ? AND (f.status = 'diverged' OR (f.status = 'done' AND f.lossNats IS NOT NULL))
+       ORDER BY m.ordinal`,
+    )
+    .all(sweep)
+    .map((row) => ({ ...row, lossNats: row.status === 'diverged' ? Infinity : row.lossNats! }));
+}
+
+function readCurves({ db }: Source, sweep: string): Record<string, readonly TrainRow[]> {
+  const members = db
+    .prepare<[string], { readonly runKey: string; readonly runId: number }>(
+      'SELECT m.runKey, r.runId FROM sweep_runs m JOIN runs r USING (runKey) WHERE m.sweep = ? ORDER BY m.ordinal',
+    )
+    .all(sweep);
+  const selectSteps = db
+    .prepare<[number], number>('SELECT step FROM train_metrics WHERE runId = ? ORDER BY step')
+    .pluck();
+  const selectRow = db.prepare<[number, number], Omit<TrainRow, 'kind'>>(
+    'SELECT step, tokens, flops, lossNats, lr, gradNorm, wallSeconds FROM train_metrics WHERE runId = ? AND step = ?',
+  );
+  const curves: Record<string, readonly TrainRow[]> = {};
+  for (const { runKey, runId } of members) {
+    const steps = thinLogSpaced(selectSteps.all(runId));
+    curves[runKey] = steps.map((step) => ({ kind: 'train', ...selectRow.get(runId, step)! }));
+  }
+  return curves;
+}
+
+function readTimings({ db }: Source, sweep: string): Timings | null {
+  const set = db
+    .prepare<
+      [string],
+      { readonly hardware: string; readonly measuredAt: string; readonly probeGflops: string }
+    >('SELECT hardware, measuredAt, probeGflops FROM timing_sets WHERE sweep = ?')
+    .get(sweep);
+  if (set === undefined) return null;
+  const timings = db
+    .prepare<[string], Timing>(
+      `SELECT arch, dModel, nLayers, dFf, batchSize, contextLength, vocabSize, secondsPerStep, madSeconds, rounds
+       FROM timings WHERE sweep = ? ORDER BY rowid`,
+    )
+    .all(sweep);
+  return { format: 1, ...set, probeGflops: JSON.parse(set.probeGflops) as number[], timings };
+}
+
+/** Problems of the sweep's own folder, and of its runs wherever they lie. */
+function readProblems({ db }: Source, sweep: string): string[] {
+  return db
+    .prepare<{ sweep: string }, string>(
+      `SELECT path || ': ' || problem FROM problems p
+       WHERE substr(path, 1, length($sweep) + 1) = $sweep || '/'
+         OR substr(path, instr(path, '/') + 1) IN (SELECT runKey FROM sweep_runs WHERE sweep = $sweep)
+       ORDER BY path, problem`,
+    )
+    .pluck()
+    .all({ sweep });
 }

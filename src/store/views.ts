@@ -2,7 +2,7 @@
 
 export interface View {
   readonly name: string;
-  /** One sentence, as the documentation and `isoloss query --schema` show it. */
+  /** One sentence, as `isoloss query` without a question shows it. */
   readonly description: string;
   readonly select: string;
 }
@@ -33,7 +33,8 @@ FROM runs r WHERE NOT EXISTS (SELECT 1 FROM sweep_runs m WHERE m.runKey = r.runK
   },
   {
     name: 'fit_rows',
-    description: 'What a fit reads, one row for each run of each sweep, whatever its status (a fit uses `done` alone).',
+    description:
+      'What a fit reads, one row for each run of each sweep, whatever its status (a fit uses `done` alone).',
     select: `
 SELECT r.runKey AS id, m.sweep, m.arch, r.positions, r.seed, r.trunk, r.dModel, r.nLayers,
   r.paramsTotal, r.paramsNonEmbedding, r.paramsActive, r.tokens, r.steps, r.flops, r.flopsMatmul, m.budgetFlops,
@@ -99,6 +100,17 @@ ORDER BY sweep, arch, flops`,
 SELECT m.sweep, m.arch, r.positions, m.budgetFlops, r.dModel, r.nLayers, r.seed, r.learningRate, r.runKey,
   t.step, t.tokens, t.flops, t.lossNats, t.lr, t.gradNorm, t.wallSeconds
 FROM sweep_runs m JOIN runs r USING (runKey) JOIN train_metrics t USING (runId)`,
+  },
+  {
+    name: 'problems',
+    description: 'Files that could not be read or do not agree, and copies of one run that differ.',
+    select: `
+SELECT path, problem FROM source_problems
+UNION ALL
+SELECT a.directory, format('%s holds the same run with another test loss (%.17g here, %.17g there); remove the one ' ||
+  'that is wrong.', b.directory, a.testLossNats, b.testLossNats)
+FROM run_copies a JOIN run_copies b ON a.runKey = b.runKey AND a.directory < b.directory
+WHERE a.status = 'done' AND b.status = 'done' AND a.testLossNats IS NOT b.testLossNats`,
   },
 ];
 

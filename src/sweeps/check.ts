@@ -31,6 +31,7 @@ export function checkSweep(sweep: SweepFile, context: CheckContext): Problem[] {
   if (names.length > 0) return problems;
   const cells = cellsOf(sweep, context.catalogue);
   problems.push(...checkBaselines(sweep, cells, context.catalogue));
+  problems.push(...checkRotary(sweep, cells));
   const duplicates = checkDuplicates(cells, context.at);
   problems.push(...duplicates);
   if (duplicates.length === 0 && isTuning(sweep)) problems.push(...checkEqualTuning(cells));
@@ -138,6 +139,18 @@ function checkBaselines(
     if (labels.includes(label)) return [];
     const message = `baseline "${label}" is not among the architectures of this sweep.${didYouMean(label, labels)} They are: ${labels.join(', ')}`;
     return [{ path, atKey: false, message }];
+  });
+}
+
+/** Rotary positions rotate pairs of channels. */
+function checkRotary(sweep: SweepFile, cells: readonly Cell[]): Problem[] {
+  const rotary = cells.filter((cell) => cell.architecture.positions === 'rotary');
+  return [...new Set(rotary.map((cell) => cell.sizeName))].flatMap((sizeName) => {
+    const size = sweep.sizes[sizeName]!;
+    const dHead = size.dHead ?? size.dModel / size.nHeads;
+    if (dHead % 2 === 0) return [];
+    const message = `sizes.${sizeName}: rotary positions need heads of even width, not ${dHead}`;
+    return [{ path: ['sizes', sizeName], atKey: true, message }];
   });
 }
 

@@ -2,8 +2,7 @@
 import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
 import { trainRun } from '../train/run.js';
 import type { CorpusRequest } from './executor.js';
-import type { ToWorker } from './messages.js';
-import { EnvironmentError, serveRuns, type Trainer } from './workerLoop.js';
+import { connectWorker, EnvironmentError, type Trainer } from './workerLoop.js';
 
 const corpora = new Map<string, Promise<PreparedCorpus>>();
 
@@ -36,18 +35,4 @@ const train: Trainer = async ({ task, record, directory, shouldStop, onProgress 
     onProgress,
   });
 
-// A terminal sends Ctrl-C to the whole group of processes: the runner decides what it means.
-process.on('SIGINT', () => undefined);
-// Whoever started this process is gone, so nobody waits for its runs. What is finished is on disk.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-
-const served = serveRuns(
-  {
-    send: (message) => {
-      if (process.connected) process.send?.(message);
-    },
-    onMessage: (listener) => process.on('message', (message) => listener(message as ToWorker)),
-  },
-  train,
-);
-process.on('SIGTERM', () => served.stop());
+connectWorker(train);

@@ -66,6 +66,24 @@ export function serveRuns(channel: WorkerChannel, train: Trainer): { stop(): voi
   };
 }
 
+/** Makes this process a worker of the one that forked it. */
+export function connectWorker(train: Trainer): void {
+  // A terminal sends Ctrl-C to the whole group of processes: the runner decides what it means.
+  process.on('SIGINT', () => undefined);
+  // Whoever started this process is gone, so nobody waits for its runs. What is finished is on disk.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  const served = serveRuns(
+    {
+      send: (message) => {
+        if (process.connected) process.send?.(message);
+      },
+      onMessage: (listener) => process.on('message', (message) => listener(message as ToWorker)),
+    },
+    train,
+  );
+  process.on('SIGTERM', () => served.stop());
+}
+
 interface AttemptHooks {
   readonly shouldStop: () => boolean;
   readonly onProgress: (progress: RunProgress) => void;

@@ -3,7 +3,12 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadCheckpoint, previousCheckpointPath, removeCheckpoints, saveCheckpoint } from '../../src/store/checkpoint.js';
+import {
+  loadCheckpoint,
+  previousCheckpointPath,
+  removeCheckpoints,
+  saveCheckpoint,
+} from '../../src/store/checkpoint.js';
 import type { Checkpoint } from '../../src/store/checkpoint.js';
 import { readSafetensors } from '../../src/store/safetensors.js';
 import { useTemporaryFolders } from './fixtures.js';

@@ -3,7 +3,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalHash, canonicalJson, removeAsides, writeAside, writeFileAtomic, writeJsonAtomic } from '../../src/store/files.js';
+import {
+  canonicalHash,
+  canonicalJson,
+  removeAsides,
+  writeAside,
+  writeFileAtomic,
+  writeJsonAtomic,
+} from '../../src/store/files.js';
 import { useTemporaryFolders } from './fixtures.js';
 
 const makeFolder = useTemporaryFolders();

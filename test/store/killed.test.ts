@@ -13,7 +13,10 @@ const makeFolder = useTemporaryFolders();
 describe('a run directory whose writer is killed', () => {
   it('can be read and gone on with, whatever the moment, and loses no call that had returned', async () => {
     const results = makeFolder();
-    const directory = createRunDirectory(results, makeRun({ runKey: key(5), steps: 1_000_000, status: 'running' }));
+    const directory = createRunDirectory(
+      results,
+      makeRun({ runKey: key(5), steps: 1_000_000, status: 'running' }),
+    );
     let checkpointStep = 0;
     for (let round = 0; round < 12; round += 1) {
       const child = startChild('trainer.ts', [results, 'quick', key(5)]);

@@ -95,7 +95,10 @@ describe('acquireLock', () => {
     setTimeout(() => {
       writeLock(directory, elsewhere({ beat: '000000000008' }));
     }, 100);
-    expect(await attempt).toMatchObject({ acquired: false, reason: expect.stringContaining('node7') as string });
+    expect(await attempt).toMatchObject({
+      acquired: false,
+      reason: expect.stringContaining('node7') as string,
+    });
   });
 
   it('takes over from a thief that was killed before it had finished', async () => {

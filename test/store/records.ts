@@ -24,7 +24,13 @@ export interface RunOptions {
 /** A run of 1,000 tokens a step and 1e6 x dModel FLOPs a step, finished unless told otherwise. */
 export function makeRun(options: RunOptions = {}): RunRecord {
   const { sweep = 'quick', arch = 'transformer', positions = 'absolute', dModel = 32, seed = 0 } = options;
-  const { steps = 300, learningRate = 0.01, status = 'done', valLossNats = 4.1, testLossNats = 4.2 } = options;
+  const {
+    steps = 300,
+    learningRate = 0.01,
+    status = 'done',
+    valLossNats = 4.1,
+    testLossNats = 4.2,
+  } = options;
   const runKey = options.runKey ?? key(1);
   const flopsPerStep = 1e6 * dModel;
   const isDone = status === 'done';

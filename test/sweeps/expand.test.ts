@@ -143,7 +143,7 @@ describe('expandSweep', () => {
       'cells: [{ architectures: [transformer], budgets: [{ flops: 1e7, sizes: [d24] }, { flops: 1e12, sizes: [d24] }] }]';
     // 1e12 / 24e6 = 41667 steps x 1024 tokens / 1e7 = 4.27 epochs
     expect(() => expandSweep(sweep(RULE + cells), context())).toThrow(
-      /x\.yaml:11:77 {2}transformer d24 1e7: the budget is less than one step, which costs 2\.4e7 FLOPs\n.*x\.yaml:11:105 {2}transformer d24 1e12: 41667 steps read the training text 4\.3 times, more than the 4 allowed; .*allowEpochs: 5/,
+      /x\.yaml:11:73 {2}transformer d24 1e7: the budget is less than one step, which costs 2\.4e7 FLOPs\n.*x\.yaml:11:104 {2}transformer d24 1e12: 41667 steps read the training text 4\.3 times, more than the 4 allowed; .*allowEpochs: 5/,
     );
     const allowed = expandSweep(
       sweep(`${RULE}allowEpochs: 5\n${cells.replace('{ flops: 1e7, sizes: [d24] }, ', '')}`),

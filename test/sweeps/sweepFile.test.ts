@@ -134,6 +134,11 @@ describe('errors of a sweep file', () => {
   it.each([
     ['nHeads: 4', 'nHeads: 5', 'dModel 32 is not a multiple of nHeads 5'],
     ['vocabSize: 1024', 'vocabSize: 100', 'vocabSize has to be at least 257, not 100'],
+    [
+      'd24: { dModel: 24, nLayers: 2, nHeads: 3 }',
+      'd24: { dModel: 27, nLayers: 2, nHeads: 3 }',
+      'sizes.d24: rotary positions need heads of even width, not 9',
+    ],
     ['batchSize: 8', 'batchSize: 0.5', 'batchSize has to be a whole number, not 0.5'],
     ['name: small', 'name: large', 'name is "large" but the file is "small"'],
     ['corpus: sotu\n', '', 'corpus is missing; it has to be a text'],

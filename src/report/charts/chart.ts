@@ -31,7 +31,7 @@ export interface Chart {
   readonly layout: Layout;
   readonly datasets: Readonly<Record<string, Dataset>>;
   readonly table: Table;
-  /** Rows of the CSV file where they are more than the table's (learning curves). */
+  /** Rows of the CSV file where they are not the table's (learning curves). */
   readonly csv?: Dataset;
   /** Axes whose scale a reader can switch, with the scale they start with. */
   readonly scales: { readonly x?: ScaleType; readonly y?: ScaleType };

@@ -1,12 +1,11 @@
 /** The control: the same comparison in the other families of positions, as differences of loss at one budget. */
-import type { Interval, Speedup } from '../../fit/analysis.js';
+import type { Interval, Speedup, Verdict } from '../../fit/analysis.js';
 import { presetOf, type ReportContext } from '../context.js';
 import { formatPowerOfTen } from '../format.js';
-import { rich, type Rich } from '../rich.js';
+import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval, signedNats, signedPercent } from '../text.js';
-import { INK } from '../theme.js';
-import { pairAxis, paddedDomain, referenceLine, tip, type Chart } from './chart.js';
+import { paddedDomain, pairAxis, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 import { niceLinearTicks } from './ticks.js';
 
 /** One family's answer to a comparison at the control's budget. */
@@ -18,12 +17,15 @@ export interface ControlEntry {
   /** How the difference was read: both at optimal size, or at one size that both have. */
   readonly basis: string;
   readonly differenceNats: Interval;
-  readonly relative: Interval;
+  /** The difference over the baseline's loss; null where it was read at one size. */
+  readonly relative: Interval | null;
+  readonly verdict: Verdict | null;
 }
 
 /** The same pair of presets in several families, main family first. */
 export interface Control {
-  readonly pair: string;
+  readonly arch: string;
+  readonly baseline: string;
   readonly budgetFlops: number;
   readonly entries: readonly ControlEntry[];
 }
@@ -46,8 +48,14 @@ export function controlsOf(context: ReportContext): Control[] {
     const all = [comparison, ...same];
     const entries = atOptimalSize(all) ?? atSameSize(all);
     if (entries === null) return [];
-    const pair = `${presetOf(context, comparison.arch)}|over ${presetOf(context, comparison.baseline)}`;
-    return [{ pair, budgetFlops: entries[0]!.budgetFlops, entries }];
+    return [
+      {
+        arch: presetOf(context, comparison.arch),
+        baseline: presetOf(context, comparison.baseline),
+        budgetFlops: entries[0]!.budgetFlops,
+        entries,
+      },
+    ];
   });
 }
 
@@ -61,7 +69,14 @@ function atOptimalSize(all: readonly Speedup[]): ControlEntry[] | null {
   if (budgetFlops === null) return null;
   return all.map((c) => {
     const at = c.atBudget.find((entry) => entry.budgetFlops === budgetFlops)!;
-    return { ...names(c), budgetFlops, basis: 'both at optimal size', differenceNats: at.differenceNats, relative: at.relativeDifference };
+    return {
+      ...names(c),
+      budgetFlops,
+      basis: 'both at optimal size',
+      differenceNats: at.differenceNats,
+      relative: at.relativeDifference,
+      verdict: at.verdict,
+    };
   });
 }
 
@@ -74,10 +89,92 @@ function atSameSize(all: readonly Speedup[]): ControlEntry[] | null {
   if (size === undefined) return null;
   return all.map((c) => {
     const { differenceNats } = at(c).find((entry) => entry.size === size)!;
-    return { ...names(c), budgetFlops, basis: `both at size ${size}`, differenceNats, relative: { value: NaN, low: null, high: null, level: 0.95 } };
+    return { ...names(c), budgetFlops, basis: `both at size ${size}`, differenceNats, relative: null, verdict: verdictOf(differenceNats) };
   });
+}
+
+/** A lower loss is better; an interval that holds 0 tells nothing apart. */
+function verdictOf(difference: Interval): Verdict | null {
+  if (difference.low === null || difference.high === null) return null;
+  if (difference.high < 0) return 'better';
+  return difference.low > 0 ? 'worse' : 'not told apart';
 }
 
 function names(c: Speedup): { arch: string; baseline: string; positions: string } {
   return { arch: c.arch, baseline: c.baseline, positions: c.positions };
+}
+
+const COLUMNS = ['pair', 'arch', 'baseline', 'positions', 'budgetFlops', 'basis', 'differenceNats', 'low', 'high', 'label', 'relative', 'verdict'] as const;
+
+/** Differences of loss by family of positions; null without a second family. */
+export function controlChart(context: ReportContext, controls: readonly Control[]): Chart | null {
+  const rows = controls.flatMap((control) =>
+    control.entries.map((entry) => ({
+      pair: `${control.arch} over ${control.baseline}|${entry.positions} positions`,
+      arch: entry.arch,
+      baseline: entry.baseline,
+      positions: entry.positions,
+      budgetFlops: entry.budgetFlops,
+      basis: entry.basis,
+      differenceNats: entry.differenceNats.value,
+      low: entry.differenceNats.low,
+      high: entry.differenceNats.high,
+      label: shortInterval(entry.differenceNats, signedNats),
+      relative: entry.relative === null ? null : signedPercent(entry.relative.value),
+      verdict: entry.verdict ?? 'no interval',
+    })),
+  );
+  if (rows.length === 0) return null;
+  const archs = context.archs.map((a) => a.arch).filter((arch) => rows.some((row) => row.arch === arch));
+  const { color, shape } = seriesEncoding(context.styles, archs);
+  const domain = paddedDomain([0, ...rows.flatMap((row) => [row.differenceNats, row.low, row.high]).filter((v) => v !== null)], 'linear', 0.12);
+  const x = {
+    field: 'differenceNats',
+    type: 'quantitative',
+    scale: { domain, nice: false, zero: false },
+    axis: { title: 'Difference of test loss, nats (left of 0: lower than the baseline)', values: niceLinearTicks(domain, 5), format: '+.3~f', grid: true },
+  };
+  const y = pairAxis('pair', rows.map((row) => row.pair));
+  const tooltip = [
+    tip('arch', 'Architecture'),
+    tip('baseline', 'Minus'),
+    tip('label', 'Difference, nats'),
+    tip('relative', 'Relative'),
+    tip('basis', 'Read with'),
+    tip('verdict', 'Verdict'),
+  ];
+  return {
+    id: 'control',
+    title: 'Control: the same comparison in other families of positions',
+    caption: rich`Test loss of the architecture minus that of its baseline at one budget, ${formatPowerOfTen(rows[0]!.budgetFlops)} FLOPs, family by family. Runs of different positions are never one frontier; only differences inside a family are compared here.`,
+    alt: rows.map((row) => `${row.arch} minus ${row.baseline}: ${row.label} nats.`).join(' '),
+    layout: { kind: 'rows', rows: rows.length, step: 48 },
+    archs,
+    scales: {},
+    datasets: { control: datasetOf(COLUMNS, rows) },
+    spec: {
+      data: { name: 'control' },
+      transform: [SHOWN],
+      layer: [
+        referenceLine('x', 0),
+        { mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' }, encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip } },
+        { mark: { type: 'point', filled: true, size: 110, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
+        { mark: { type: 'text', dy: -14, fontSize: 11.5, aria: false }, encoding: { x, y, text: { field: 'label' } } },
+      ],
+    },
+    table: {
+      caption: 'Differences of test loss by family of positions',
+      dataset: datasetOf(COLUMNS, rows),
+      columns: [
+        { field: 'arch', label: 'Architecture' },
+        { field: 'baseline', label: 'Minus' },
+        { field: 'positions', label: 'Positions' },
+        { field: 'budgetFlops', label: 'Budget, FLOPs', format: formatPowerOfTen },
+        { field: 'basis', label: 'Read with' },
+        { field: 'label', label: 'Difference, nats (95%)' },
+        { field: 'relative', label: 'Relative' },
+        { field: 'verdict', label: 'Verdict' },
+      ],
+    },
+  };
 }

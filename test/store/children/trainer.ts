@@ -16,7 +16,8 @@ let step = checkpoint?.step ?? 0;
 const log = new MetricsLog(directory);
 log.truncateTo(step);
 const state = checkpoint?.tensors['state']?.data ?? new Float32Array(VALUES);
-if (!state.every((value) => value === step)) throw new Error(`The checkpoint of step ${step} holds another state.`);
+if (!state.every((value) => value === step))
+  throw new Error(`The checkpoint of step ${step} holds another state.`);
 
 for (;;) {
   log.append(Array.from({ length: 8 }, (_, index) => trainRow(step + index + 1)));

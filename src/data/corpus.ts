@@ -1,0 +1,177 @@
+/** Preparing a corpus: from the name in a sweep file to three streams of tokens, kept in a cache on disk. */
+import { basename, resolve } from 'node:path';
+import { requireVocabSize } from './bpe.js';
+import { buildCorpus, type HashedFile, type PrepareProgress } from './build.js';
+import { CACHE_FORMAT, type CachedCorpus, defaultCacheDir, loadCached, storeCached } from './cache.js';
+import { sha256 } from './documents.js';
+import {
+  type CorpusSource,
+  locateCorpus,
+  reasonOf,
+  sha256OfFile,
+  SPLIT_NAMES,
+  type SplitName,
+} from './sources.js';
+import type { SplitUnit } from './split.js';
+import type { Tokenizer } from './tokenizer.js';
+import type { TokenSplit } from './tokenSplit.js';
+
+export type { PrepareProgress } from './build.js';
+export type { TokenSplit } from './tokenSplit.js';
+
+export interface PrepareOptions {
+  /** `sotu`, or the user's texts; see `locateCorpus`. */
+  readonly corpus: string;
+  /** Tokens in the vocabulary, 257 at least: 256 bytes and the separator. */
+  readonly vocabSize: number;
+  /** Folder of the cache; see `defaultCacheDir` for where it is otherwise. */
+  readonly cacheDir?: string | undefined;
+  /** Folder that the paths of a corpus are relative to; the working folder where absent. */
+  readonly baseDir?: string | undefined;
+  readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
+  /** Told of what does not stop the preparation but should be known; `process.emitWarning` where absent. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** A corpus ready for training. */
+export interface PreparedCorpus {
+  /** The corpus as it was asked for. */
+  readonly id: string;
+  readonly vocabSize: number;
+  /** SHA-256, in hex, of the text: the bytes of all documents in source order, each followed by a form feed. */
+  readonly contentSha256: string;
+  /** Trained on the training split alone. */
+  readonly tokenizer: Tokenizer;
+  readonly train: TokenSplit;
+  readonly val: TokenSplit;
+  readonly test: TokenSplit;
+  readonly splitUnit: SplitUnit;
+  readonly name: string;
+  readonly licence: string | null;
+  readonly origin: string;
+  /** Where it lies in the cache, with its `tokenizer.json`; null where the cache could not be written. */
+  readonly directory: string | null;
+}
+
+/**
+ * Prepares a corpus, or loads it where this text has been prepared at this vocabulary size before.
+ *
+ * Documents are divided into splits (`splitDocuments`), the tokenizer is trained on the training split, and every
+ * split is encoded. The result is a function of the files' names and contents and of the vocabulary size; that is
+ * also what it is cached under. Safe to call from several processes at once.
+ *
+ * @throws CorpusError where the corpus can't be found or used
+ */
+export async function prepareCorpus(options: PrepareOptions): Promise<PreparedCorpus> {
+  const { corpus, vocabSize } = options;
+  const warn =
+    options.onWarning ??
+    ((message: string): void => {
+      process.emitWarning(message);
+    });
+  requireVocabSize(vocabSize);
+  const source = locateCorpus(corpus, options.baseDir ?? process.cwd());
+  const files = source.files.map((file): HashedFile => ({ file, sha256: sha256OfFile(file.path) }));
+  const key = cacheKey(files, vocabSize);
+  const slug =
+    basename(corpus)
+      .replace(/[^A-Za-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '') || 'corpus';
+  const directory = resolve(
+    options.cacheDir ?? defaultCacheDir(),
+    'corpora',
+    `${slug.slice(0, 40)}-${vocabSize}-${key.slice(0, 16)}`,
+  );
+
+  const cached = loadCached(directory, key);
+  if (cached !== undefined) return withSource(source, cached, directory);
+  const built = await buildCorpus(files, vocabSize, warn, options.onProgress ?? (() => undefined));
+  try {
+    storeCached(directory, key, built);
+  } catch (error) {
+    warn(
+      `The prepared corpus could not be kept in ${directory} (${reasonOf(error)}), so every process prepares it anew. ` +
+        'Set ISOLOSS_CACHE to a folder that can be written.',
+    );
+    return withSource(source, built, null);
+  }
+  return withSource(source, built, directory);
+}
+
+function cacheKey(files: readonly HashedFile[], vocabSize: number): string {
+  const contents = files.map(({ file, sha256 }) => ({ name: file.name, split: file.split, sha256 }));
+  return sha256(JSON.stringify({ format: CACHE_FORMAT, vocabSize, files: contents }));
+}
+
+function withSource(source: CorpusSource, cached: CachedCorpus, directory: string | null): PreparedCorpus {
+  const { id, name, licence, origin } = source;
+  const { contentSha256, splitUnit, tokenizer, splits } = cached;
+  return {
+    id,
+    name,
+    licence,
+    origin,
+    vocabSize: tokenizer.vocabSize,
+    contentSha256,
+    splitUnit,
+    tokenizer,
+    ...splits,
+    directory,
+  };
+}
+
+/** Facts about a prepared corpus for reports: plain data, with nothing of this machine in it. */
+export interface CorpusDescription {
+  readonly id: string;
+  readonly name: string;
+  readonly licence: string | null;
+  readonly origin: string;
+  readonly contentSha256: string;
+  readonly vocabSize: number;
+  /** What was divided into splits: whole documents, blocks of documents, or nothing (the corpus's own splits). */
+  readonly splitUnit: SplitUnit;
+  readonly documents: number;
+  readonly utf8Bytes: number;
+  readonly splits: Readonly<Record<SplitName, SplitDescription>>;
+}
+
+/** One split of a {@link CorpusDescription}. */
+export interface SplitDescription {
+  readonly documents: number;
+  readonly utf8Bytes: number;
+  /** Tokens, the separators included. */
+  readonly tokens: number;
+  readonly bytesPerToken: number;
+  /** Of the token stream. */
+  readonly sha256: string;
+}
+
+/** Name, licence, origin and sizes of a prepared corpus. Documents are blocks where blocks were divided. */
+export function corpusDescription(corpus: PreparedCorpus): CorpusDescription {
+  const { id, name, licence, origin, contentSha256, vocabSize, splitUnit } = corpus;
+  const of = (split: SplitName): SplitDescription => {
+    const { documents, utf8Bytes, tokens, sha256 } = corpus[split];
+    return {
+      documents: documents.length,
+      utf8Bytes,
+      tokens: tokens.length,
+      bytesPerToken: utf8Bytes / tokens.length,
+      sha256,
+    };
+  };
+  const splits = { train: of('train'), val: of('val'), test: of('test') };
+  const sum = (count: (split: SplitDescription) => number): number =>
+    SPLIT_NAMES.reduce((total, split) => total + count(splits[split]), 0);
+  return {
+    id,
+    name,
+    licence,
+    origin,
+    contentSha256,
+    vocabSize,
+    splitUnit,
+    documents: sum((split) => split.documents),
+    utf8Bytes: sum((split) => split.utf8Bytes),
+    splits,
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * A chart made into a whole Vega-Lite specification for the room it has. The same function runs here, for SVG files,
+ * and in the page, into which its source is copied: it therefore refers to nothing outside of itself.
+ */
+import type { Chart, ScaleType } from './charts/chart.js';
+import type { Dataset } from './table.js';
+
+/** The parts of a chart that a page needs to draw it. */
+export interface DrawableChart extends Pick<Chart, 'spec' | 'layout' | 'scales' | 'alt'> {
+  readonly datasets: Readonly<Record<string, Dataset>>;
+}
+
+export interface AssembleOptions {
+  /** Width of the whole figure in pixels, axes included. */
+  readonly width: number;
+  readonly config: object;
+  /** Draw Vega's own legend; the page has buttons instead. */
+  readonly legend: boolean;
+  /** Replacement of colours, for the dark theme. */
+  readonly colors: Readonly<Record<string, string>>;
+  /** Scales chosen by the reader, where they differ from the chart's. */
+  readonly scales: { readonly x?: ScaleType; readonly y?: ScaleType };
+  readonly hidden: readonly string[];
+}
+
+/** The whole specification, with its data. */
+export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Record<string, unknown> {
+  const { layout } = chart;
+  const switched = (channel: string): string | undefined => {
+    if (channel !== 'x' && channel !== 'y') return undefined;
+    const wanted = options.scales[channel];
+    return wanted === undefined || wanted === chart.scales[channel] ? undefined : wanted;
+  };
+  const walk = (node: unknown, key: string): unknown => {
+    if (typeof node === 'string') return options.colors[node] ?? node;
+    if (Array.isArray(node)) return node.map((item) => walk(item, key));
+    if (node === null || typeof node !== 'object') return node;
+    const copy: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(node)) copy[name] = walk(value, name);
+    const type = switched(key);
+    if (type !== undefined && copy['scale'] !== undefined) {
+      copy['scale'] = { ...(copy['scale'] as object), type };
+      const { values: _dropped, ...axis } = (copy['axis'] ?? {}) as Record<string, unknown>;
+      copy['axis'] = { ...axis, tickCount: 6 };
+    }
+    if (!options.legend && copy['legend'] !== undefined && copy['field'] === 'arch') copy['legend'] = null;
+    return copy;
+  };
+  const records = (dataset: Dataset): object[] =>
+    dataset.rows.map((row) => Object.fromEntries(dataset.columns.map((column, i) => [column, row[i]])));
+  const body = walk(chart.spec, '') as Record<string, unknown>;
+  const whole: Record<string, unknown> = {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    description: chart.alt,
+    config: walk(options.config, 'config'),
+    params: [{ name: 'hiddenArchs', value: options.hidden }],
+    ...body,
+    datasets: Object.fromEntries(Object.entries(chart.datasets).map(([name, dataset]) => [name, records(dataset)])),
+  };
+  if (layout.kind === 'panels') {
+    const independent = (body['resolve'] as { scale?: { y?: string } } | undefined)?.scale?.y === 'independent';
+    const axis = 50;
+    const spacing = 24;
+    const fitting = Math.floor((options.width - (independent ? 0 : axis)) / (layout.minWidth + spacing));
+    const columns = Math.max(1, Math.min(layout.panels, fitting));
+    const taken = (independent ? columns * axis : axis) + (columns - 1) * spacing + 12;
+    whole['columns'] = columns;
+    whole['spacing'] = { row: 34, column: spacing };
+    whole['spec'] = { ...(body['spec'] as object), width: Math.floor((options.width - taken) / columns), height: layout.height };
+  } else {
+    whole['width'] = options.width;
+    whole['height'] = layout.kind === 'single' ? layout.height : layout.rows * layout.step;
+    whole['autosize'] = { type: 'fit-x', contains: 'padding' };
+  }
+  return whole;
+}

@@ -1,0 +1,41 @@
+/** From a study and its analysis to the report as a document, in the order in which a reader needs it. */
+import { tuningChart } from './charts/tuning.js';
+import { reportContext, type ReportInput } from './context.js';
+import { chartBlock, type ReportDocument, type Section } from './document.js';
+import { counted, formatFlops, formatPowerOfTen } from './format.js';
+import { rich, type Rich } from './rich.js';
+import { answerSection } from './sections/answer.js';
+import { evidenceSection } from './sections/evidence.js';
+import { limitsSection } from './sections/limits.js';
+import { reproduceSection } from './sections/reproduce.js';
+
+/** Builds the report: answer, evidence, tuning, limits, how to reproduce it. */
+export function buildDocument(input: ReportInput): ReportDocument {
+  const context = reportContext(input);
+  const { sweep } = input.study;
+  const tuning = chartBlock(tuningChart(context));
+  const sections: Section[] = [
+    answerSection(context),
+    evidenceSection(context),
+    ...(tuning.length === 0 ? [] : [{ id: 'tuning', title: 'Learning-rate tuning', blocks: tuning }]),
+    limitsSection(context),
+    reproduceSection(context),
+  ];
+  return {
+    name: sweep.name,
+    title: sweep.title ?? sweep.name,
+    summary: summaryOf(input, context.archs.length),
+    sections,
+  };
+}
+
+function summaryOf({ study, analysis, corpus }: ReportInput, nArchs: number): Rich {
+  const finished = study.runs.filter((run) => run.status === 'done').length;
+  const budgets = [...new Set(analysis.cells.map((cell) => cell.budgetFlops))].sort((a, b) => a - b);
+  const text = corpus?.name ?? study.runs[0]?.setup.corpus;
+  const range =
+    budgets.length < 2
+      ? budgets.map((budget) => `, a budget of ${formatFlops(budget)}`).join('')
+      : `, ${budgets.length} budgets from ${formatPowerOfTen(budgets[0]!)} to ${formatFlops(budgets.at(-1)!)}`;
+  return rich`How much training compute does one architecture save over another at the same loss, when both have their best size? ${counted(finished, 'finished run')} of ${counted(nArchs, 'architecture')}${range}${text === undefined ? '' : `, trained on ${text}`}.`;
+}

@@ -1,0 +1,174 @@
+/** How to reproduce it: command, data, settings, machine, cost, and every run with its key. */
+import type { RunRecord } from '../../store/record.js';
+import type { ReportContext } from '../context.js';
+import type { Block, Section } from '../document.js';
+import { counted, formatCount, formatFlops, formatLoss, formatNumber, formatPowerOfTen, formatSeconds, formatShortCount, listInWords } from '../format.js';
+import { code, rich, type Rich } from '../rich.js';
+import { datasetOf, type Table } from '../table.js';
+
+type Fact = readonly [string, Rich];
+
+export function reproduceSection(context: ReportContext): Section {
+  const { study } = context;
+  const { sweep } = study;
+  const file = `${sweep.name}.yaml`;
+  const blocks: Block[] = [
+    {
+      kind: 'prose',
+      text: rich`Save the sweep file below as ${code(file)} and type ${code(`isoloss run ${file} --report`)}. Runs that exist are not trained again; a run is known by its key, which is hashed from everything that decides its numbers.`,
+    },
+    { kind: 'facts', facts: [...costFacts(context), ...dataFacts(context), ...settingFacts(context), ...machineFacts(context)] },
+    { kind: 'code', summary: `Sweep file (SHA-256 ${sweep.sourceSha256})`, language: 'yaml', text: sweep.source },
+    { kind: 'code', summary: 'Sweep with all defaults filled in', language: 'json', text: JSON.stringify(sweep.resolved, null, 2) },
+    { kind: 'table', table: runsTable(study.runs), file: 'runs', collapsed: true },
+  ];
+  return { id: 'reproduce', title: 'How to reproduce it', blocks };
+}
+
+function costFacts({ study }: ReportContext): Fact[] {
+  const { runs, sweep } = study;
+  const statuses = [...new Set(runs.map((run) => run.status))].sort();
+  const counts = statuses.map((status) => `${formatCount(runs.filter((run) => run.status === status).length)} ${status}`);
+  const missing = study.missing.length > 0 ? [`${formatCount(study.missing.length)} not started`] : [];
+  const flops = sum(runs, (run) => run.flopsPerStep * run.stepsDone);
+  const seconds = sum(runs, (run) => run.execution?.trainSeconds ?? 0);
+  const started = runs.flatMap((run) => (run.execution === null ? [] : [run.execution.startedAt])).sort()[0];
+  const finished = runs.flatMap((run) => run.execution?.finishedAt ?? []).sort().at(-1);
+  return [
+    ['Runs', rich`${formatCount(sweep.runs.length)} planned: ${[...counts, ...missing].join(', ')}`],
+    ['Compute', rich`${formatFlops(flops)} and ${formatShortCount(sum(runs, (run) => run.tokensPerStep * run.stepsDone))} tokens of training`],
+    ['Time', rich`${formatSeconds(seconds)} of training summed over runs; evaluation, compilation and checkpoints excluded`],
+    ...(started === undefined ? [] : [['Trained', rich`${started.slice(0, 10)}${finished === undefined ? '' : ` to ${finished.slice(0, 10)}`}`] as const]),
+  ];
+}
+
+function dataFacts({ study, corpus }: ReportContext): Fact[] {
+  const epochs = study.runs.map((run) => run.epochs);
+  const range = epochs.length === 0 ? '' : `; runs read ${formatNumber(Math.min(...epochs), 2)} to ${formatNumber(Math.max(...epochs), 2)} epochs`;
+  if (corpus === null) {
+    const named = [...new Set(study.runs.map((run) => run.setup.corpus))];
+    return [['Text', rich`${listInWords(named)}, not found here as it was trained on, so its sizes are not shown${range}`]];
+  }
+  const { splits } = corpus;
+  const tokens = (['train', 'val', 'test'] as const).map((split) => `${split} ${formatShortCount(splits[split].tokens)}`).join(', ');
+  const evaluated = [...new Set(study.runs.flatMap((run) => (run.final === null ? [] : [run.final.test.tokens])))];
+  return [
+    ['Text', rich`${corpus.name}: ${counted(corpus.documents, corpus.splitUnit === 'block' ? 'block' : 'document')}, ${formatShortCount(corpus.utf8Bytes)} bytes${corpus.licence === null ? '' : `, ${corpus.licence}`}; ${corpus.origin}`],
+    ['Text, SHA-256', rich`${code(corpus.contentSha256)}`],
+    ['Tokens', rich`${tokens} (vocabulary ${formatCount(corpus.vocabSize)}, byte-level BPE trained on the training split, ${formatNumber(splits.test.bytesPerToken, 3)} bytes per token in test)${range}`],
+    ['Yardstick', rich`Unigram entropy of the test split: ${formatLoss(corpus.testUnigramEntropyNats)} nats; a loss above it is no better than token frequencies`],
+    ...(evaluated.length === 0 ? [] : [['Evaluation', rich`val chooses, test is reported, once, at the last step: ${listInWords(evaluated.map(formatCount))} tokens in fixed windows`] as const]),
+  ];
+}
+
+function settingFacts({ study, analysis }: ReportContext): Fact[] {
+  const { runs } = study;
+  const setups = runs.map((run) => run.setup);
+  const facts: Fact[] = [
+    ['Step', rich`${distinct(runs.map((run) => formatCount(run.tokensPerStep)))} tokens (context ${distinct(setups.map((s) => s.model.contextLength))}, batch ${distinct(setups.map((s) => s.batchSize))}), precision ${distinct(setups.map((s) => s.precision))}`],
+    ['Optimizer', rich`${distinct(setups.map((s) => optimizerText(s.optimizer)))}`],
+    ['Schedule', rich`${distinct(setups.map((s) => scheduleText(s.schedule)))}`],
+    ['Rules', rich`FLOP rule ${distinct(runs.map((run) => String(run.keyParts['flopRule'] ?? 'not recorded')))}, numerics ${distinct(runs.map((run) => String(run.keyParts['numerics'] ?? 'not recorded')))}`],
+    ['Intervals', rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk, paired over architectures by seed${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}`],
+  ];
+  return facts;
+}
+
+function machineFacts({ study }: ReportContext): Fact[] {
+  const executions = study.runs.flatMap((run) => (run.execution === null ? [] : [run.execution]));
+  if (executions.length === 0) return [];
+  return [
+    ['Versions', rich`isoloss ${distinct(executions.map((e) => e.isolossVersion))}, ${distinct(executions.map((e) => `${e.engine} ${e.engineVersion}`))}, Node ${distinct(executions.map((e) => e.nodeVersion))}`],
+    ['Machine', rich`${distinct(executions.map((e) => `${e.cpuModel}, ${counted(e.threads, 'thread')} a run, ${e.stepsPerCall} steps a call`))}`],
+    ...(study.timings === null ? [] : [['Timed on', rich`${study.timings.hardware}`] as const]),
+  ];
+}
+
+function runsTable(runs: readonly RunRecord[]): Table {
+  const columns = ['run', 'arch', 'dModel', 'nLayers', 'dFf', 'budgetFlops', 'seed', 'status', 'steps', 'tokens', 'epochs', 'flops', 'flopsMatmul', 'paramsTotal', 'paramsNonEmbedding', 'learningRate', 'valNats', 'testNats', 'testBitsPerByte', 'trainSeconds', 'trunk'] as const;
+  return {
+    caption: 'All runs, by run key',
+    dataset: datasetOf(
+      columns,
+      runs.map((run) => ({
+        run: run.runKey,
+        arch: run.arch,
+        dModel: run.setup.model.dModel,
+        nLayers: run.setup.model.nLayers,
+        dFf: run.setup.model.dFf,
+        budgetFlops: run.budgetFlops,
+        seed: run.setup.seed,
+        status: run.status,
+        steps: run.stepsDone,
+        tokens: run.tokens,
+        epochs: run.epochs,
+        flops: run.flops,
+        flopsMatmul: run.flopsMatmul,
+        paramsTotal: run.paramsTotal,
+        paramsNonEmbedding: run.paramsNonEmbedding,
+        learningRate: run.setup.optimizer.learningRate,
+        valNats: run.final?.val.lossNats ?? null,
+        testNats: run.final?.test.lossNats ?? null,
+        testBitsPerByte: run.final?.test.bitsPerByte ?? null,
+        trainSeconds: run.execution?.trainSeconds ?? null,
+        trunk: run.trunk,
+      })),
+    ),
+    columns: [
+      { field: 'run', label: 'Run key' },
+      { field: 'arch', label: 'Architecture' },
+      { field: 'dModel', label: 'Width' },
+      { field: 'nLayers', label: 'Layers' },
+      { field: 'budgetFlops', label: 'Budget, FLOPs', format: formatPowerOfTen },
+      { field: 'seed', label: 'Seed' },
+      { field: 'status', label: 'Status' },
+      { field: 'steps', label: 'Steps', format: formatCount },
+      { field: 'tokens', label: 'Tokens', format: formatShortCount },
+      { field: 'paramsTotal', label: 'Parameters', format: formatShortCount },
+      { field: 'learningRate', label: 'Learning rate' },
+      { field: 'valNats', label: 'Val, nats', format: formatLoss },
+      { field: 'testNats', label: 'Test, nats', format: formatLoss },
+      { field: 'testBitsPerByte', label: 'Test, bits per byte', format: formatLoss },
+      { field: 'trainSeconds', label: 'Training, s', format: (seconds) => formatNumber(seconds, 3) },
+    ],
+  };
+}
+
+function sum(runs: readonly RunRecord[], value: (run: RunRecord) => number): number {
+  return runs.reduce((total, run) => total + value(run), 0);
+}
+
+/** The distinct values in a sentence; more than four are counted. */
+function distinct(values: readonly (string | number)[]): string {
+  const different = [...new Set(values.map(String))];
+  if (different.length > 4) return `${different.slice(0, 3).join(', ')} and ${different.length - 3} more`;
+  return listInWords(different);
+}
+
+function optimizerText(optimizer: RunRecord['setup']['optimizer']): string {
+  const clip = optimizer.clipNorm === null ? 'no clipping' : `clipping at norm ${optimizer.clipNorm}`;
+  const decay = `weight decay ${optimizer.weightDecay}`;
+  switch (optimizer.kind) {
+    case 'adamw':
+      return `AdamW (${optimizer.beta1}, ${optimizer.beta2}, epsilon ${optimizer.epsilon}), ${decay}, ${clip}`;
+    case 'adafactor':
+      return `Adafactor, ${decay}, ${clip}`;
+    default:
+      return optimizer satisfies never;
+  }
+}
+
+function scheduleText(schedule: RunRecord['setup']['schedule']): string {
+  switch (schedule.kind) {
+    case 'cosine':
+      return `cosine to ${schedule.finalFraction * 100}% of the peak, warm-up over ${schedule.warmupFraction * 100}% of the steps`;
+    case 'rsqrt':
+      return `reciprocal square root, warm-up over ${schedule.warmupSteps} steps`;
+    case 'wsd':
+      return `warm-up over ${schedule.warmupFraction * 100}%, stable, decay over the last ${schedule.decayFraction * 100}% of the steps to ${schedule.finalFraction * 100}% of the peak`;
+    case 'constant':
+      return `constant, warm-up over ${schedule.warmupFraction * 100}% of the steps`;
+    default:
+      return schedule satisfies never;
+  }
+}

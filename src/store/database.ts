@@ -1,0 +1,185 @@
+/**
+ * The index: a SQLite database that holds what the run directories hold, for questions in SQL. It is never the truth;
+ * deleted, damaged or of another version, it is made again.
+ */
+import Database from 'better-sqlite3';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from './errors.js';
+import { synchronise } from './ingest.js';
+import type { SyncOptions } from './ingest.js';
+import { migrations } from './schema.js';
+import { views, viewSql } from './views.js';
+
+export interface IndexOptions extends SyncOptions {
+  /** Where the database lies; default `isoloss.db` in the results folder, which must be on a local file system. */
+  readonly dbPath?: string;
+}
+
+/** An open index that agreed with the run directories when it was opened. */
+export interface Index {
+  readonly db: Database.Database;
+  /** `:memory:` where the results folder can't be written to. */
+  readonly path: string;
+  /** What the user should know of how it was opened, in a sentence each. */
+  readonly notices: readonly string[];
+  close(): void;
+}
+
+/** How long a process waits for another one that is writing. */
+const BUSY_MILLISECONDS = 30_000;
+
+/**
+ * Opens the index of a results folder and brings it up to date with the run directories, making it first where there
+ * is none. Only changed directories are read (by size, modification time and file number of their files).
+ *
+ * @throws UsageError where there is no results folder, or `dbPath` can't be written
+ */
+export function openIndex(resultsDir: string, options: IndexOptions = {}): Index {
+  return open(resultsDir, options, () => undefined);
+}
+
+/**
+ * Makes the index again from the run directories alone, whatever is in it.
+ *
+ * @throws UsageError as `openIndex`
+ */
+export function reindex(resultsDir: string, options: IndexOptions = {}): Index {
+  return open(resultsDir, options, dropEverything);
+}
+
+/**
+ * Opens the index for the time of one use. Damage that only shows in use is mended by making the index again.
+ *
+ * @param use gets the open index; it is called again where the index turned out to be damaged
+ */
+export function withIndex<T>(resultsDir: string, options: IndexOptions, use: (index: Index) => T): T {
+  let index = openIndex(resultsDir, options);
+  try {
+    return use(index);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    index.close();
+    removeDatabase(index.path);
+    index = openIndex(resultsDir, options);
+    return use({ ...index, notices: [...index.notices, madeAgain(index.path, error)] });
+  } finally {
+    index.close();
+  }
+}
+
+function madeAgain(path: string, error: Error): string {
+  return `The index ${path} was damaged (${error.message}) and has been made again from the run directories.`;
+}
+
+function open(resultsDir: string, options: IndexOptions, prepare: (db: Database.Database) => void): Index {
+  if (!existsSync(resultsDir)) {
+    throw new UsageError(
+      `There is no results folder ${resultsDir}: \`isoloss run NAME\` makes one, --results names another.`,
+    );
+  }
+  const path = options.dbPath ?? join(resultsDir, 'isoloss.db');
+  try {
+    return openAt(path, resultsDir, options, prepare, []);
+  } catch (error) {
+    if (isDamage(error)) {
+      removeDatabase(path);
+      return openAt(path, resultsDir, options, () => undefined, [madeAgain(path, error)]);
+    }
+    if (!isUnwritable(error)) throw error;
+    const cause = `${path} can't be opened for writing (${error.message})`;
+    if (options.dbPath !== undefined)
+      throw new UsageError(`The index ${cause}. Name another file with --db.`);
+    const notice = `The index ${cause}, so it was made in memory, this once. Name a file for it with --db to keep it.`;
+    return openAt(':memory:', resultsDir, options, () => undefined, [notice]);
+  }
+}
+
+function openAt(
+  path: string,
+  resultsDir: string,
+  options: SyncOptions,
+  prepare: (db: Database.Database) => void,
+  notices: readonly string[],
+): Index {
+  const db = new Database(path, { timeout: BUSY_MILLISECONDS });
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('foreign_keys = ON');
+    db.pragma('synchronous = NORMAL');
+    prepare(db);
+    migrate(db);
+    synchronise(db, resultsDir, options);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return {
+    db,
+    path,
+    notices,
+    close: () => {
+      db.close();
+    },
+  };
+}
+
+/** Brings tables and views to this version. A database of a later version is emptied: it can be made again. */
+function migrate(db: Database.Database): void {
+  const latest = migrations.at(-1)?.version ?? 0;
+  if (schemaVersion(db) === latest && viewsAreCurrent(db)) return;
+  if (schemaVersion(db) > latest) dropEverything(db);
+  db.transaction(() => {
+    for (const { version, sql } of migrations) {
+      if (version <= schemaVersion(db)) continue;
+      db.exec(sql);
+      db.pragma(`user_version = ${version}`);
+    }
+    if (!viewsAreCurrent(db)) {
+      dropAll(db, 'view');
+      for (const view of views) db.exec(viewSql(view));
+    }
+  }).immediate();
+}
+
+function schemaVersion(db: Database.Database): number {
+  return Number(db.pragma('user_version', { simple: true }));
+}
+
+function viewsAreCurrent(db: Database.Database): boolean {
+  const stored = db.prepare<[], string>(`SELECT sql FROM sqlite_schema WHERE type = 'view'`).pluck().all();
+  const current = new Set(views.map(viewSql));
+  return stored.length === current.size && stored.every((sql) => current.has(sql));
+}
+
+function dropEverything(db: Database.Database): void {
+  // Tables refer to each other, and the check of that can't be turned off within the transaction.
+  db.pragma('foreign_keys = OFF');
+  db.transaction(() => {
+    dropAll(db, 'view');
+    dropAll(db, 'table');
+    db.pragma('user_version = 0');
+  }).immediate();
+  db.pragma('foreign_keys = ON');
+}
+
+function dropAll(db: Database.Database, type: 'table' | 'view'): void {
+  const find = `SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`;
+  for (const name of db.prepare<[string], string>(find).pluck().all(type)) {
+    db.exec(`DROP ${type} "${name.replaceAll('"', '""')}"`);
+  }
+}
+
+function removeDatabase(path: string): void {
+  // The database itself last: as long as it is there, it is damaged, and nobody else can begin to write.
+  for (const suffix of ['-wal', '-shm', '']) rmSync(path + suffix, { force: true });
+}
+
+function isDamage(error: unknown): error is Error {
+  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+}
+
+function isUnwritable(error: unknown): error is Error {
+  if (error instanceof Database.SqliteError) return /^SQLITE_(CANTOPEN|READONLY|PERM)/.test(error.code);
+  return error instanceof TypeError && error.message.includes('directory does not exist');
+}

@@ -1,0 +1,43 @@
+/** What this machine offers, and how many workers and threads a sweep takes of it. */
+import { availableParallelism, cpus, freemem } from 'node:os';
+import type { SweepFile } from './schema.js';
+
+/** Memory set aside for each worker when their number is chosen: the runtime, the corpus, a small model. */
+const WORKER_BYTES = 600 * 2 ** 20;
+
+/** How a sweep is spread over a machine. */
+export interface WorkerSetting {
+  readonly workers: number;
+  readonly threads: number;
+}
+
+/** The CPU's model as the system names it; runs are compared by it. */
+export function cpuModel(): string {
+  return cpus()[0]?.model.trim() ?? 'unknown';
+}
+
+/**
+ * Chooses workers and threads. Small models gain more from a second worker than from a second thread, so `auto` is one
+ * thread a worker and one worker a core, as far as memory allows. It depends on the machine alone, not on what is left
+ * to do, since a cut-off run goes on only at its own number of threads.
+ */
+export function workerSetting(
+  asked: Pick<SweepFile, 'workers' | 'threads'>,
+  machine: { readonly cores: number; readonly memoryBytes: number } = {
+    cores: availableParallelism(),
+    memoryBytes: availableMemory(),
+  },
+): WorkerSetting {
+  const threads = asked.threads === 'auto' ? 1 : asked.threads;
+  if (asked.workers !== 'auto') return { workers: asked.workers, threads };
+  const byCores = Math.floor(machine.cores / threads);
+  const byMemory = Math.floor(machine.memoryBytes / WORKER_BYTES);
+  return { workers: Math.max(1, Math.min(byCores, byMemory)), threads };
+}
+
+/** Bytes that processes may still take, limits of a container included where Node knows of them. */
+function availableMemory(): number {
+  return 'availableMemory' in process && typeof process.availableMemory === 'function'
+    ? (process.availableMemory as () => number)()
+    : freemem();
+}

@@ -1,0 +1,177 @@
+/** The plan of a sweep: its runs, what of them is done, and how long the rest will take on this machine. */
+import { dirname } from 'node:path';
+import { epochs } from '../data/batches.js';
+import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
+import { architectureNames, defaultDff, defaultPositions } from '../models/registry.js';
+import type { RunRecord } from '../store/record.js';
+import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
+import { describeModel, runKey } from '../train/describe.js';
+import type { ArchitectureCatalogue } from './architecture.js';
+import {
+  type EstimatedRun,
+  makespan,
+  observe,
+  secondsPerStep,
+  shapeOf,
+  type SpeedObservation,
+} from './estimate.js';
+import { expandSweep, type PlannedRun } from './expand.js';
+import { cpuModel, type WorkerSetting, workerSetting } from './machine.js';
+import { findSweepFile, type LoadedSweep, readSweepFile } from './sweepFile.js';
+import { surveyRun, type SurveyedRun } from './survey.js';
+import { hasEnded } from './workerLoop.js';
+
+/** The architectures of the registry. */
+export const CATALOGUE: ArchitectureCatalogue = { architectureNames, defaultPositions, defaultDff };
+
+/** Records looked at to learn how fast this machine is. */
+const RECORDS_FOR_SPEED = 300;
+
+export interface PlanOptions {
+  readonly resultsDir: string;
+  /** Instead of the sweep file's own settings. */
+  readonly workers?: number | undefined;
+  readonly threads?: number | undefined;
+  readonly onCorpusProgress?: ((progress: PrepareProgress) => void) | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+export interface SweepPlan {
+  readonly loaded: LoadedSweep;
+  readonly corpus: PreparedCorpus;
+  readonly resultsDir: string;
+  readonly setting: WorkerSetting;
+  readonly runs: readonly PlannedRun[];
+  /** What the results hold of each run, in the same order. */
+  readonly surveyed: readonly SurveyedRun[];
+  readonly notices: readonly string[];
+  readonly speed: SpeedBook;
+}
+
+/** What is known of this machine's speed. */
+export interface SpeedBook {
+  readonly observations: SpeedObservation[];
+  /** Seconds of a run outside of training steps: loading, compiling, evaluating. */
+  readonly overheadSeconds: number;
+  readonly threads: number;
+}
+
+/**
+ * Plans a sweep. The corpus is prepared for it, since run keys name the tokens.
+ *
+ * @param nameOrFile name of a sweep, or path of a sweep file
+ * @throws UsageError or CorpusError where the sweep can't be run as it stands
+ */
+export async function planSweep(nameOrFile: string, options: PlanOptions): Promise<SweepPlan> {
+  const loaded = readSweepFile(findSweepFile(nameOrFile), CATALOGUE);
+  const { sweep } = loaded;
+  const corpus = await prepareCorpus({
+    corpus: sweep.corpus,
+    vocabSize: sweep.vocabSize,
+    baseDir: dirname(loaded.path),
+    onProgress: options.onCorpusProgress,
+    onWarning: options.onWarning,
+  });
+  const streams = { train: corpus.train.sha256, val: corpus.val.sha256, test: corpus.test.sha256 };
+  const { runs, notices } = expandSweep(loaded, {
+    catalogue: CATALOGUE,
+    describeModel,
+    runKey: (setup, cost) => runKey(setup, cost, streams),
+    corpusId: corpus.id,
+    epochsOf: (steps) => epochs(steps, sweep.batchSize, sweep.contextLength, corpus.train),
+  });
+  const setting = workerSetting({
+    workers: options.workers ?? sweep.workers,
+    threads: options.threads ?? sweep.threads,
+  });
+  const surveyed = runs.map((run) => surveyRun(options.resultsDir, run.runKey));
+  const speed = speedBook(options.resultsDir, sweep.name, setting.threads);
+  return { loaded, corpus, resultsDir: options.resultsDir, setting, runs, surveyed, notices, speed };
+}
+
+/** Learns this machine's speed from ended runs, those of the sweep first. */
+function speedBook(resultsDir: string, sweepName: string, threads: number): SpeedBook {
+  const folders = listSweepFolders(resultsDir).sort(
+    (a, b) => Number(b === sweepName) - Number(a === sweepName),
+  );
+  const records = folders
+    .flatMap((folder) => listRuns(resultsDir, folder))
+    .slice(0, RECORDS_FOR_SPEED)
+    .flatMap(({ directory }) => readableRecord(directory))
+    .filter(hasEnded);
+  const cpu = cpuModel();
+  const observations = records.flatMap((record) => observe(record, cpu, threads) ?? []);
+  const overheads = records.flatMap((record) => overheadOf(record)).sort((a, b) => a - b);
+  return { observations, overheadSeconds: overheads[overheads.length >> 1] ?? 2, threads };
+}
+
+/** A broken record says nothing of speed; whoever needs the run is told of it. */
+function readableRecord(directory: string): RunRecord[] {
+  try {
+    return [readRunRecord(directory)].flatMap((record) => record ?? []);
+  } catch {
+    return [];
+  }
+}
+
+function overheadOf({ execution }: RunRecord): number[] {
+  if (execution === null || execution.finishedAt === null || execution.resumes > 0) return [];
+  const wall = (Date.parse(execution.finishedAt) - Date.parse(execution.startedAt)) / 1000;
+  return wall > execution.trainSeconds ? [wall - execution.trainSeconds] : [];
+}
+
+/** Seconds that the rest of a run will take from a step on. */
+export function secondsLeft(speed: SpeedBook, run: PlannedRun, stepsDone: number): number {
+  const estimated: EstimatedRun = {
+    shape: shapeOf(run.setup.model, run.setup.batchSize),
+    flopsPerStep: run.cost.flopsPerStep,
+    steps: run.setup.steps,
+  };
+  return (
+    (run.setup.steps - stepsDone) * secondsPerStep(speed.observations, estimated, speed.threads) +
+    speed.overheadSeconds
+  );
+}
+
+/** The runs still to be trained, longest first, so that the last ones to end are short. */
+export function runsToDo(plan: SweepPlan): { readonly run: PlannedRun; readonly seconds: number }[] {
+  return plan.runs
+    .map((run, i) => ({ run, surveyed: plan.surveyed[i]! }))
+    .filter(({ surveyed }) => surveyed.record === null || !hasEnded(surveyed.record))
+    .map(({ run, surveyed }) => ({
+      run,
+      seconds: secondsLeft(plan.speed, run, surveyed.record?.stepsDone ?? 0),
+    }))
+    .sort((a, b) => b.seconds - a.seconds);
+}
+
+/** What a plan comes to. */
+export interface PlanTotals {
+  readonly runs: number;
+  readonly ended: number;
+  readonly flops: number;
+  readonly flopsToDo: number;
+  readonly tokens: number;
+  readonly tokensToDo: number;
+  readonly secondsToDo: number;
+  /** Whether the prediction rests on runs of this machine. */
+  readonly measured: boolean;
+}
+
+export function planTotals(plan: SweepPlan): PlanTotals {
+  const toDo = runsToDo(plan);
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  return {
+    runs: plan.runs.length,
+    ended: plan.runs.length - toDo.length,
+    flops: sum(plan.runs.map((run) => run.flops)),
+    flopsToDo: sum(toDo.map(({ run }) => run.flops)),
+    tokens: sum(plan.runs.map((run) => run.tokens)),
+    tokensToDo: sum(toDo.map(({ run }) => run.tokens)),
+    secondsToDo: makespan(
+      toDo.map(({ seconds }) => seconds),
+      plan.setting.workers,
+    ),
+    measured: plan.speed.observations.length > 0,
+  };
+}

@@ -1,0 +1,111 @@
+/** Training speed of an architecture at a size: tokens/s, achieved GFLOP/s and the share of the machine's raw matrix rate. */
+import { Bench } from 'tinybench';
+import { ortEngine } from '../engine/ort.js';
+import { measureRawRate, rawRateProbe } from '../engine/rawRate.js';
+import { defaultDff, defaultPositions } from '../models/registry.js';
+import type { ModelSetup, OptimizerSetup } from '../store/record.js';
+import { describeModel } from './describe.js';
+import { compileTraining, stackScalars } from './stepRunner.js';
+
+/** The optimizer of studies at small scale; only its arithmetic matters here. */
+const OPTIMIZER: OptimizerSetup = {
+  kind: 'adamw',
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  clipNorm: 1,
+};
+
+export interface BenchCase {
+  readonly preset: string;
+  readonly positions?: ModelSetup['positions'] | undefined;
+  readonly dModel: number;
+  readonly nLayers: number;
+  readonly batchSize: number;
+  readonly contextLength: number;
+  readonly vocabSize: number;
+}
+
+export interface BenchOptions {
+  readonly threads: number;
+  readonly stepsPerCall: number;
+  /** Milliseconds of measuring for each of the rounds. */
+  readonly roundMs: number;
+  /** The best of so many rounds counts: load from elsewhere only slows a round down. */
+  readonly rounds: number;
+}
+
+export interface BenchResult extends BenchCase {
+  readonly positions: ModelSetup['positions'];
+  readonly threads: number;
+  readonly tokensPerSecond: number;
+  /** By FLOP rule 1. */
+  readonly gflopsPerSecond: number;
+  /** f32 matrix rate of this machine with as many threads, measured in the same process around the rounds. */
+  readonly rawGflopsPerSecond: number;
+  readonly rawShare: number;
+  readonly compileSeconds: number;
+  /** Tokens/s of each round, best first. */
+  readonly roundTokensPerSecond: readonly number[];
+}
+
+const N_HEADS = 4;
+
+export const modelOf = ({ preset, positions, dModel, nLayers, contextLength, vocabSize }: BenchCase): ModelSetup => ({
+  preset,
+  positions: positions ?? defaultPositions(preset),
+  vocabSize,
+  contextLength,
+  dModel,
+  nLayers,
+  nHeads: N_HEADS,
+  dHead: dModel / N_HEADS,
+  dFf: defaultDff(preset, dModel),
+  tiedEmbeddings: false,
+  init: 'small',
+});
+
+/** Measures one case on ONNX Runtime. Tokens are drawn at random: speed does not depend on them. */
+export async function benchTraining(benchCase: BenchCase, options: BenchOptions): Promise<BenchResult> {
+  const model = modelOf(benchCase);
+  const cost = describeModel(model, benchCase.batchSize);
+  const { threads, stepsPerCall, rounds } = options;
+  const compileStart = performance.now();
+  const setup = { model, optimizer: OPTIMIZER, batchSize: benchCase.batchSize, seed: 0 };
+  const { optimizer, executable } = await compileTraining(ortEngine, setup, { threads });
+  const compileSeconds = (performance.now() - compileStart) / 1000;
+  const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
+  const tokens = Int32Array.from({ length: tokensPerStep * stepsPerCall }, (_, i) => (i * 7919 + (i >> 5)) % benchCase.vocabSize);
+  const inputs = { inputs: tokens, targets: tokens, ...stackScalars(optimizer, 1, stepsPerCall, () => OPTIMIZER.learningRate) };
+  await executable.run(stepsPerCall, inputs);
+  const probe = await rawRateProbe(threads);
+  const rates: number[] = [];
+  let raw = 0;
+  for (let round = 0; round < rounds; round++) {
+    raw = Math.max(raw, await measureRawRate(probe, 5));
+    const bench = new Bench({ time: options.roundMs, warmup: false, iterations: 3 });
+    bench.add('call', async () => void (await executable.run(stepsPerCall, inputs)));
+    await bench.run();
+    const result = bench.tasks[0]!.result;
+    if (!('latency' in result)) throw new Error(`the bench of ${benchCase.preset} did not finish: ${result.state}`);
+    rates.push((tokensPerStep * stepsPerCall * 1000) / result.latency.p50);
+  }
+  raw = Math.max(raw, await measureRawRate(probe, 5));
+  await probe.dispose();
+  await executable.dispose();
+  const tokensPerSecond = Math.max(...rates);
+  const gflopsPerSecond = (tokensPerSecond * cost.flopsPerStep) / tokensPerStep / 1e9;
+  return {
+    ...benchCase,
+    positions: model.positions,
+    threads,
+    tokensPerSecond,
+    gflopsPerSecond,
+    rawGflopsPerSecond: raw,
+    rawShare: gflopsPerSecond / raw,
+    compileSeconds,
+    roundTokensPerSecond: rates.toSorted((a, b) => b - a),
+  };
+}

@@ -1,0 +1,77 @@
+/** What a model costs and what names it: parameters, FLOPs and graph hashes from the naive trace, and the run key. */
+import { countFlops, FLOP_RULE } from '../engine/cost.js';
+import { hashGraph } from '../engine/trace/graph.js';
+import { trace } from '../engine/trace/trace.js';
+import { countParams, type ParamCounts } from '../models/params.js';
+import { buildModel } from '../models/registry.js';
+import { canonicalHash, canonicalJson, sha256Hex } from '../store/files.js';
+import type { ModelSetup, RunSetup } from '../store/record.js';
+import { evaluationProgram, gradientProgram } from './programs.js';
+
+/** Raised by hand when a fix changes results, so that old runs are not taken for new ones. */
+export const NUMERICS = 1;
+
+export interface ModelCost extends ParamCounts {
+  /** Forward and backward of one step by FLOP rule 1; optimizer, clipping and evaluation are not in it. */
+  readonly flopsPerStep: number;
+  readonly flopsMatmulPerStep: number;
+  readonly flopsByKind: Readonly<Record<string, number>>;
+  readonly trainGraphSha256: string;
+  readonly evalGraphSha256: string;
+  /** Of names, shapes and rules of the initial values, and of what weight decay applies to. */
+  readonly initSha256: string;
+}
+
+const described = new Map<string, ModelCost>();
+
+/** Traces a model's naive graphs; about 0.1 s, remembered for the life of the process. */
+export function describeModel(setup: ModelSetup, batchSize: number): ModelCost {
+  const key = canonicalJson({ setup, batchSize });
+  const known = described.get(key);
+  if (known !== undefined) return known;
+  const model = buildModel(setup);
+  const batch = { batchSize, contextLength: setup.contextLength };
+  const gradients = gradientProgram(model, batch);
+  const trainGraph = trace(gradients.fn, gradients.inputs, 'naive');
+  const evaluation = evaluationProgram(model, batch);
+  const flops = countFlops(trainGraph);
+  const cost: ModelCost = {
+    ...countParams(model.params),
+    flopsPerStep: flops.total,
+    flopsMatmulPerStep: flops.matmul,
+    flopsByKind: flops.byKind,
+    trainGraphSha256: hashGraph(trainGraph),
+    evalGraphSha256: hashGraph(trace(evaluation.fn, evaluation.inputs, 'naive')),
+    initSha256: sha256Hex(canonicalJson(model.params)),
+  };
+  described.set(key, cost);
+  return cost;
+}
+
+/** SHA-256 of the token streams that a run reads. */
+export interface StreamHashes {
+  readonly train: string;
+  readonly val: string;
+  readonly test: string;
+}
+
+/** The run key and what it was hashed from: RFC 8785 JSON of the parts, SHA-256, first 16 hex digits. */
+export function runKey(setup: RunSetup, cost: ModelCost, streams: StreamHashes): { runKey: string; keyParts: Record<string, unknown> } {
+  const keyParts = {
+    trainGraph: cost.trainGraphSha256,
+    evalGraph: cost.evalGraphSha256,
+    initialValues: cost.initSha256,
+    optimizer: setup.optimizer,
+    schedule: setup.schedule,
+    steps: setup.steps,
+    tokensPerStep: setup.batchSize * setup.model.contextLength,
+    contextLength: setup.model.contextLength,
+    streams,
+    evalTokens: setup.evalTokens,
+    seed: setup.seed,
+    precision: setup.precision,
+    flopRule: FLOP_RULE,
+    numerics: NUMERICS,
+  };
+  return { runKey: canonicalHash(keyParts), keyParts };
+}

@@ -1,0 +1,83 @@
+/** Where a run starts: at its checkpoint if that is good and was made the same way, otherwise at step 0. */
+import { sizeOf, type HostArray } from '../engine/tensors.js';
+import { loadCheckpoint, removeCheckpoints, saveCheckpoint } from '../store/checkpoint.js';
+import type { MetricsLog } from '../store/metricsLog.js';
+import type { EvalRow, MetricRow, RunRecord, TrainRow } from '../store/record.js';
+import { checkpointPath } from '../store/runDirectory.js';
+import type { StepRunner } from './stepRunner.js';
+
+type Execution = NonNullable<RunRecord['execution']>;
+
+/** What must be equal for the same bits: a run cut off under other conditions starts again. */
+const sameConditions = (a: Execution, b: Execution): boolean =>
+  a.engine === b.engine && a.engineVersion === b.engineVersion && a.cpuModel === b.cpuModel && a.threads === b.threads;
+
+export interface StartingPoint {
+  readonly step: number;
+  /** Training rows up to the step. */
+  readonly rows: readonly TrainRow[];
+  /** Evaluations at that step, where the run was cut off after them: they are not logged twice. */
+  readonly evaluations: readonly EvalRow[];
+  /** Rows of steps that will be repeated, by step: the repetition must give the same. */
+  readonly repeated: ReadonlyMap<number, TrainRow>;
+  readonly resumed: boolean;
+}
+
+const trainRows = (rows: readonly MetricRow[]): TrainRow[] => rows.filter((row) => row.kind === 'train');
+
+/** Puts the state of the last good checkpoint in place and cuts the metrics to its step. */
+export function startingPoint(
+  directory: string,
+  record: RunRecord,
+  previous: Execution | null,
+  present: Execution,
+  runner: StepRunner,
+  log: MetricsLog,
+): StartingPoint {
+  const path = checkpointPath(directory);
+  const { checkpoint } = loadCheckpoint(path);
+  const usable =
+    checkpoint !== null &&
+    previous !== null &&
+    sameConditions(previous, present) &&
+    checkpoint.metadata['runKey'] === record.runKey &&
+    runner.state.every(({ name, shape }) => checkpoint.tensors[name]?.data.length === sizeOf(shape));
+  if (!usable) {
+    removeCheckpoints(path);
+    const { cut } = log.truncateTo(0);
+    // Rows of another engine or thread count need not repeat; those of the same conditions must.
+    const mustRepeat = previous !== null && sameConditions(previous, present) ? trainRows(cut) : [];
+    return { step: 0, rows: [], evaluations: [], repeated: new Map(mustRepeat.map((row) => [row.step, row])), resumed: false };
+  }
+  runner.executable.setState(
+    Object.fromEntries(runner.state.map(({ name }) => [name, checkpoint.tensors[name]!.data as HostArray])),
+  );
+  const { kept, cut } = log.truncateTo(checkpoint.step);
+  return {
+    step: checkpoint.step,
+    rows: trainRows(kept),
+    evaluations: kept.filter((row) => row.kind === 'eval'),
+    repeated: new Map(trainRows(cut).map((row) => [row.step, row])),
+    resumed: true,
+  };
+}
+
+/** Writes the state after `step` steps. */
+export function checkpointRun(directory: string, runKey: string, runner: StepRunner, step: number): void {
+  const state = runner.executable.getState();
+  const tensors = Object.fromEntries(
+    runner.state.map(({ name, shape }) => [name, { shape: [...shape], data: state[name]! }]),
+  );
+  // The data position is the step: step s reads the sequences from s * batchSize on.
+  saveCheckpoint(checkpointPath(directory), { step, tensors, metadata: { runKey } });
+}
+
+/** @throws Error if a repeated step differs from what was recorded before the run was cut off */
+export function requireSameRow(before: TrainRow | undefined, now: TrainRow): void {
+  if (before === undefined) return;
+  if (before.lossNats === now.lossNats && before.gradNorm === now.gradNorm && before.lr === now.lr) return;
+  throw new Error(
+    `step ${now.step} gave a loss of ${now.lossNats ?? 'NaN'} where ${before.lossNats ?? 'NaN'} was recorded before the run was cut off: ` +
+      'the machine does not repeat its results, or the files were changed. Remove the run directory to train this run again',
+  );
+}

@@ -1,0 +1,222 @@
+/** One run from start to end in its run directory: train, log every call, checkpoint, evaluate, record. */
+import { cpus, hostname } from 'node:os';
+import { fillBatch, trainingOrder } from '../data/batches.js';
+import type { PreparedCorpus } from '../data/corpus.js';
+import type { Engine } from '../engine/executable.js';
+import { ortEngine } from '../engine/ort.js';
+import type { HostTensors } from '../engine/tensors.js';
+import { MetricsLog } from '../store/metricsLog.js';
+import type { EvalRow, RunRecord, TrainRow } from '../store/record.js';
+import { readRunRecord, writeRunRecord } from '../store/runDirectory.js';
+import { packageVersion } from '../store/version.js';
+import { watchDivergence } from './divergence.js';
+import { compileEvaluation, type EvalSplit } from './evaluate.js';
+import { paramKey } from './programs.js';
+import { checkpointRun, requireSameRow, startingPoint } from './resume.js';
+import { scheduleFactor } from './schedules.js';
+import { compileTraining, stackScalars, type StepRunner } from './stepRunner.js';
+
+export interface RunProgress {
+  readonly stepsDone: number;
+  readonly steps: number;
+  readonly lossNats: number;
+  /** Over the last call, evaluation and checkpoints excluded. */
+  readonly tokensPerSecond: number;
+}
+
+export interface TrainOptions {
+  /** The run as it was planned; results are filled in here. */
+  readonly record: RunRecord;
+  readonly directory: string;
+  readonly corpus: PreparedCorpus;
+  readonly threads: number;
+  readonly stepsPerCall: number;
+  /** Asked after every call; true ends the run as `interrupted`, with a checkpoint. */
+  readonly shouldStop: () => boolean;
+  readonly onProgress: (progress: RunProgress) => void;
+  readonly engine?: Engine;
+  /** Seconds of training between checkpoints. */
+  readonly checkpointSeconds?: number;
+}
+
+type Execution = NonNullable<RunRecord['execution']>;
+type Ending = { readonly status: 'done' } | { readonly status: 'interrupted' | 'diverged'; readonly cause: string };
+
+function presentExecution(engine: Engine, options: TrainOptions, previous: Execution | null): Execution {
+  return {
+    engine: engine.info.name,
+    engineVersion: engine.info.version,
+    cpuModel: cpus()[0]?.model.trim() ?? 'unknown',
+    threads: options.threads,
+    stepsPerCall: options.stepsPerCall,
+    nodeVersion: process.version,
+    isolossVersion: packageVersion(),
+    host: hostname(),
+    startedAt: previous?.startedAt ?? new Date().toISOString(),
+    finishedAt: null,
+    trainSeconds: 0,
+    resumes: previous?.resumes ?? 0,
+  };
+}
+
+/**
+ * Trains one run, going on from its checkpoint if it has one. The caller holds the run's lock.
+ * @returns the record as it now stands in run.json: done, diverged or interrupted
+ * @throws Error where training itself fails; what was logged stays
+ */
+export async function trainRun(options: TrainOptions): Promise<RunRecord> {
+  const { record, directory } = options;
+  const engine = options.engine ?? ortEngine;
+  const previous = readRunRecord(directory)?.execution ?? null;
+  const runner = await compileTraining(
+    engine,
+    record.setup,
+    { threads: options.threads },
+  );
+  const log = new MetricsLog(directory);
+  try {
+    let execution = presentExecution(engine, options, previous);
+    const start = startingPoint(directory, record, previous, execution, runner, log);
+    execution = {
+      ...execution,
+      resumes: start.resumed ? execution.resumes + 1 : 0,
+      startedAt: start.resumed ? execution.startedAt : new Date().toISOString(),
+    };
+    const running: RunRecord = { ...record, status: 'running', cause: null, stepsDone: start.step, final: null, execution };
+    writeRunRecord(directory, running);
+    const { ending, stepsDone, trainSeconds } = await trainSteps(options, runner, log, start);
+    const final = ending.status === 'done' ? await evaluateFinal(options, engine, runner, log, start) : null;
+    const finished: RunRecord = {
+      ...running,
+      status: ending.status,
+      cause: ending.status === 'done' ? null : ending.cause,
+      stepsDone,
+      final,
+      execution: { ...execution, trainSeconds, finishedAt: ending.status === 'interrupted' ? null : new Date().toISOString() },
+    };
+    writeRunRecord(directory, finished);
+    return finished;
+  } finally {
+    log.close();
+    await runner.executable.dispose();
+  }
+}
+
+type Start = ReturnType<typeof startingPoint>;
+
+async function trainSteps(
+  options: TrainOptions,
+  runner: StepRunner,
+  log: MetricsLog,
+  start: Start,
+): Promise<{ ending: Ending; stepsDone: number; trainSeconds: number }> {
+  const { record, directory, corpus, stepsPerCall } = options;
+  const { steps, batchSize, schedule, optimizer } = record.setup;
+  const { contextLength } = record.setup.model;
+  const order = trainingOrder({ tokens: corpus.train.tokens.length, contextLength, seed: record.setup.seed });
+  const learningRateAt = (step: number): number => optimizer.learningRate * scheduleFactor(schedule, step, steps);
+  const watch = watchDivergence();
+  for (const row of start.rows) watch.observe(row.step, row.lossNats ?? NaN);
+  const tokensPerStep = batchSize * contextLength;
+  let step = start.step;
+  let trainSeconds = start.rows.at(-1)?.wallSeconds ?? 0;
+  let checkpointedAt = trainSeconds;
+  while (step < steps) {
+    const stepCount = Math.min(stepsPerCall, steps - step);
+    const inputs: Record<string, Int32Array | Float32Array> = {
+      inputs: new Int32Array(stepCount * tokensPerStep),
+      targets: new Int32Array(stepCount * tokensPerStep),
+      ...stackScalars(runner.optimizer, step + 1, stepCount, learningRateAt),
+    };
+    fillCall(inputs, order, corpus, step, stepCount, batchSize, tokensPerStep);
+    const began = performance.now();
+    const metrics = await runner.executable.run(stepCount, inputs);
+    const callSeconds = (performance.now() - began) / 1000;
+    const rows: TrainRow[] = [];
+    let cause: string | null = null;
+    for (let i = 0; i < stepCount && cause === null; i++) {
+      const number = step + i + 1;
+      const lossNats = metrics['loss']![i]!;
+      const row: TrainRow = {
+        kind: 'train',
+        step: number,
+        tokens: number * tokensPerStep,
+        flops: number * record.flopsPerStep,
+        lossNats: finiteOrNull(lossNats),
+        lr: learningRateAt(number),
+        gradNorm: finiteOrNull(metrics['gradNorm']![i]!),
+        wallSeconds: trainSeconds + (callSeconds * (i + 1)) / stepCount,
+      };
+      requireSameRow(start.repeated.get(number), row);
+      rows.push(row);
+      cause = watch.observe(number, lossNats);
+    }
+    log.append(rows);
+    step += rows.length;
+    trainSeconds += callSeconds;
+    if (cause !== null) return { ending: { status: 'diverged', cause }, stepsDone: step, trainSeconds };
+    options.onProgress({
+      stepsDone: step,
+      steps,
+      lossNats: metrics['loss']!.at(-1)!,
+      tokensPerSecond: (stepCount * tokensPerStep) / callSeconds,
+    });
+    const stopping = options.shouldStop() && step < steps;
+    if (stopping || step === steps || trainSeconds - checkpointedAt >= (options.checkpointSeconds ?? 10)) {
+      checkpointRun(directory, record.runKey, runner, step);
+      checkpointedAt = trainSeconds;
+    }
+    if (stopping) {
+      return { ending: { status: 'interrupted', cause: 'stopped by request' }, stepsDone: step, trainSeconds };
+    }
+  }
+  return { ending: { status: 'done' }, stepsDone: step, trainSeconds };
+}
+
+const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+function fillCall(
+  target: Record<string, Int32Array | Float32Array>,
+  order: ReturnType<typeof trainingOrder>,
+  corpus: PreparedCorpus,
+  step: number,
+  stepCount: number,
+  batchSize: number,
+  tokensPerStep: number,
+): void {
+  for (let i = 0; i < stepCount; i++) {
+    const part = (name: string): Int32Array =>
+      (target[name] as Int32Array).subarray(i * tokensPerStep, (i + 1) * tokensPerStep);
+    fillBatch(order, corpus.train, { step: step + i, batchSize, inputs: part('inputs'), targets: part('targets') });
+  }
+}
+
+/** Both held-out splits at the last step: `val` chooses, `test` is reported. */
+async function evaluateFinal(
+  { record, corpus, threads }: TrainOptions,
+  engine: Engine,
+  runner: StepRunner,
+  log: MetricsLog,
+  start: Start,
+): Promise<NonNullable<RunRecord['final']>> {
+  const { setup } = record;
+  const state = runner.executable.getState();
+  const params: HostTensors = Object.fromEntries(runner.model.params.map(({ name }) => [paramKey(name), state[paramKey(name)]!]));
+  const shape = { contextLength: setup.model.contextLength, evalTokens: setup.evalTokens };
+  const evaluator = await compileEvaluation(engine, runner.model, corpus, shape, { threads });
+  try {
+    const rows: EvalRow[] = [];
+    const one = async (split: EvalSplit) => {
+      const { lossNats, bitsPerByte, tokens, byDocument } = await evaluator.evaluate(params, split);
+      const losses = { lossNats: finiteOrNull(lossNats), bitsPerByte: finiteOrNull(bitsPerByte), tokens };
+      const logged = start.evaluations.some((row) => row.split === split && row.step === setup.steps);
+      if (!logged) rows.push({ kind: 'eval', split, metric: 'loss', step: setup.steps, ...losses, byDocument });
+      return losses;
+    };
+    const final = { val: await one('val'), test: await one('test') };
+    log.append(rows);
+    return final;
+  } finally {
+    await evaluator.dispose();
+  }
+}

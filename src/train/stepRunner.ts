@@ -1,0 +1,53 @@
+/** A compiled training step with its initial state: what a run, a bench and a timing share. */
+import type { Engine, EngineOptions, Executable } from '../engine/executable.js';
+import { hostArray, sizeOf, type HostArray } from '../engine/tensors.js';
+import { initialValue } from '../models/params.js';
+import { buildModel } from '../models/registry.js';
+import type { LanguageModel } from '../models/model.js';
+import type { ModelSetup, OptimizerSetup } from '../store/record.js';
+import { makeOptimizer, type Optimizer } from './optimizers.js';
+import { paramKey, trainingProgram } from './programs.js';
+
+export interface StepRunner {
+  readonly model: LanguageModel;
+  readonly optimizer: Optimizer;
+  readonly executable: Executable;
+  /** Names and shapes of the state: parameters and optimizer slots. */
+  readonly state: readonly { readonly name: string; readonly shape: readonly number[] }[];
+}
+
+/** Compiles the training step of a model and puts its initial values in place. */
+export async function compileTraining(
+  engine: Engine,
+  setup: { readonly model: ModelSetup; readonly optimizer: OptimizerSetup; readonly batchSize: number; readonly seed: number },
+  options: EngineOptions,
+): Promise<StepRunner> {
+  const model = buildModel(setup.model);
+  const optimizer = makeOptimizer(setup.optimizer);
+  const batch = { batchSize: setup.batchSize, contextLength: setup.model.contextLength };
+  const program = trainingProgram(model, optimizer, setup.optimizer.clipNorm, batch);
+  const executable = await engine.compileStep(program, options);
+  const initial: Record<string, HostArray> = Object.fromEntries(
+    program.state.map(({ name, dtype, shape }) => [name, hostArray(dtype, sizeOf(shape))]),
+  );
+  for (const param of model.params) initial[paramKey(param.name)] = initialValue(param, setup.seed);
+  executable.setState(initial);
+  return { model, optimizer, executable, state: program.state };
+}
+
+/** The optimizer's scalars of consecutive steps, stacked as `Executable.run` takes them. */
+export function stackScalars(
+  optimizer: Optimizer,
+  firstStep: number,
+  stepCount: number,
+  learningRateAt: (step: number) => number,
+): Record<string, Float32Array> {
+  const stacked: Record<string, Float32Array> = Object.fromEntries(
+    optimizer.scalars.map((name) => [`scalar/${name}`, new Float32Array(stepCount)]),
+  );
+  for (let i = 0; i < stepCount; i++) {
+    const values = optimizer.scalarValues(firstStep + i, learningRateAt(firstStep + i));
+    for (const name of optimizer.scalars) stacked[`scalar/${name}`]![i] = values[name]!;
+  }
+  return stacked;
+}

@@ -1,0 +1,242 @@
+/** A study made from a known law, so that what a report must say can be computed by hand. */
+import type { FitRow } from '../../src/fit/row.js';
+import type { RunRecord, SweepRecord, Timings, TrainRow } from '../../src/store/record.js';
+import type { Study } from '../../src/store/study.js';
+
+/** Loss = a C^-EXPONENT at the best size, plus CURVATURE (ln size / best size)^2. */
+export const EXPONENT = 0.05;
+const CURVATURE = 0.06;
+
+export interface SyntheticArch {
+  readonly arch: string;
+  readonly preset: string;
+  readonly positions: 'absolute' | 'relative' | 'rotary';
+  /** Speedup over an architecture with 1: coefficient a is lowered by speedup^-EXPONENT. */
+  readonly speedup: number;
+  readonly budgets?: readonly number[];
+}
+
+export interface SyntheticOptions {
+  readonly name?: string;
+  readonly archs: readonly SyntheticArch[];
+  readonly budgets: readonly number[];
+  readonly baselines: readonly string[];
+  /** Standard deviation of the seeds' losses, nats. */
+  readonly noise?: number;
+  readonly seeds?: number;
+  readonly timed?: boolean;
+  readonly curveRows?: number;
+  readonly title?: string;
+  readonly source?: string;
+}
+
+const SIZES = [
+  [24, 2],
+  [32, 2],
+  [48, 2],
+  [64, 2],
+] as const;
+
+/** Standard normal from a small counter-based generator: the same for the same numbers. */
+function normal(...keys: readonly number[]): number {
+  let state = 2166136261;
+  for (const key of keys) state = Math.imul(state ^ key, 16777619) >>> 0;
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state + 0.5) / 4294967296;
+  };
+  next();
+  return Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next());
+}
+
+/** Loss of the law without noise at the best size. */
+export function optimalLoss(speedup: number, flops: number): number {
+  return 18.5 * (flops * speedup) ** -EXPONENT;
+}
+
+export function syntheticStudy(options: SyntheticOptions): Study {
+  const { archs, budgets, baselines, noise = 0, seeds = 2, timed = true, curveRows = 60 } = options;
+  const name = options.name ?? 'synthetic';
+  const runs: RunRecord[] = [];
+  const fitRows: FitRow[] = [];
+  const curves: Record<string, TrainRow[]> = {};
+  archs.forEach((entry, a) => {
+    for (const budgetFlops of entry.budgets ?? budgets) {
+      SIZES.forEach(([dModel, nLayers], s) => {
+        for (let seed = 0; seed < (s === 1 || s === 2 ? seeds : 1); seed++) {
+          const paramsNonEmbedding = nLayers * 12 * dModel * dModel * (1 + 0.01 * a);
+          const flopsPerToken = 6 * paramsNonEmbedding + 6 * 1024 * dModel;
+          const tokensPerStep = 1024;
+          const flopsPerStep = flopsPerToken * tokensPerStep;
+          const steps = Math.round(budgetFlops / flopsPerStep);
+          const best = 4.6e5 * (budgetFlops / 3e11) ** 0.15;
+          const u = Math.log(flopsPerToken / best);
+          const shared = normal(seed + 1, Math.round(Math.log(budgetFlops) * 100), s + 1) * noise;
+          const own = normal(a + 7, seed + 1, Math.round(Math.log(budgetFlops) * 100), s + 1) * noise * 0.4;
+          const lossNats = optimalLoss(entry.speedup, budgetFlops) + CURVATURE * u * u + shared + own;
+          const runKey = (runs.length + 1).toString(16).padStart(16, '0');
+          const flops = steps * flopsPerStep;
+          const record: RunRecord = {
+            format: 1,
+            runKey,
+            sweep: name,
+            arch: entry.arch,
+            setup: {
+              model: {
+                preset: entry.preset,
+                positions: entry.positions,
+                vocabSize: 1024,
+                contextLength: 128,
+                dModel,
+                nLayers,
+                nHeads: 4,
+                dHead: dModel / 4,
+                dFf: 4 * dModel,
+                tiedEmbeddings: false,
+                init: 'small',
+              },
+              optimizer: { kind: 'adamw', learningRate: 0.016, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1 },
+              schedule: { kind: 'cosine', warmupFraction: 0.05, finalFraction: 0.1 },
+              steps,
+              batchSize: 8,
+              seed,
+              corpus: 'sotu',
+              evalTokens: 32768,
+              precision: 'f32',
+            },
+            keyParts: { flopRule: 1, numerics: 1 },
+            paramsTotal: paramsNonEmbedding + 2 * 1024 * dModel,
+            paramsNonEmbedding,
+            paramsActive: paramsNonEmbedding + 2 * 1024 * dModel,
+            paramsByGroup: { embedding: 1024 * dModel, output: 1024 * dModel, attention: paramsNonEmbedding / 3, feedForward: (paramsNonEmbedding * 2) / 3 },
+            flopsPerStep,
+            flopsMatmulPerStep: flopsPerStep * 0.9,
+            flopsByKind: { matMul: flopsPerStep * 0.9, elementwise: flopsPerStep * 0.07, reduction: flopsPerStep * 0.03 },
+            tokensPerStep,
+            tokens: steps * tokensPerStep,
+            epochs: (steps * tokensPerStep) / 3.1e6,
+            flops,
+            flopsMatmul: flops * 0.9,
+            budgetFlops,
+            trunk: runKey,
+            status: 'done',
+            cause: null,
+            stepsDone: steps,
+            final: {
+              val: { lossNats: lossNats + 0.01, bitsPerByte: (lossNats + 0.01) / 2.1, tokens: 32768 },
+              test: { lossNats, bitsPerByte: lossNats / 2.1, tokens: 32768 },
+            },
+            execution: {
+              engine: 'onnxruntime-cpu',
+              engineVersion: '1.30.0',
+              cpuModel: 'Example CPU @ 2.0 GHz',
+              threads: 1,
+              stepsPerCall: 8,
+              nodeVersion: '22.1.0',
+              isolossVersion: '0.1.0',
+              host: 'example',
+              startedAt: '2026-01-01T00:00:00.000Z',
+              finishedAt: '2026-01-01T00:01:00.000Z',
+              trainSeconds: flops / 2e10,
+              resumes: 0,
+            },
+          };
+          runs.push(record);
+          curves[runKey] = Array.from({ length: Math.min(curveRows, steps) }, (_, i): TrainRow => {
+            const step = Math.max(i + 1, Math.round(steps ** (i / Math.max(1, Math.min(curveRows, steps) - 1))));
+            const share = step / steps;
+            return {
+              kind: 'train',
+              step,
+              tokens: step * tokensPerStep,
+              flops: step * flopsPerStep,
+              lossNats: lossNats + 2.4 * (1 - share) ** 3 * (1 - Math.log(step) / 12) + 0.08 * normal(a + 1, s + 1, seed + 1, step),
+              lr: 0.016,
+              gradNorm: 1,
+              wallSeconds: step * 0.01,
+            };
+          });
+          fitRows.push({
+            id: runKey,
+            sweep: name,
+            arch: entry.arch,
+            positions: entry.positions,
+            seed,
+            trunk: runKey,
+            dModel,
+            nLayers,
+            paramsTotal: record.paramsTotal,
+            paramsNonEmbedding,
+            paramsActive: record.paramsActive,
+            tokens: record.tokens,
+            steps,
+            flops,
+            flopsMatmul: record.flopsMatmul,
+            budgetFlops,
+            secondsPerStep: timed ? flopsPerStep / 2e10 : null,
+            hardware: timed ? 'Example CPU, 2 cores, 2 x 1 thread, onnxruntime-cpu, f32' : null,
+            lossNats,
+            bitsPerByte: lossNats / 2.1,
+            status: 'done',
+          });
+        }
+      });
+    }
+  });
+  const sweep: SweepRecord = {
+    format: 1,
+    name,
+    title: options.title ?? 'Primer against the Transformer, synthetic',
+    description: 'Runs drawn from a known law.',
+    source: options.source ?? `name: ${name}\n`,
+    sourceSha256: 'ab'.repeat(32),
+    resolved: { name, corpus: 'sotu', vocabSize: 1024, contextLength: 128, batchSize: 8 },
+    baselines: [...baselines],
+    runs: runs.map((run) => ({
+      runKey: run.runKey,
+      arch: run.arch,
+      positions: run.setup.model.positions,
+      budgetFlops: run.budgetFlops,
+      dModel: run.setup.model.dModel,
+      nLayers: run.setup.model.nLayers,
+      seed: run.setup.seed,
+    })),
+  };
+  const shapes = new Map(runs.map((run) => [`${run.arch} ${run.setup.model.dModel}`, run]));
+  const timings: Timings | null = timed
+    ? {
+        format: 1,
+        hardware: 'Example CPU, 2 cores, 2 x 1 thread, onnxruntime-cpu, f32',
+        measuredAt: '2026-01-01T01:00:00.000Z',
+        probeGflops: [100, 101, 99, 100, 100],
+        timings: [...shapes.values()].map((run) => ({
+          arch: run.arch,
+          dModel: run.setup.model.dModel,
+          nLayers: run.setup.model.nLayers,
+          dFf: run.setup.model.dFf,
+          batchSize: 8,
+          contextLength: 128,
+          vocabSize: 1024,
+          secondsPerStep: run.flopsPerStep / 2e10,
+          madSeconds: run.flopsPerStep / 2e12,
+          rounds: 5,
+        })),
+      }
+    : null;
+  return { sweep, runs, fitRows, curves, timings, missing: [], problems: [] };
+}
+
+/** The quick sweep's design: four architectures over three budgets, and a rotary control at the largest. */
+export const QUICK_DESIGN: SyntheticOptions = {
+  archs: [
+    { arch: 'transformer', preset: 'transformer', positions: 'absolute', speedup: 1 },
+    { arch: 'transformer++', preset: 'transformer++', positions: 'absolute', speedup: 1.3 },
+    { arch: 'primer-ez', preset: 'primer-ez', positions: 'absolute', speedup: 2 },
+    { arch: 'primer', preset: 'primer', positions: 'absolute', speedup: 1.7 },
+    { arch: 'transformer@rotary', preset: 'transformer', positions: 'rotary', speedup: 2.2, budgets: [1e12] },
+    { arch: 'primer-ez@rotary', preset: 'primer-ez', positions: 'rotary', speedup: 2.25, budgets: [1e12] },
+  ],
+  budgets: [1e11, 3e11, 1e12],
+  baselines: ['transformer', 'transformer++'],
+  noise: 0.007,
+};
