@@ -52,14 +52,26 @@ function cubicStep(a: Evaluated, b: Evaluated): number {
 }
 
 /** A step along `direction` that satisfies the strong Wolfe conditions, or the best one found; null where nothing is lower. */
-function lineSearch(objective: Objective, from: Evaluated, direction: Float64Array, first: number): Evaluated | null {
+function lineSearch(
+  objective: Objective,
+  from: Evaluated,
+  direction: Float64Array,
+  first: number,
+): Evaluated | null {
   const evaluate = (step: number): Evaluated => {
     const x = from.x.map((value, i) => value + step * direction[i]!);
     const gradient = new Float64Array(x.length);
     const value = objective(x, gradient);
-    return { step, value: Number.isNaN(value) ? Infinity : value, slope: dot(gradient, direction), x, gradient };
+    return {
+      step,
+      value: Number.isNaN(value) ? Infinity : value,
+      slope: dot(gradient, direction),
+      x,
+      gradient,
+    };
   };
-  const enough = (at: Evaluated): boolean => at.value <= from.value + SUFFICIENT_DECREASE * at.step * from.slope;
+  const enough = (at: Evaluated): boolean =>
+    at.value <= from.value + SUFFICIENT_DECREASE * at.step * from.slope;
   const flat = (at: Evaluated): boolean => Math.abs(at.slope) <= -CURVATURE * from.slope;
 
   let low = from;
@@ -94,7 +106,11 @@ function lineSearch(objective: Objective, from: Evaluated, direction: Float64Arr
 }
 
 /** Local minimum from `start`. */
-export function minimise(objective: Objective, start: Float64Array, options: MinimiseOptions = {}): Minimised {
+export function minimise(
+  objective: Objective,
+  start: Float64Array,
+  options: MinimiseOptions = {},
+): Minimised {
   const { memory = 10, maxIterations = 1000, relativeTolerance = 1e-13 } = options;
   const gradient = new Float64Array(start.length);
   const value = objective(start, gradient);
@@ -132,11 +148,13 @@ export function minimise(objective: Objective, start: Float64Array, options: Min
     const next = lineSearch(objective, from, direction, first);
     if (next === null) {
       // Along a stale direction nothing is lower: forget the past once before giving up.
-      if (history.length === 0) return { x: current.x, value: current.value, iterations: iteration, converged: true };
+      if (history.length === 0)
+        return { x: current.x, value: current.value, iterations: iteration, converged: true };
       history.length = 0;
       continue;
     }
-    const s = next.x.map((x, i) => x - current.x[i]!);
+    // Not the difference of the points: a parameter held at -Infinity (a part that is absent) would make it NaN.
+    const s = direction.map((d) => next.step * d);
     const y = next.gradient.map((g, i) => g - current.gradient[i]!);
     const curvature = dot(s, y);
     if (curvature > 1e-16 * dot(y, y)) {

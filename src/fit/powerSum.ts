@@ -27,7 +27,11 @@ export interface PowerSumData {
 export type PowerSumParameters = Float64Array;
 
 /** ln of the predicted loss of one row, and the share of each part in it (the irreducible part first). */
-export function predictLog(parameters: PowerSumParameters, logX: readonly number[], shares?: Float64Array): number {
+export function predictLog(
+  parameters: PowerSumParameters,
+  logX: readonly number[],
+  shares?: Float64Array,
+): number {
   let largest = parameters[0]!;
   for (let t = 0; t < logX.length; t++) {
     largest = Math.max(largest, parameters[1 + 2 * t]! - parameters[2 + 2 * t]! * logX[t]!);

@@ -14,8 +14,8 @@ export interface AssembleOptions {
   /** Width of the whole figure in pixels, axes included. */
   readonly width: number;
   readonly config: object;
-  /** Draw Vega's own legend; the page has buttons instead. */
-  readonly legend: boolean;
+  /** A figure on its own: with Vega's legend, where the page has buttons, and without marks that only serve hovering. */
+  readonly standalone: boolean;
   /** Replacement of colours, for the dark theme. */
   readonly colors: Readonly<Record<string, string>>;
   /** Scales chosen by the reader, where they differ from the chart's. */
@@ -33,7 +33,10 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
   };
   const walk = (node: unknown, key: string): unknown => {
     if (typeof node === 'string') return options.colors[node] ?? node;
-    if (Array.isArray(node)) return node.map((item) => walk(item, key));
+    if (Array.isArray(node)) {
+      const forHover = (item: unknown): boolean => (item as { mark?: { opacity?: number } } | null)?.mark?.opacity === 0;
+      return node.filter((item) => !(options.standalone && forHover(item))).map((item) => walk(item, key));
+    }
     if (node === null || typeof node !== 'object') return node;
     const copy: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(node)) copy[name] = walk(value, name);
@@ -43,7 +46,7 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
       const { values: _dropped, ...axis } = (copy['axis'] ?? {}) as Record<string, unknown>;
       copy['axis'] = { ...axis, tickCount: 6 };
     }
-    if (!options.legend && copy['legend'] !== undefined && copy['field'] === 'arch') copy['legend'] = null;
+    if (!options.standalone && copy['legend'] !== undefined && copy['field'] === 'arch') copy['legend'] = null;
     return copy;
   };
   const records = (dataset: Dataset): object[] =>

@@ -1,6 +1,6 @@
 /** From a study and its analysis to the report as a document, in the order in which a reader needs it. */
 import { tuningChart } from './charts/tuning.js';
-import { reportContext, type ReportInput } from './context.js';
+import type { ReportContext } from './context.js';
 import { chartBlock, type ReportDocument, type Section } from './document.js';
 import { counted, formatFlops, formatPowerOfTen } from './format.js';
 import { rich, type Rich } from './rich.js';
@@ -10,9 +10,8 @@ import { limitsSection } from './sections/limits.js';
 import { reproduceSection } from './sections/reproduce.js';
 
 /** Builds the report: answer, evidence, tuning, limits, how to reproduce it. */
-export function buildDocument(input: ReportInput): ReportDocument {
-  const context = reportContext(input);
-  const { sweep } = input.study;
+export function buildDocument(context: ReportContext): ReportDocument {
+  const { sweep } = context.study;
   const tuning = chartBlock(tuningChart(context));
   const sections: Section[] = [
     answerSection(context),
@@ -24,12 +23,12 @@ export function buildDocument(input: ReportInput): ReportDocument {
   return {
     name: sweep.name,
     title: sweep.title ?? sweep.name,
-    summary: summaryOf(input, context.archs.length),
+    summary: summaryOf(context),
     sections,
   };
 }
 
-function summaryOf({ study, analysis, corpus }: ReportInput, nArchs: number): Rich {
+function summaryOf({ study, analysis, corpus, archs }: ReportContext): Rich {
   const finished = study.runs.filter((run) => run.status === 'done').length;
   const budgets = [...new Set(analysis.cells.map((cell) => cell.budgetFlops))].sort((a, b) => a - b);
   const text = corpus?.name ?? study.runs[0]?.setup.corpus;
@@ -37,5 +36,5 @@ function summaryOf({ study, analysis, corpus }: ReportInput, nArchs: number): Ri
     budgets.length < 2
       ? budgets.map((budget) => `, a budget of ${formatFlops(budget)}`).join('')
       : `, ${budgets.length} budgets from ${formatPowerOfTen(budgets[0]!)} to ${formatFlops(budgets.at(-1)!)}`;
-  return rich`How much training compute does one architecture save over another at the same loss, when both have their best size? ${counted(finished, 'finished run')} of ${counted(nArchs, 'architecture')}${range}${text === undefined ? '' : `, trained on ${text}`}.`;
+  return rich`How much training compute does one architecture save over another at the same loss, when both have their best size? ${counted(finished, 'finished run')} of ${counted(archs.length, 'architecture')}${range}${text === undefined ? '' : `, trained on ${text}`}.`;
 }

@@ -1,40 +1,13 @@
 /** What every part of a report reads: the study, its analysis and what follows from both (order, styles, families). */
-import type { CorpusDescription } from '../data/corpus.js';
 import type { Analysis, Speedup } from '../fit/analysis.js';
 import type { RunRecord } from '../store/record.js';
 import type { Study } from '../store/study.js';
+import { resolvedInfo, type ResolvedInfo } from './resolved.js';
 import { seriesStyles, type SeriesStyle } from './theme.js';
-
-/** What a report says about the text that was trained on. */
-export interface CorpusInfo extends CorpusDescription {
-  /** Entropy of the test split's token frequencies: what a model without context reaches at best. */
-  readonly testUnigramEntropyNats: number;
-}
-
-/** The learning-rate tuning that the sweep's rates come from. */
-export interface TuningInfo {
-  /** Name of the tuning sweep. */
-  readonly sweep: string;
-  readonly entries: readonly TuningEntry[];
-}
-
-/** The trials of one architecture and size. */
-export interface TuningEntry {
-  readonly arch: string;
-  readonly size: string;
-  readonly budgetFlops: number;
-  readonly chosen: number;
-  readonly edge: boolean;
-  /** `lossNats` is the validation loss; null for a trial that diverged. */
-  readonly trials: readonly { readonly learningRate: number; readonly lossNats: number | null }[];
-}
 
 export interface ReportInput {
   readonly study: Study;
   readonly analysis: Analysis;
-  /** Null where the text is not known on this machine. */
-  readonly corpus: CorpusInfo | null;
-  readonly tuning: TuningInfo | null;
 }
 
 export interface ArchInfo {
@@ -43,7 +16,7 @@ export interface ArchInfo {
   readonly positions: string;
 }
 
-export interface ReportContext extends ReportInput {
+export interface ReportContext extends ReportInput, ResolvedInfo {
   /** Architectures that have a run, baselines first, then as the sweep lists them. */
   readonly archs: readonly ArchInfo[];
   readonly styles: ReadonlyMap<string, SeriesStyle>;
@@ -80,6 +53,7 @@ export function reportContext(input: ReportInput): ReportContext {
   );
   return {
     ...input,
+    ...resolvedInfo(study),
     archs,
     styles: seriesStyles(archs),
     families,

@@ -67,7 +67,9 @@ export function writeAside(path: string, write: (fd: number) => void): string {
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true });
   const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
-  const aside = writeAside(path, (fd) => writeFully(fd, bytes));
+  const aside = writeAside(path, (fd) => {
+    writeFully(fd, bytes);
+  });
   try {
     renameSync(aside, path);
   } catch (error) {

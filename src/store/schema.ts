@@ -41,6 +41,7 @@ const setupColumns = [
   fromSetup('precision', 'TEXT', 'precision'),
 ].join(',\n  ');
 
+// In `runs` the long JSON columns come last: a question that does not ask for them need not read past them.
 const initialTables = `
 CREATE TABLE sweeps (
   sweep TEXT PRIMARY KEY,
@@ -106,11 +107,11 @@ CREATE TABLE runs (
   finishedAt TEXT,
   trainSeconds REAL,
   resumes INTEGER,
-  paramsByGroup TEXT NOT NULL,
-  flopsByKind TEXT NOT NULL,
-  keyParts TEXT NOT NULL,
+  ${setupColumns},
   setup TEXT NOT NULL,
-  ${setupColumns}
+  keyParts TEXT NOT NULL,
+  paramsByGroup TEXT NOT NULL,
+  flopsByKind TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE train_metrics (

@@ -1,4 +1,5 @@
 /** A study: one sweep with the records, fit rows, curves and timings of its runs. What fits and reports read. */
+import type Database from 'better-sqlite3';
 import type { FitRow } from '../fit/row.js';
 import { withIndex } from './database.js';
 import type { Index, IndexOptions } from './database.js';
@@ -47,23 +48,20 @@ export function loadStudy(resultsDir: string, sweepName: string, options: IndexO
  *
  * @throws UsageError as `loadStudy`
  */
-export function readStudy({ db, notices }: Index, sweepName: string): Study {
-  const index = { db };
-  const sweep = readSweep(index, sweepName);
-  const runs = readRuns(index, sweepName);
+export function readStudy({ db, notices }: Pick<Index, 'db' | 'notices'>, sweepName: string): Study {
+  const sweep = readSweep(db, sweepName);
+  const runs = readRuns(db, sweepName);
   const present = new Set(runs.map((run) => run.runKey));
   return {
     sweep,
     runs,
-    fitRows: readFitRows(index, sweepName),
-    curves: readCurves(index, sweepName),
-    timings: readTimings(index, sweepName),
+    fitRows: readFitRows(db, sweepName),
+    curves: readCurves(db, sweepName),
+    timings: readTimings(db, sweepName),
     missing: sweep.runs.map((run) => run.runKey).filter((runKey) => !present.has(runKey)),
-    problems: [...notices, ...readProblems(index, sweepName)],
+    problems: [...notices, ...readProblems(db, sweepName)],
   };
 }
-
-type Source = Pick<Index, 'db'>;
 
 interface SweepRow {
   readonly title: string | null;
@@ -74,14 +72,14 @@ interface SweepRow {
   readonly baselines: string;
 }
 
-function readSweep({ db }: Source, name: string): SweepRecord {
+function readSweep(db: Database.Database, name: string): SweepRecord {
   const row = db
     .prepare<[string], SweepRow>(
       'SELECT title, description, source, sourceSha256, resolved, baselines FROM sweeps WHERE sweep = ?',
     )
     .get(name);
   if (row === undefined) {
-    const reason = readProblems({ db }, name)[0];
+    const reason = readProblems(db, name)[0];
     if (reason !== undefined) throw new UsageError(reason);
     const known = db.prepare<[], string>('SELECT sweep FROM sweeps ORDER BY sweep').pluck().all();
     const remedy =
@@ -107,7 +105,7 @@ function readSweep({ db }: Source, name: string): SweepRecord {
   };
 }
 
-function readRuns({ db }: Source, sweep: string): RunRecord[] {
+function readRuns(db: Database.Database, sweep: string): RunRecord[] {
   return db
     .prepare<[string], RunRow & { readonly label: string; readonly cellFlops: number }>(
       `SELECT r.*, m.arch AS label, m.budgetFlops AS cellFlops
@@ -117,7 +115,7 @@ function readRuns({ db }: Source, sweep: string): RunRecord[] {
     .map((row) => ({ ...fromRunRow(row), arch: row.label, budgetFlops: row.cellFlops }));
 }
 
-function readFitRows({ db }: Source, sweep: string): FitRow[] {
+function readFitRows(db: Database.Database, sweep: string): FitRow[] {
   return db
     .prepare<[string], Omit<FitRow, 'lossNats'> & { readonly lossNats: number | null }>(
       `SELECT f.* FROM fit_rows f JOIN sweep_runs m ON m.sweep = f.sweep AND m.runKey = f.id
@@ -128,7 +126,7 @@ function readFitRows({ db }: Source, sweep: string): FitRow[] {
     .map((row) => ({ ...row, lossNats: row.status === 'diverged' ? Infinity : row.lossNats! }));
 }
 
-function readCurves({ db }: Source, sweep: string): Record<string, readonly TrainRow[]> {
+function readCurves(db: Database.Database, sweep: string): Record<string, readonly TrainRow[]> {
   const members = db
     .prepare<[string], { readonly runKey: string; readonly runId: number }>(
       'SELECT m.runKey, r.runId FROM sweep_runs m JOIN runs r USING (runKey) WHERE m.sweep = ? ORDER BY m.ordinal',
@@ -137,18 +135,19 @@ function readCurves({ db }: Source, sweep: string): Record<string, readonly Trai
   const selectSteps = db
     .prepare<[number], number>('SELECT step FROM train_metrics WHERE runId = ? ORDER BY step')
     .pluck();
-  const selectRow = db.prepare<[number, number], Omit<TrainRow, 'kind'>>(
-    'SELECT step, tokens, flops, lossNats, lr, gradNorm, wallSeconds FROM train_metrics WHERE runId = ? AND step = ?',
+  const selectRows = db.prepare<[number, string], Omit<TrainRow, 'kind'>>(
+    `SELECT step, tokens, flops, lossNats, lr, gradNorm, wallSeconds FROM train_metrics
+     WHERE runId = ? AND step IN (SELECT value FROM json_each(?)) ORDER BY step`,
   );
   const curves: Record<string, readonly TrainRow[]> = {};
   for (const { runKey, runId } of members) {
     const steps = thinLogSpaced(selectSteps.all(runId));
-    curves[runKey] = steps.map((step) => ({ kind: 'train', ...selectRow.get(runId, step)! }));
+    curves[runKey] = selectRows.all(runId, JSON.stringify(steps)).map((row) => ({ kind: 'train', ...row }));
   }
   return curves;
 }
 
-function readTimings({ db }: Source, sweep: string): Timings | null {
+function readTimings(db: Database.Database, sweep: string): Timings | null {
   const set = db
     .prepare<
       [string],
@@ -166,7 +165,7 @@ function readTimings({ db }: Source, sweep: string): Timings | null {
 }
 
 /** Problems of the sweep's own folder, and of its runs wherever they lie. */
-function readProblems({ db }: Source, sweep: string): string[] {
+function readProblems(db: Database.Database, sweep: string): string[] {
   return db
     .prepare<{ sweep: string }, string>(
       `SELECT path || ': ' || problem FROM problems p

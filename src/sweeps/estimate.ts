@@ -8,13 +8,6 @@ export interface SpeedObservation {
   readonly secondsPerStep: number;
 }
 
-/** What a prediction is made for. */
-export interface EstimatedRun {
-  readonly shape: string;
-  readonly flopsPerStep: number;
-  readonly steps: number;
-}
-
 /** Two runs of equal shape cost the same a step. */
 export function shapeOf(model: ModelSetup, batchSize: number): string {
   return JSON.stringify([
@@ -58,22 +51,40 @@ function guessedRate(flopsPerStep: number): number {
  */
 export function secondsPerStep(
   observations: readonly SpeedObservation[],
-  run: EstimatedRun,
+  shape: string,
+  flopsPerStep: number,
   threads: number,
 ): number {
-  const same = observations.filter((observation) => observation.shape === run.shape);
+  const same = observations.filter((observation) => observation.shape === shape);
   if (same.length > 0) return median(same.map((observation) => observation.secondsPerStep));
-  const byFlops = [...observations].sort((a, b) => a.flopsPerStep - b.flopsPerStep);
-  const below = byFlops.findLast((observation) => observation.flopsPerStep <= run.flopsPerStep);
-  const above = byFlops.find((observation) => observation.flopsPerStep >= run.flopsPerStep);
+  const below = nearest(
+    observations.filter((observation) => observation.flopsPerStep <= flopsPerStep),
+    flopsPerStep,
+  );
+  const above = nearest(
+    observations.filter((observation) => observation.flopsPerStep >= flopsPerStep),
+    flopsPerStep,
+  );
   const rate = (observation: SpeedObservation): number =>
     observation.flopsPerStep / observation.secondsPerStep;
-  if (below === undefined && above === undefined)
-    return run.flopsPerStep / (guessedRate(run.flopsPerStep) * threads);
-  if (below === undefined || above === undefined) return run.flopsPerStep / rate((below ?? above)!);
+  if (below === undefined && above === undefined) return flopsPerStep / (guessedRate(flopsPerStep) * threads);
+  if (below === undefined || above === undefined) return flopsPerStep / rate((below ?? above)!);
   const span = Math.log(above.flopsPerStep / below.flopsPerStep);
-  const share = span === 0 ? 0.5 : Math.log(run.flopsPerStep / below.flopsPerStep) / span;
-  return run.flopsPerStep / (rate(below) ** (1 - share) * rate(above) ** share);
+  const share = span === 0 ? 0.5 : Math.log(flopsPerStep / below.flopsPerStep) / span;
+  return flopsPerStep / (rate(below) ** (1 - share) * rate(above) ** share);
+}
+
+function nearest(
+  observations: readonly SpeedObservation[],
+  flopsPerStep: number,
+): SpeedObservation | undefined {
+  const distance = (observation: SpeedObservation): number =>
+    Math.abs(Math.log(observation.flopsPerStep / flopsPerStep));
+  return observations.reduce<SpeedObservation | undefined>(
+    (best, observation) =>
+      best === undefined || distance(observation) < distance(best) ? observation : best,
+    undefined,
+  );
 }
 
 /**

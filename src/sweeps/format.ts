@@ -30,22 +30,3 @@ export function durationText(seconds: number): string {
   const hours = Math.round(seconds / 3600);
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
-
-/** Columns padded to their widest entry; numbers to the right. */
-export function tableText(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [head, ...rows].map((row) => row.map(String));
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const right = head.map(
-    (_, column) => rows.length > 0 && rows.every((row) => /^[-\d.,eEkMG%]*$/.test(String(row[column]))),
-  );
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
-        )
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}

@@ -3,29 +3,18 @@ import { dirname } from 'node:path';
 import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
 import { architectureNames, defaultDff, defaultPositions } from '../models/registry.js';
-import type { RunRecord } from '../store/record.js';
-import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
 import { describeModel, runKey } from '../train/describe.js';
 import type { ArchitectureCatalogue } from './architecture.js';
-import {
-  type EstimatedRun,
-  makespan,
-  observe,
-  secondsPerStep,
-  shapeOf,
-  type SpeedObservation,
-} from './estimate.js';
+import { makespan } from './estimate.js';
 import { expandSweep, type PlannedRun } from './expand.js';
-import { cpuModel, type WorkerSetting, workerSetting } from './machine.js';
+import { type WorkerSetting, workerSetting } from './machine.js';
+import { readSpeedBook, secondsLeft, type SpeedBook } from './speedBook.js';
 import { findSweepFile, type LoadedSweep, readSweepFile } from './sweepFile.js';
 import { surveyRun, type SurveyedRun } from './survey.js';
 import { hasEnded } from './workerLoop.js';
 
 /** The architectures of the registry. */
 export const CATALOGUE: ArchitectureCatalogue = { architectureNames, defaultPositions, defaultDff };
-
-/** Records looked at to learn how fast this machine is. */
-const RECORDS_FOR_SPEED = 300;
 
 export interface PlanOptions {
   readonly resultsDir: string;
@@ -46,14 +35,6 @@ export interface SweepPlan {
   readonly surveyed: readonly SurveyedRun[];
   readonly notices: readonly string[];
   readonly speed: SpeedBook;
-}
-
-/** What is known of this machine's speed. */
-export interface SpeedBook {
-  readonly observations: SpeedObservation[];
-  /** Seconds of a run outside of training steps: loading, compiling, evaluating. */
-  readonly overheadSeconds: number;
-  readonly threads: number;
 }
 
 /**
@@ -85,52 +66,8 @@ export async function planSweep(nameOrFile: string, options: PlanOptions): Promi
     threads: options.threads ?? sweep.threads,
   });
   const surveyed = runs.map((run) => surveyRun(options.resultsDir, run.runKey));
-  const speed = speedBook(options.resultsDir, sweep.name, setting.threads);
+  const speed = readSpeedBook(options.resultsDir, sweep.name, setting.threads);
   return { loaded, corpus, resultsDir: options.resultsDir, setting, runs, surveyed, notices, speed };
-}
-
-/** Learns this machine's speed from ended runs, those of the sweep first. */
-function speedBook(resultsDir: string, sweepName: string, threads: number): SpeedBook {
-  const folders = listSweepFolders(resultsDir).sort(
-    (a, b) => Number(b === sweepName) - Number(a === sweepName),
-  );
-  const records = folders
-    .flatMap((folder) => listRuns(resultsDir, folder))
-    .slice(0, RECORDS_FOR_SPEED)
-    .flatMap(({ directory }) => readableRecord(directory))
-    .filter(hasEnded);
-  const cpu = cpuModel();
-  const observations = records.flatMap((record) => observe(record, cpu, threads) ?? []);
-  const overheads = records.flatMap((record) => overheadOf(record)).sort((a, b) => a - b);
-  return { observations, overheadSeconds: overheads[overheads.length >> 1] ?? 2, threads };
-}
-
-/** A broken record says nothing of speed; whoever needs the run is told of it. */
-function readableRecord(directory: string): RunRecord[] {
-  try {
-    return [readRunRecord(directory)].flatMap((record) => record ?? []);
-  } catch {
-    return [];
-  }
-}
-
-function overheadOf({ execution }: RunRecord): number[] {
-  if (execution === null || execution.finishedAt === null || execution.resumes > 0) return [];
-  const wall = (Date.parse(execution.finishedAt) - Date.parse(execution.startedAt)) / 1000;
-  return wall > execution.trainSeconds ? [wall - execution.trainSeconds] : [];
-}
-
-/** Seconds that the rest of a run will take from a step on. */
-export function secondsLeft(speed: SpeedBook, run: PlannedRun, stepsDone: number): number {
-  const estimated: EstimatedRun = {
-    shape: shapeOf(run.setup.model, run.setup.batchSize),
-    flopsPerStep: run.cost.flopsPerStep,
-    steps: run.setup.steps,
-  };
-  return (
-    (run.setup.steps - stepsDone) * secondsPerStep(speed.observations, estimated, speed.threads) +
-    speed.overheadSeconds
-  );
 }
 
 /** The runs still to be trained, longest first, so that the last ones to end are short. */

@@ -1,5 +1,6 @@
 /** A plan as people read it. */
-import { countText, durationText, flopsText, tableText } from './format.js';
+import { renderTable } from '../store/tableText.js';
+import { countText, durationText, flopsText } from './format.js';
 import { type PlanTotals, planTotals, type SweepPlan } from './plan.js';
 
 /** The few lines that stand before a sweep's progress. */
@@ -10,14 +11,13 @@ export function planSummary(plan: SweepPlan, totals: PlanTotals = planTotals(pla
   const basis = totals.measured
     ? 'from runs measured on this machine'
     : 'a guess, nothing was measured on this machine yet';
+  const toDo = totals.runs - totals.ended;
+  const partly = toDo > 0 && totals.ended > 0;
   const lines = [
     `${sweep.name}: ${sweep.title ?? path}`,
-    `  ${totals.runs} runs of ${labels.join(', ')}`,
-    `  ${totals.ended} done already, ${totals.runs - totals.ended} to do`,
+    `  ${totals.runs} runs of ${labels.join(', ')}: ${totals.ended} done already, ${toDo} to do`,
     `  ${flopsText(totals.flops, 3)} FLOPs and ${countText(totals.tokens)} tokens in all` +
-      (totals.ended > 0
-        ? `, ${flopsText(totals.flopsToDo, 3)} and ${countText(totals.tokensToDo)} to do`
-        : ''),
+      (partly ? `, ${flopsText(totals.flopsToDo, 3)} and ${countText(totals.tokensToDo)} to do` : ''),
     `  ${workers} ${workers === 1 ? 'worker' : 'workers'} of ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
   ];
   if (totals.ended < totals.runs) lines.push(`  about ${durationText(totals.secondsToDo)} (${basis})`);
@@ -26,35 +26,23 @@ export function planSummary(plan: SweepPlan, totals: PlanTotals = planTotals(pla
 
 /** Every run of a plan, a line each. */
 export function planTable(plan: SweepPlan): string {
-  return tableText(
-    [
-      'run',
-      'architecture',
-      'size',
-      'budget',
-      'seed',
-      'rate',
-      'params',
-      'FLOPs',
-      'tokens',
-      'epochs',
-      'steps',
-      'status',
-    ],
-    plan.runs.map((run, i) => [
-      run.runKey,
-      run.architecture.label,
-      run.sizeName,
-      flopsText(run.budgetFlops),
-      run.setup.seed,
-      Number(run.setup.optimizer.learningRate.toPrecision(4)),
-      countText(run.cost.paramsTotal),
-      flopsText(run.flops, 4),
-      countText(run.tokens),
-      run.epochs.toFixed(2),
-      run.setup.steps,
-      plan.surveyed[i]!.status,
-    ]),
+  const rows = plan.runs.map((run, i) => ({
+    run: run.runKey,
+    architecture: run.architecture.label,
+    size: run.sizeName,
+    budget: run.budgetFlops,
+    seed: run.setup.seed,
+    rate: run.setup.optimizer.learningRate,
+    params: run.cost.paramsTotal,
+    FLOPs: run.flops,
+    tokens: run.tokens,
+    epochs: Number(run.epochs.toFixed(3)),
+    steps: run.setup.steps,
+    status: plan.surveyed[i]!.status,
+  }));
+  return renderTable(
+    { columns: Object.keys(rows[0]!), rows: rows.map((row) => Object.values(row)) },
+    'table',
   );
 }
 

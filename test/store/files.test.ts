@@ -61,6 +61,7 @@ describe('writeFileAtomic', () => {
 describe('canonicalHash', () => {
   it('hashes the example of RFC 8785, section 3.2.2, as the RFC writes it', () => {
     const value = {
+      // eslint-disable-next-line no-loss-of-precision -- the RFC's own example
       numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 0.000000000000000000000000001],
       string: '\u20ac$\u000F\u000aA\'\u0042\u0022\u005c\\"/',
       literals: [null, true, false],

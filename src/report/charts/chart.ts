@@ -122,7 +122,7 @@ export function lossAxis(field: string, title: string, domain: readonly [number,
   return {
     field,
     type: 'quantitative',
-    scale: { type, domain, nice: false, zero: false },
+    scale: { type, domain, nice: false },
     axis: { title, values: niceLinearTicks(domain, 6), format: '.3~f' },
   };
 }

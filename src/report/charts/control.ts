@@ -131,7 +131,7 @@ export function controlChart(context: ReportContext, controls: readonly Control[
   const x = {
     field: 'differenceNats',
     type: 'quantitative',
-    scale: { domain, nice: false, zero: false },
+    scale: { domain, nice: false },
     axis: { title: 'Difference of test loss, nats (left of 0: lower than the baseline)', values: niceLinearTicks(domain, 5), format: '+.3~f', grid: true },
   };
   const y = pairAxis('pair', rows.map((row) => row.pair));

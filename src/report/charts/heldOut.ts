@@ -39,7 +39,7 @@ export function heldOutChart(context: ReportContext): Chart | null {
   const x = {
     field: 'relativeError',
     type: 'quantitative',
-    scale: { domain, nice: false, zero: false },
+    scale: { domain, nice: false },
     axis: { title: 'Predicted over observed loss, minus 1', values: niceLinearTicks(domain, 6), format: '+.2~%', grid: true },
   };
   const y = pairAxis('row', rows.map((row) => row.row));

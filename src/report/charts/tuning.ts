@@ -1,38 +1,36 @@
 /** Learning-rate tuning: validation loss against the rate, a panel a size, the chosen rate filled. */
 import type { ReportContext } from '../context.js';
 import { formatLoss, formatPowerOfTen } from '../format.js';
+import type { TuningRate } from '../resolved.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { FORMAT, lossAxis, ofKind, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 
 const DRAWN = ['kind', 'arch', 'size', 'learningRate', 'lossNats'] as const;
-const TABLE = ['arch', 'size', 'budgetFlops', 'chosen', 'edge', 'bestNats', 'trials'] as const;
+const TABLE = ['arch', 'size', 'budgetFlops', 'chosen', 'edge', 'bestNats', 'trials', 'notes'] as const;
 
 /** Tuned curves; null where the sweep's rates were not tuned. */
 export function tuningChart(context: ReportContext): Chart | null {
   const { tuning } = context;
   if (tuning === null) return null;
   const order = context.archs.map((a) => a.arch);
-  const entries = tuning.entries.filter((entry) => order.includes(entry.arch)).sort((a, b) => order.indexOf(a.arch) - order.indexOf(b.arch));
+  const entries = tuning.rates
+    .filter((rate) => order.includes(rate.arch))
+    .sort((a, b) => order.indexOf(a.arch) - order.indexOf(b.arch) || a.shape.dModel - b.shape.dModel)
+    .map((rate) => ({ ...rate, size: `${rate.shape.dModel}x${rate.shape.nLayers}`, points: meansByRate(rate.trials) }));
   const rows = entries.flatMap((entry) =>
-    entry.trials.flatMap((trial) =>
-      trial.lossNats === null
+    entry.points.flatMap(({ learningRate, lossNats }) =>
+      lossNats === null
         ? []
-        : [
-            {
-              kind: trial.learningRate === entry.chosen ? 'chosen' : 'trial',
-              arch: entry.arch,
-              size: entry.size,
-              learningRate: trial.learningRate,
-              lossNats: trial.lossNats,
-            },
-          ],
+        : [{ kind: learningRate === entry.learningRate ? 'chosen' : 'trial', arch: entry.arch, size: entry.size, learningRate, lossNats }],
     ),
   );
   if (rows.length === 0) return null;
   const archs = order.filter((arch) => rows.some((row) => row.arch === arch));
-  const sizes = [...new Set(entries.map((entry) => entry.size))].sort((a, b) => parseInt(a) - parseInt(b) || (a < b ? -1 : 1));
-  const edges = entries.filter((entry) => entry.edge).length;
+  const sizes = [...new Map(entries.map((entry) => [entry.size, entry.shape]))]
+    .sort(([, a], [, b]) => a.dModel - b.dModel || a.nLayers - b.nLayers)
+    .map(([size]) => size);
+  const edges = entries.filter((entry) => entry.edge !== null).length;
   const { color, shape, strokeDash } = seriesEncoding(context.styles, archs);
   const rates = [...new Set(rows.map((row) => row.learningRate))].sort((a, b) => a - b);
   const x = {
@@ -47,7 +45,7 @@ export function tuningChart(context: ReportContext): Chart | null {
     id: 'tuning',
     title: 'Learning-rate tuning',
     caption: rich`Rates come from the sweep ${tuning.sweep}: the same grid, seeds and compute for every architecture, chosen on the validation split (filled marks). ${edges === 0 ? 'No optimum lies at an edge of the grid.' : `${edges} of ${entries.length} optima lie at an edge of the grid, so a better rate may lie outside it; the table flags them.`} Trials that diverged count as infinitely bad.`,
-    alt: `Validation loss against learning rate. ${entries.map((entry) => `${entry.arch} ${entry.size}: best rate ${entry.chosen}${entry.edge ? ', at the edge' : ''}.`).join(' ')}`,
+    alt: `Validation loss against learning rate. ${entries.map((entry) => `${entry.arch} ${entry.size}: best rate ${entry.learningRate}${entry.edge === null ? '' : ', at the edge'}.`).join(' ')}`,
     layout: { kind: 'panels', panels: sizes.length, minWidth: 240, height: 210 },
     archs,
     scales: { x: 'log' },
@@ -72,10 +70,13 @@ export function tuningChart(context: ReportContext): Chart | null {
           arch: entry.arch,
           size: entry.size,
           budgetFlops: entry.budgetFlops,
-          chosen: entry.chosen,
-          edge: entry.edge,
-          bestNats: entry.trials.find((trial) => trial.learningRate === entry.chosen)?.lossNats ?? null,
-          trials: entry.trials.map((trial) => `${trial.learningRate}: ${trial.lossNats === null ? 'diverged' : formatLoss(trial.lossNats)}`).join(', '),
+          chosen: entry.learningRate,
+          edge: entry.edge === null ? 'no' : `yes, ${entry.edge}`,
+          bestNats: entry.points.find((point) => point.learningRate === entry.learningRate)?.lossNats ?? null,
+          trials: entry.points
+            .map(({ learningRate, lossNats }) => `${learningRate}: ${lossNats === null ? 'diverged' : formatLoss(lossNats)}`)
+            .join(', '),
+          notes: entry.flags.length === 0 ? null : entry.flags.join(' '),
         })),
       ),
       columns: [
@@ -86,7 +87,19 @@ export function tuningChart(context: ReportContext): Chart | null {
         { field: 'edge', label: 'At the edge' },
         { field: 'bestNats', label: 'Validation loss, nats', format: formatLoss },
         { field: 'trials', label: 'Trials (rate: loss)' },
+        { field: 'notes', label: 'Notes' },
       ],
     },
   };
+}
+
+/** Mean loss at each rate, by rising rate; null where a trial diverged, which counts for the rate. */
+function meansByRate(trials: TuningRate['trials']): { learningRate: number; lossNats: number | null }[] {
+  const rates = [...new Set(trials.map((trial) => trial.learningRate))].sort((a, b) => a - b);
+  return rates.map((learningRate) => {
+    const losses = trials.filter((trial) => trial.learningRate === learningRate).map((trial) => trial.lossNats);
+    const finite = losses.filter((loss) => loss !== null);
+    const lossNats = finite.length < losses.length ? null : finite.reduce((a, b) => a + b, 0) / finite.length;
+    return { learningRate, lossNats };
+  });
 }

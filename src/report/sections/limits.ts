@@ -16,7 +16,7 @@ export function limitsSection(context: ReportContext): Section {
     ...power(context),
     ...offBudget(context),
     ...epochs(context),
-    ...study.problems.map((problem) => rich`${problem}`),
+    ...[...context.notices, ...study.problems].map((problem) => rich`${problem}`),
   ];
   const blocks: Block[] = [{ kind: 'list', items }];
   return { id: 'limits', title: 'What can\u2019t be concluded', blocks };

@@ -3,6 +3,7 @@ import type { RunRecord } from '../../store/record.js';
 import type { ReportContext } from '../context.js';
 import type { Block, Section } from '../document.js';
 import { counted, formatCount, formatFlops, formatLoss, formatNumber, formatPowerOfTen, formatSeconds, formatShortCount, listInWords } from '../format.js';
+import { documentsText } from '../resolved.js';
 import { code, rich, type Rich } from '../rich.js';
 import { datasetOf, type Table } from '../table.js';
 
@@ -19,7 +20,7 @@ export function reproduceSection(context: ReportContext): Section {
     },
     { kind: 'facts', facts: [...costFacts(context), ...dataFacts(context), ...settingFacts(context), ...machineFacts(context)] },
     { kind: 'code', summary: `Sweep file (SHA-256 ${sweep.sourceSha256})`, language: 'yaml', text: sweep.source },
-    { kind: 'code', summary: 'Sweep with all defaults filled in', language: 'json', text: JSON.stringify(sweep.resolved, null, 2) },
+    { kind: 'code', summary: 'Sweep with all defaults filled in', language: 'json', text: JSON.stringify(sweep.resolved['settings'] ?? sweep.resolved, null, 2) },
     { kind: 'table', table: runsTable(study.runs), file: 'runs', collapsed: true },
   ];
   return { id: 'reproduce', title: 'How to reproduce it', blocks };
@@ -47,13 +48,13 @@ function dataFacts({ study, corpus }: ReportContext): Fact[] {
   const range = epochs.length === 0 ? '' : `; runs read ${formatNumber(Math.min(...epochs), 2)} to ${formatNumber(Math.max(...epochs), 2)} epochs`;
   if (corpus === null) {
     const named = [...new Set(study.runs.map((run) => run.setup.corpus))];
-    return [['Text', rich`${listInWords(named)}, not found here as it was trained on, so its sizes are not shown${range}`]];
+    return [['Text', rich`${listInWords(named)}, of which sweep.json does not tell the sizes${range}`]];
   }
   const { splits } = corpus;
   const tokens = (['train', 'val', 'test'] as const).map((split) => `${split} ${formatShortCount(splits[split].tokens)}`).join(', ');
   const evaluated = [...new Set(study.runs.flatMap((run) => (run.final === null ? [] : [run.final.test.tokens])))];
   return [
-    ['Text', rich`${corpus.name}: ${counted(corpus.documents, corpus.splitUnit === 'block' ? 'block' : 'document')}, ${formatShortCount(corpus.utf8Bytes)} bytes${corpus.licence === null ? '' : `, ${corpus.licence}`}; ${corpus.origin}`],
+    ['Text', rich`${corpus.name}: ${documentsText(corpus)}, ${formatShortCount(corpus.utf8Bytes)} bytes${corpus.licence === null ? '' : `, ${corpus.licence}`}; ${corpus.origin}`],
     ['Text, SHA-256', rich`${code(corpus.contentSha256)}`],
     ['Tokens', rich`${tokens} (vocabulary ${formatCount(corpus.vocabSize)}, byte-level BPE trained on the training split, ${formatNumber(splits.test.bytesPerToken, 3)} bytes per token in test)${range}`],
     ['Yardstick', rich`Unigram entropy of the test split: ${formatLoss(corpus.testUnigramEntropyNats)} nats; a loss above it is no better than token frequencies`],

@@ -1,0 +1,121 @@
+/** `isoloss run`: trains a sweep, and renders its report if asked to. */
+import type { Command } from 'commander';
+import type { SweepOutcome } from '../sweeps/runSweep.js';
+
+interface RunFlags {
+  readonly results: string;
+  readonly workers?: string;
+  readonly threads?: string;
+  readonly report?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+export function addRunCommand(program: Command): void {
+  program
+    .command('run')
+    .description('train the runs of a sweep that have not ended yet')
+    .argument(
+      '<sweep>',
+      'name of a sweep (in ./sweeps, or one that comes with isoloss), or path of a sweep file',
+    )
+    .option('--results <dir>', 'folder of the results', 'results')
+    .option('--workers <n>', 'runs at the same time, instead of what the sweep says')
+    .option('--threads <n>', 'threads of a worker, instead of what the sweep says')
+    .option('--report', 'render the report afterwards')
+    .option('--dry-run', 'show what would be trained, and stop there')
+    .option('--json', 'print the outcome as JSON; progress goes to standard error')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C once stops after the training calls under way, with checkpoints written; twice stops at once. The same command
+goes on where the sweep was stopped, however it was.
+
+Examples:
+  isoloss run quick --report
+  isoloss run ./my-sweep.yaml --workers 4
+  isoloss run quick --dry-run`,
+    )
+    .action(run);
+}
+
+async function run(sweep: string, flags: RunFlags): Promise<void> {
+  const { planSweep } = await import('../sweeps/plan.js');
+  const { planJson, planSummary } = await import('../sweeps/planText.js');
+  const { planOptions } = await import('./sweepFlags.js');
+  const { resultsDir, ...options } = planOptions(flags);
+  const plan = await planSweep(sweep, { resultsDir, ...options });
+  process.stderr.write(`${planSummary(plan)}\n`);
+  if (flags.dryRun === true) {
+    if (flags.json === true) console.log(JSON.stringify(planJson(plan), null, 2));
+    return;
+  }
+  const { runSweep } = await import('../sweeps/runSweep.js');
+  const { name } = plan.loaded.sweep;
+  const stop = stopSignals();
+  const outcome = await runSweep(plan, { stream: process.stderr, ...stop.signals }).finally(stop.release);
+  process.stderr.write(outcomeText(outcome));
+  process.exitCode = exitCode(outcome);
+  const complete = outcome.left.length === 0 && outcome.halted === null;
+  const reportPath = flags.report === true && complete ? await report(name, resultsDir) : null;
+  if (flags.json === true) console.log(JSON.stringify(outcomeJson(name, outcome, reportPath), null, 2));
+  else if (reportPath !== null) console.log(reportPath);
+}
+
+async function report(name: string, resultsDir: string): Promise<string> {
+  const { reportSweep } = await import('../report/reportSweep.js');
+  const { htmlPath } = await reportSweep(name, { resultsDir });
+  return htmlPath;
+}
+
+/** Ctrl-C once stops after the calls under way, twice at once; a request to end from elsewhere counts as one. */
+function stopSignals(): {
+  signals: { stopAfterCall: AbortSignal; stopNow: AbortSignal };
+  release: () => void;
+} {
+  const afterCall = new AbortController();
+  const now = new AbortController();
+  const onSignal = (): void => (afterCall.signal.aborted ? now : afterCall).abort();
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, onSignal);
+  return {
+    signals: { stopAfterCall: afterCall.signal, stopNow: now.signal },
+    release: () => {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}
+
+function outcomeText({ ended, failed, left, halted, tunedPath, flags }: SweepOutcome): string {
+  const diverged = ended.filter(({ status }) => status === 'diverged').length;
+  const lines = [`${ended.length} runs are done${diverged > 0 ? `, ${diverged} of them diverged` : ''}`];
+  for (const { task, cause } of failed) lines.push(`failed: ${task.label}: ${cause}`);
+  if (halted !== null) lines.push(`The sweep can't go on: ${halted}`);
+  if (left.length > 0) lines.push(`${left.length} runs are left; the same command goes on with them.`);
+  if (tunedPath !== null) lines.push(`learning rates: ${tunedPath}`, ...flags.map((flag) => `note: ${flag}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function outcomeJson(
+  sweep: string,
+  outcome: SweepOutcome,
+  reportPath: string | null,
+): Record<string, unknown> {
+  const { ended, failed, left, halted, tunedPath, flags } = outcome;
+  return {
+    sweep,
+    done: ended.filter(({ status }) => status === 'done').length,
+    diverged: ended.filter(({ status }) => status === 'diverged').length,
+    failed: failed.map(({ task, cause }) => ({ runKey: task.runKey, run: task.label, cause })),
+    left: left.map(({ runKey, label }) => ({ runKey, run: label })),
+    halted,
+    tunedPath,
+    flags,
+    reportPath,
+  };
+}
+
+function exitCode({ failed, left, halted }: SweepOutcome): number {
+  if (halted !== null || failed.length > 0) return 1;
+  return left.length > 0 ? 130 : 0;
+}

@@ -1,0 +1,18 @@
+/** `isoloss status`: where the runs of the sweeps stand. */
+import type { Command } from 'commander';
+
+export function addStatusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('how many runs of each sweep are done, running, interrupted, diverged or failed, and why')
+    .argument('[sweep]', 'one sweep only')
+    .option('--results <dir>', 'folder of the results', 'results')
+    .option('--json', 'print every run as JSON')
+    .addHelpText('after', '\nExamples:\n  isoloss status\n  isoloss status quick --json')
+    .action(async (sweep: string | undefined, flags: { readonly results: string; readonly json?: true }) => {
+      const { statusText, sweepStates } = await import('../sweeps/status.js');
+      const states = sweepStates(flags.results, sweep);
+      if (flags.json === true) console.log(JSON.stringify(states, null, 2));
+      else console.log(states.length === 0 ? `No sweep in ${flags.results} yet.` : statusText(states));
+    });
+}

@@ -1,0 +1,149 @@
+/** Runs a sweep: sweep.json, every run to its end, and the tuned rates of a tuning sweep. */
+import { dirname } from 'node:path';
+import { acquireLock } from '../store/lock.js';
+import type { RunRecord } from '../store/record.js';
+import { createRunDirectory, findRun, updateRunRecord, writeSweepRecord } from '../store/runDirectory.js';
+import { isTuning } from './check.js';
+import { type ProgressStream, sweepDisplay } from './display.js';
+import type { Executor, RunTask } from './executor.js';
+import { localExecutor } from './executors/local.js';
+import { initialRecord, type PlannedRun } from './expand.js';
+import { runsToDo, type SweepPlan } from './plan.js';
+import { schedule, type ScheduleResult } from './scheduler.js';
+import { learn, secondsLeft } from './speedBook.js';
+import { sweepRecord } from './sweepRecord.js';
+import { writeTuned } from './tuned.js';
+import { hasEnded } from './workerLoop.js';
+
+export interface RunSweepOptions {
+  /** Where progress is shown. */
+  readonly stream: ProgressStream;
+  /** See `ScheduleOptions`. */
+  readonly stopAfterCall: AbortSignal;
+  readonly stopNow: AbortSignal;
+  /** Worker processes on this machine where not given. */
+  readonly executor?: Executor;
+}
+
+export interface SweepOutcome {
+  /** Final records of the plan's runs, whenever they were trained. */
+  readonly ended: readonly RunRecord[];
+  readonly failed: ScheduleResult['failed'];
+  /** Runs that have not ended, since the sweep was stopped. */
+  readonly left: readonly RunTask[];
+  /** What made it impossible to go on, null where nothing did. */
+  readonly halted: string | null;
+  /** Where the tuned rates were written, if this was a tuning sweep and all of it has ended. */
+  readonly tunedPath: string | null;
+  /** What to know of the tuned rates, in a sentence each. */
+  readonly flags: readonly string[];
+}
+
+/** Runs what is left of a planned sweep. */
+export async function runSweep(plan: SweepPlan, options: RunSweepOptions): Promise<SweepOutcome> {
+  writeSweepRecord(plan.resultsDir, sweepRecord(plan));
+  const toDo = runsToDo(plan).map(({ run }) => run);
+  const result = toDo.length === 0 ? NOTHING_TO_DO : await trainRuns(plan, toDo, options);
+  const trials = plan.runs.flatMap((run, i) => {
+    const record = result.ended.get(run.runKey) ?? plan.surveyed[i]!.record;
+    if (record === null || !hasEnded(record)) return [];
+    return [{ arch: run.architecture.label, budgetFlops: run.budgetFlops, record }];
+  });
+  const tuned =
+    isTuning(plan.loaded.sweep) && trials.length === plan.runs.length
+      ? writeTuned(plan.loaded, trials)
+      : null;
+  const flags = (tuned?.tuned.rates ?? []).flatMap(({ arch, shape, flags }) =>
+    flags.map((flag) => `${arch}, dModel ${shape.dModel}, ${shape.nLayers} layers: ${flag}`),
+  );
+  const { failed, left, halted } = result;
+  return {
+    ended: trials.map(({ record }) => record),
+    failed,
+    left,
+    halted,
+    tunedPath: tuned?.path ?? null,
+    flags,
+  };
+}
+
+const NOTHING_TO_DO: ScheduleResult = { ended: new Map(), failed: [], left: [], halted: null };
+
+async function trainRuns(
+  plan: SweepPlan,
+  toDo: readonly PlannedRun[],
+  options: RunSweepOptions,
+): Promise<ScheduleResult> {
+  const planned = new Map(toDo.map((run) => [taskOf(plan, run), run]));
+  const tasks = [...planned.keys()];
+  const ended = plan.surveyed.flatMap(({ record }) => (record !== null && hasEnded(record) ? [record] : []));
+  const stepsDone = new Map(plan.surveyed.map(({ runKey, record }) => [runKey, record?.stepsDone ?? 0]));
+  const display = sweepDisplay(
+    {
+      name: plan.loaded.sweep.name,
+      tasks,
+      workers: plan.setting.workers,
+      before: { runs: ended.length, flops: ended.reduce((sum, { flops }) => sum + flops, 0) },
+      predictedSeconds: (task) => secondsLeft(plan.speed, planned.get(task)!, stepsDone.get(task.runKey)!),
+      running: new Map(),
+      waiting: new Set(),
+      ended: new Set(),
+      failed: new Set(),
+      stopping: false,
+    },
+    options.stream,
+  );
+  const executor = options.executor ?? localExecutor({ workers: plan.setting.workers });
+  try {
+    return await schedule({
+      tasks,
+      executor,
+      findEnded: (runKey) => {
+        const record = findRun(plan.resultsDir, runKey)?.record ?? null;
+        return record !== null && hasEnded(record) ? record : null;
+      },
+      recordFailure,
+      onEvent: (event) => {
+        if (event.kind === 'ended') learn(plan.speed, event.record);
+        display.onEvent(event);
+      },
+      stopAfterCall: options.stopAfterCall,
+      stopNow: options.stopNow,
+    });
+  } finally {
+    display.close();
+    await executor.close();
+  }
+}
+
+function taskOf(plan: SweepPlan, run: PlannedRun): RunTask {
+  const { sweep, path } = plan.loaded;
+  return {
+    runKey: run.runKey,
+    label: run.label,
+    record: initialRecord(run, sweep.name),
+    resultsDir: plan.resultsDir,
+    corpus: {
+      corpus: sweep.corpus,
+      vocabSize: sweep.vocabSize,
+      baseDir: dirname(path),
+      trainSha256: plan.corpus.train.sha256,
+    },
+    threads: plan.setting.threads,
+    stepsPerCall: sweep.stepsPerCall,
+  };
+}
+
+/** Writes down that a run failed, unless another process works on it by now. */
+async function recordFailure(task: RunTask, cause: string): Promise<void> {
+  const directory =
+    findRun(task.resultsDir, task.runKey)?.found.directory ??
+    createRunDirectory(task.resultsDir, task.record);
+  const claim = await acquireLock(directory);
+  if (!claim.acquired) return;
+  try {
+    updateRunRecord(directory, { status: 'failed', cause });
+  } finally {
+    claim.lock.release();
+  }
+}

@@ -1,0 +1,79 @@
+/** How fast this machine is, learned from the runs that have ended on it. */
+import type { RunRecord, RunSetup } from '../store/record.js';
+import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
+import { observe, secondsPerStep, shapeOf, type SpeedObservation } from './estimate.js';
+import type { PlannedRun } from './expand.js';
+import { cpuModel } from './machine.js';
+import { hasEnded } from './workerLoop.js';
+
+/** Before any run has ended on this machine. */
+const DEFAULT_OVERHEAD_SECONDS = 1;
+
+/** Records looked at to learn how fast this machine is. */
+const RECORDS_FOR_SPEED = 300;
+
+/** What is known of this machine's speed. */
+export interface SpeedBook {
+  /** Grows as runs end. */
+  readonly observations: SpeedObservation[];
+  /** Seconds of a run outside of training and evaluation: loading, compiling, writing. */
+  readonly overheadSeconds: number;
+  readonly threads: number;
+}
+
+/** Learns this machine's speed from ended runs, those of the sweep first. */
+export function readSpeedBook(resultsDir: string, sweepName: string, threads: number): SpeedBook {
+  const folders = listSweepFolders(resultsDir).sort(
+    (a, b) => Number(b === sweepName) - Number(a === sweepName),
+  );
+  const records = folders
+    .flatMap((folder) => listRuns(resultsDir, folder))
+    .slice(0, RECORDS_FOR_SPEED)
+    .flatMap(({ directory }) => readableRecord(directory))
+    .filter(hasEnded);
+  const cpu = cpuModel();
+  const observations = records.flatMap((record) => observe(record, cpu, threads) ?? []);
+  const overheads = records.flatMap((record) => overheadOf(record)).sort((a, b) => a - b);
+  return {
+    observations,
+    overheadSeconds: overheads[overheads.length >> 1] ?? DEFAULT_OVERHEAD_SECONDS,
+    threads,
+  };
+}
+
+/** A broken record says nothing of speed; whoever needs the run is told of it. */
+function readableRecord(directory: string): RunRecord[] {
+  try {
+    return [readRunRecord(directory)].flatMap((record) => record ?? []);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * What the evaluation of both held-out splits costs, in training steps: a forward pass is a third of a step's work.
+ */
+function evaluationSteps(setup: RunSetup): number {
+  return (2 * setup.evalTokens) / (3 * setup.batchSize * setup.model.contextLength);
+}
+
+function overheadOf({ execution, setup, stepsDone, status }: RunRecord): number[] {
+  if (execution === null || execution.finishedAt === null || execution.resumes > 0 || status !== 'done')
+    return [];
+  const wall = (Date.parse(execution.finishedAt) - Date.parse(execution.startedAt)) / 1000;
+  const evaluation = (evaluationSteps(setup) * execution.trainSeconds) / stepsDone;
+  return [Math.max(0, wall - execution.trainSeconds - evaluation)];
+}
+
+/** Takes a run into account that has just ended. */
+export function learn(speed: SpeedBook, record: RunRecord): void {
+  const observation = observe(record, cpuModel(), speed.threads);
+  if (observation !== null) speed.observations.push(observation);
+}
+
+/** Seconds that the rest of a run will take from a step on. */
+export function secondsLeft(speed: SpeedBook, run: PlannedRun, stepsDone: number): number {
+  const shape = shapeOf(run.setup.model, run.setup.batchSize);
+  const perStep = secondsPerStep(speed.observations, shape, run.cost.flopsPerStep, speed.threads);
+  return (run.setup.steps - stepsDone + evaluationSteps(run.setup)) * perStep + speed.overheadSeconds;
+}

@@ -1,0 +1,116 @@
+/** `isoloss status`: where the runs of the sweeps in the results stand. */
+import { UsageError } from '../store/errors.js';
+import { readMetrics } from '../store/metricsLog.js';
+import type { RunRecord, SweepRecord } from '../store/record.js';
+import { listSweepFolders, readSweepRecord } from '../store/runDirectory.js';
+import { renderTable } from '../store/tableText.js';
+import { didYouMean } from './nearest.js';
+import { surveyRun } from './survey.js';
+
+/** One run of a sweep as it stands. */
+export interface RunState {
+  readonly runKey: string;
+  readonly arch: string;
+  readonly dModel: number;
+  readonly nLayers: number;
+  readonly budgetFlops: number;
+  readonly seed: number;
+  readonly status: RunRecord['status'];
+  readonly stepsDone: number;
+  readonly steps: number | null;
+  readonly lossNats: number | null;
+  readonly cause: string | null;
+}
+
+export interface SweepState {
+  readonly sweep: string;
+  readonly counts: Readonly<Record<RunRecord['status'], number>>;
+  readonly runs: readonly RunState[];
+}
+
+/**
+ * Looks at the sweeps in the results.
+ *
+ * @param name one sweep; all where undefined
+ * @throws UsageError where there is no such sweep in the results
+ */
+export function sweepStates(resultsDir: string, name: string | undefined): SweepState[] {
+  const known = listSweepFolders(resultsDir);
+  const records = (name === undefined ? known : [name]).flatMap(
+    (folder) => readSweepRecord(resultsDir, folder) ?? [],
+  );
+  if (name !== undefined && records.length === 0) {
+    throw new UsageError(
+      `There is no sweep "${name}" in ${resultsDir}.${didYouMean(name, known)} ` +
+        (known.length > 0 ? `Sweeps there are: ${known.join(', ')}.` : `\`isoloss run ${name}\` starts it.`),
+    );
+  }
+  return records.map((record) => sweepState(resultsDir, record));
+}
+
+function sweepState(resultsDir: string, sweep: SweepRecord): SweepState {
+  const counts = { planned: 0, running: 0, interrupted: 0, done: 0, diverged: 0, failed: 0 };
+  const runs = sweep.runs.map(({ runKey, arch, dModel, nLayers, budgetFlops, seed }): RunState => {
+    const { found, record, status } = surveyRun(resultsDir, runKey);
+    counts[status] += 1;
+    const last = found !== null && status !== 'done' ? lastStep(found.directory) : null;
+    return {
+      runKey,
+      arch,
+      dModel,
+      nLayers,
+      budgetFlops,
+      seed,
+      status,
+      stepsDone: last?.step ?? record?.stepsDone ?? 0,
+      steps: record?.setup.steps ?? null,
+      lossNats: record?.final?.test.lossNats ?? last?.lossNats ?? null,
+      cause: record?.cause ?? null,
+    };
+  });
+  return { sweep: sweep.name, counts, runs };
+}
+
+/** The last training step on disk: run.json is only written when the status changes. */
+function lastStep(directory: string): { step: number; lossNats: number | null } | null {
+  return readMetrics(directory).rows.findLast((row) => row.kind === 'train') ?? null;
+}
+
+/** The states as people read them: a line a sweep, and a table of the runs that are neither done nor untouched. */
+export function statusText(states: readonly SweepState[]): string {
+  return states
+    .map(({ sweep, counts, runs }) => {
+      const parts = Object.entries(counts).filter(([, count]) => count > 0);
+      const line = `${sweep}: ${parts.map(([status, count]) => `${count} ${status}`).join(', ')}`;
+      const notable = runs.filter(({ status }) => status !== 'done' && status !== 'planned');
+      if (notable.length === 0) return line;
+      const columns = [
+        'run',
+        'architecture',
+        'dModel',
+        'nLayers',
+        'budget',
+        'seed',
+        'status',
+        'stepsDone',
+        'steps',
+        'loss',
+        'cause',
+      ];
+      const rows = notable.map((run) => [
+        run.runKey,
+        run.arch,
+        run.dModel,
+        run.nLayers,
+        run.budgetFlops,
+        run.seed,
+        run.status,
+        run.stepsDone,
+        run.steps,
+        run.lossNats,
+        run.cause,
+      ]);
+      return `${line}\n${renderTable({ columns, rows }, 'table')}`;
+    })
+    .join('\n\n');
+}

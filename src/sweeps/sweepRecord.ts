@@ -1,0 +1,48 @@
+/** sweep.json of a plan: what a report has to know of the sweep without its file, corpus or tuned rates at hand. */
+import { corpusDescription } from '../data/corpus.js';
+import { unigramEntropyNats } from '../data/evaluation.js';
+import type { SweepRecord } from '../store/record.js';
+import { resolveArchitecture } from './cells.js';
+import { CATALOGUE, type SweepPlan } from './plan.js';
+import { readTuned } from './tuned.js';
+
+/** sweep.json of a plan. Its `resolved` holds `settings`, `corpus`, `tuning` and `notices`. */
+export function sweepRecord(plan: SweepPlan): SweepRecord {
+  const { loaded, corpus, runs, notices } = plan;
+  const { sweep, source, sourceSha256 } = loaded;
+  const rates = sweep.learningRate;
+  const tuning = typeof rates === 'object' && 'tuned' in rates ? tuningOf(plan, rates.tuned) : null;
+  return {
+    format: 1,
+    name: sweep.name,
+    title: sweep.title ?? null,
+    description: sweep.description ?? null,
+    source,
+    sourceSha256,
+    resolved: {
+      settings: sweep,
+      corpus: {
+        ...corpusDescription(corpus),
+        testUnigramEntropyNats: unigramEntropyNats(corpus.test, corpus.vocabSize),
+      },
+      tuning,
+      notices,
+    },
+    baselines: sweep.baselines.map((name) => resolveArchitecture(name, CATALOGUE).label),
+    runs: runs.map((run) => ({
+      runKey: run.runKey,
+      arch: run.architecture.label,
+      positions: run.architecture.positions,
+      budgetFlops: run.budgetFlops,
+      dModel: run.setup.model.dModel,
+      nLayers: run.setup.model.nLayers,
+      seed: run.setup.seed,
+    })),
+  };
+}
+
+/** The tuning that a sweep's rates come from, without where it lies on this machine. */
+function tuningOf(plan: SweepPlan, name: string): unknown {
+  const { sweep, chosenOn, protocol, rates } = readTuned(plan.loaded, name);
+  return { sweep, chosenOn, protocol, rates };
+}

@@ -1,0 +1,67 @@
+/** A timing process: compiles the models of a sweep once and times single calls of them when asked. */
+import { rawRateProbe, measureRawRate, type RawRateProbe } from '../engine/rawRate.js';
+import { ortEngine } from '../engine/ort.js';
+import { compileTraining, stackScalars, type StepRunner } from '../train/stepRunner.js';
+import type { FromTimer, TimedModel, ToTimer } from './timing.js';
+
+/** Calls of one measurement; the fastest counts, since load from elsewhere only slows a call down. */
+const CALLS = 3;
+const PROBE_CALLS = 4;
+
+interface Compiled {
+  readonly runner: StepRunner;
+  readonly inputs: Record<string, Int32Array | Float32Array>;
+}
+
+let compiled: Compiled[] = [];
+let probe: RawRateProbe | null = null;
+let stepsPerCall = 1;
+
+async function compile(timed: TimedModel, threads: number): Promise<Compiled> {
+  const runner = await compileTraining(ortEngine, { ...timed, seed: 0 }, { threads });
+  const tokens = new Int32Array(stepsPerCall * timed.batchSize * timed.model.contextLength);
+  tokens.forEach((_, i) => (tokens[i] = (i * 7919) % timed.model.vocabSize));
+  const scalars = stackScalars(runner.optimizer, 1, stepsPerCall, () => timed.optimizer.learningRate);
+  const inputs = { inputs: tokens, targets: tokens, ...scalars };
+  await runner.executable.run(stepsPerCall, inputs);
+  return { runner, inputs };
+}
+
+async function handle(request: ToTimer): Promise<FromTimer> {
+  switch (request.kind) {
+    case 'compile':
+      ({ stepsPerCall } = request);
+      compiled = [];
+      for (const timed of request.models) compiled.push(await compile(timed, request.threads));
+      probe = await rawRateProbe(request.threads);
+      return { kind: 'compiled' };
+    case 'probe':
+      if (probe === null) throw new Error('asked for the raw rate before compiling');
+      return { kind: 'value', value: await measureRawRate(probe, PROBE_CALLS) };
+    case 'time': {
+      const { runner, inputs } = compiled[request.index]!;
+      let best = Infinity;
+      for (let i = 0; i < CALLS; i++) {
+        const start = performance.now();
+        await runner.executable.run(stepsPerCall, inputs);
+        best = Math.min(best, performance.now() - start);
+      }
+      return { kind: 'value', value: best / 1000 / stepsPerCall };
+    }
+    default:
+      return request satisfies never;
+  }
+}
+
+process.on('message', (request: ToTimer) => {
+  handle(request)
+    .catch((error: unknown): FromTimer => ({
+      kind: 'error',
+      message: error instanceof Error ? error.message : String(error),
+    }))
+    .then(
+      (answer) => process.send?.(answer),
+      () => process.exit(1),
+    );
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,90 @@
+import { isUtf8 } from 'node:buffer';
+import { gzipSync } from 'node:zlib';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readDocuments, type SourceDocument } from '../../src/data/documents.js';
+import { sha256OfFile } from '../../src/data/sources.js';
+import { firstInvalidUtf8 } from '../../src/data/utf8.js';
+import { testFolder } from './folder.js';
+
+const folder = testFolder();
+
+function read(path: string): SourceDocument[] {
+  return readDocuments({ path, name: 'text', split: null }, sha256OfFile(path));
+}
+const summary = (path: string): [string, string][] =>
+  read(path).map(({ name, bytes }) => [name, bytes.toString('utf8')]);
+
+describe('readDocuments', () => {
+  it('takes a file as one document, byte for byte', () => {
+    const text = '\ufeff Ünïcode \r\n\n  stays as it is \u0002 \n';
+    expect(summary(folder.write('one.txt', text))).toEqual([['text', text]]);
+  });
+
+  it('splits at form feeds and skips stretches of white space', () => {
+    const path = folder.write('several.txt', 'first\n\f\nsecond \f \n\fthird\f\n');
+    expect(summary(path)).toEqual([
+      ['text#1', 'first\n'],
+      ['text#2', '\nsecond '],
+      ['text#3', 'third'],
+    ]);
+  });
+
+  it('reads gzip by content, whatever the name', () => {
+    expect(summary(folder.write('packed.txt', gzipSync('packed\ftext')))).toEqual([
+      ['text#1', 'packed'],
+      ['text#2', 'text'],
+    ]);
+  });
+
+  it('refuses what is not UTF-8 with file and offset, inside gzip too', () => {
+    const latin1 = Buffer.from('abc d\xe9f', 'latin1');
+    const message = 'is not UTF-8: the byte 0xe9 at offset 5 of its text';
+    expect(() => read(folder.write('latin1.txt', latin1))).toThrow(`${folder.path}/latin1.txt ${message}`);
+    expect(() => read(folder.write('latin1.txt.gz', gzipSync(latin1)))).toThrow(message);
+  });
+
+  it('refuses a cut-off gzip file', () => {
+    const path = folder.write('cut.txt.gz', gzipSync('some text '.repeat(1000)).subarray(0, 40));
+    expect(() => read(path)).toThrow(/cut\.txt\.gz is not a whole gzip file/);
+  });
+
+  it('refuses a file that has changed since it was looked up', () => {
+    const path = folder.write('changing.txt', 'before');
+    const before = sha256OfFile(path);
+    folder.write('changing.txt', 'after');
+    expect(() => readDocuments({ path, name: 'text', split: null }, before)).toThrow(
+      /changed while it was being read/,
+    );
+  });
+});
+
+describe('firstInvalidUtf8', () => {
+  it('finds the offset at which the longest UTF-8 beginning ends', () => {
+    const piece = fc.oneof(
+      fc.uint8Array({ maxLength: 4 }),
+      fc.string({ unit: 'binary', maxLength: 3 }).map((text) => Buffer.from(text, 'utf8')),
+      fc
+        .constantFrom(
+          [0xed, 0xa0, 0x80],
+          [0xc0, 0x80],
+          [0xf4, 0x90, 0x80, 0x80],
+          [0xe2, 0x82],
+          [0xf0, 0x9f, 0x98],
+        )
+        .map((b) => Buffer.from(b)),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+        const bytes = Buffer.concat(pieces);
+        let expected = -1;
+        if (!isUtf8(bytes)) {
+          expected = bytes.length;
+          while (!isUtf8(bytes.subarray(0, expected))) expected--;
+        }
+        expect(firstInvalidUtf8(bytes)).toBe(expected);
+      }),
+      { numRuns: 1500 },
+    );
+  });
+});

@@ -1,0 +1,297 @@
+/** One case or more for every tfjs kernel that the engine knows: inputs, and a function that makes tfjs call the kernel. */
+import type { HostArray, TensorSpec } from '../../src/engine/tensors.js';
+import type { Tensors } from '../../src/engine/trace/trace.js';
+import { crossEntropy, layerNorm, rmsNorm, tf, type tf as TfTypes } from '../../src/ops/index.js';
+import type { Tensor } from '../../src/ops/tf.js';
+import { randomValues } from './harness.js';
+
+export interface KernelCase {
+  /** The kernel that the case is for; a test checks that tfjs really calls it. */
+  readonly kernel: string;
+  readonly about: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly values: Readonly<Record<string, HostArray>>;
+  readonly fn: (inputs: Tensors) => Tensor | Tensor[];
+  /** Inputs to differentiate by; none where tfjs has no gradient, or one that the engine has no kernel for. */
+  readonly gradients: readonly string[];
+}
+
+/** Names an input's shape, and the range that its random values come from. */
+interface Input {
+  readonly shape: readonly number[];
+  readonly from?: number;
+  readonly to?: number;
+  readonly ints?: readonly number[];
+  readonly floats?: readonly number[];
+}
+
+type Fn = KernelCase['fn'];
+
+function kernelCase(
+  kernel: string,
+  about: string,
+  inputs: Readonly<Record<string, Input>>,
+  fn: Fn,
+  gradients?: readonly string[],
+): KernelCase {
+  const specs = Object.entries(inputs).map(
+    ([name, { shape, ints }]): TensorSpec => ({ name, shape, dtype: ints ? 'int32' : 'float32' }),
+  );
+  const values = Object.entries(inputs).map(([name, { ints, floats, from, to }], i): [string, HostArray] => {
+    if (ints !== undefined) return [name, Int32Array.from(ints)];
+    if (floats !== undefined) return [name, Float32Array.from(floats)];
+    return [name, randomValues(specs[i]!, 7 * kernel.length + i, from, to)];
+  });
+  const floats = specs.filter(({ dtype }) => dtype === 'float32').map(({ name }) => name);
+  return { kernel, about, inputs: specs, values: Object.fromEntries(values), fn, gradients: gradients ?? floats };
+}
+
+const NONE: readonly string[] = [];
+
+type Unary = (x: Tensor) => Tensor;
+type Binary = (a: Tensor, b: Tensor) => Tensor;
+
+const unary = (kernel: string, fn: Unary, from = -2, to = 2, gradients?: readonly string[]): KernelCase =>
+  kernelCase(kernel, 'matrix', { x: { shape: [3, 5], from, to } }, ({ x }) => fn(x!), gradients);
+
+/** Equal shapes, and both ways of broadcasting. */
+const binary = (kernel: string, fn: Binary, from = -2, to = 2, gradients?: readonly string[]): KernelCase[] =>
+  (
+    [
+      ['equal shapes', [3, 4], [3, 4]],
+      ['row', [3, 4], [4]],
+      ['column and row', [3, 1], [2, 1, 4]],
+      ['scalar', [], [2, 3]],
+    ] as const
+  ).map(([about, a, b]) =>
+    kernelCase(
+      kernel,
+      about,
+      { a: { shape: a, from, to }, b: { shape: b, from, to } },
+      ({ a, b }) => fn(a!, b!),
+      gradients,
+    ),
+  );
+
+/** Operands with equal elements among them, so that both sides of a comparison are seen. */
+const comparison = (kernel: string, fn: Binary): KernelCase =>
+  kernelCase(
+    kernel,
+    'with ties',
+    {
+      a: { shape: [2, 3], floats: [1, 2, 3, -1, 0, 5] },
+      b: { shape: [2, 3], floats: [1, 3, 2, -1, -0.5, 5] },
+    },
+    ({ a, b }) => fn(a!, b!),
+    NONE,
+  );
+
+const BITS = { shape: [2, 4], ints: [0, 1, 0, 1, 1, 0, 0, 1] };
+const OTHER_BITS = { shape: [2, 4], ints: [0, 0, 1, 1, 1, 0, 1, 0] };
+const bool = (x: Tensor): Tensor => tf.cast(x, 'bool');
+
+const elementwise: readonly KernelCase[] = [
+  ...binary('Add', tf.add),
+  kernelCase('Add', 'int32', { a: BITS, b: OTHER_BITS }, ({ a, b }) => tf.add(a!, b!)),
+  ...binary('Sub', tf.sub),
+  ...binary('Multiply', tf.mul),
+  ...binary('RealDiv', tf.div, 0.5, 2),
+  ...binary('Maximum', tf.maximum),
+  ...binary('Minimum', tf.minimum),
+  ...binary('Pow', tf.pow, 0.2, 2),
+  ...binary('SquaredDifference', tf.squaredDifference),
+  kernelCase('Prelu', 'slope by channel', { x: { shape: [3, 4] }, alpha: { shape: [4] } }, ({ x, alpha }) =>
+    tf.prelu(x!, alpha!),
+  ),
+  comparison('Greater', tf.greater),
+  comparison('GreaterEqual', tf.greaterEqual),
+  comparison('Less', tf.less),
+  comparison('LessEqual', tf.lessEqual),
+  comparison('Equal', tf.equal),
+  comparison('NotEqual', tf.notEqual),
+  kernelCase('LogicalAnd', 'bits', { a: BITS, b: OTHER_BITS }, ({ a, b }) => tf.logicalAnd(bool(a!), bool(b!))),
+  kernelCase('LogicalOr', 'bits', { a: BITS, b: OTHER_BITS }, ({ a, b }) => tf.logicalOr(bool(a!), bool(b!))),
+  kernelCase('LogicalNot', 'bits', { a: BITS }, ({ a }) => tf.logicalNot(bool(a!))),
+  unary('Abs', tf.abs),
+  unary('Ceil', tf.ceil),
+  unary('Cos', tf.cos),
+  unary('Erf', tf.erf),
+  unary('Exp', tf.exp),
+  unary('Expm1', tf.expm1),
+  unary('Floor', tf.floor),
+  unary('Log', tf.log, 0.1, 3),
+  unary('Log1p', tf.log1p, -0.5, 3),
+  unary('Neg', tf.neg),
+  unary('Reciprocal', tf.reciprocal, 0.5, 2),
+  unary('Relu', tf.relu),
+  unary('Rsqrt', tf.rsqrt, 0.1, 3),
+  unary('Sigmoid', tf.sigmoid, -9, 9),
+  unary('Sign', tf.sign),
+  unary('Sin', tf.sin),
+  unary('Softplus', tf.softplus, -9, 9),
+  unary('Sqrt', tf.sqrt, 0.1, 3),
+  unary('Square', tf.square),
+  unary('Tanh', tf.tanh),
+  unary('Step', tf.step),
+  kernelCase('Step', 'leaking', { x: { shape: [7] } }, ({ x }) => tf.step(x!, 0.3)),
+  // The gradient is tfjs's kernel EluGrad, which the engine does not have.
+  unary('Elu', tf.elu, -2, 2, NONE),
+  unary('LeakyRelu', (x) => tf.leakyRelu(x, 0.1)),
+  unary('ClipByValue', (x) => tf.clipByValue(x, -0.7, 0.9)),
+  kernelCase('Select', 'by sign', { a: { shape: [3, 4] }, b: { shape: [3, 4] } }, ({ a, b }) =>
+    tf.where(tf.greater(a!, 0), a!, b!),
+  ),
+  kernelCase(
+    'Select',
+    'condition broadcast',
+    { a: { shape: [2, 3] }, b: { shape: [2, 3] } },
+    ({ a, b }) => tf.where(tf.tensor([1, 0, 1], [3], 'bool'), a!, b!),
+    NONE,
+  ),
+];
+
+const shapes: readonly KernelCase[] = [
+  unary('Identity', tf.clone),
+  kernelCase('Cast', 'float to int', { x: { shape: [9], from: -4, to: 4 } }, ({ x }) => tf.cast(x!, 'int32'), NONE),
+  kernelCase('Cast', 'float to bool', { x: { shape: [4], floats: [0, 0.25, -3, 0] } }, ({ x }) => bool(x!), NONE),
+  kernelCase('Cast', 'int to float', { x: { shape: [3], ints: [-7, 0, 123456] } }, ({ x }) => tf.cast(x!, 'float32')),
+  unary('Reshape', (x) => tf.reshape(x, [5, -1])),
+  unary('ExpandDims', (x) => tf.mul(tf.expandDims(x, 1), tf.expandDims(x, -3))),
+  unary('Transpose', (x) => tf.transpose(x)),
+  kernelCase('Transpose', 'rank 4', { x: { shape: [2, 3, 4, 5] } }, ({ x }) => tf.transpose(x!, [2, 0, 3, 1])),
+  unary('Slice', (x) => tf.slice(x, [1, 2], [2, -1])),
+  unary('Slice', (x) => tf.slice(x, [1, 2])),
+  kernelCase('Slice', 'leading axes only', { x: { shape: [4, 3, 2] } }, ({ x }) => tf.slice(x!, [1], [2])),
+  kernelCase('Slice', 'a number', { x: { shape: [4, 3] } }, ({ x }) => tf.slice(x!, 1, 2)),
+  kernelCase('SplitV', 'equal parts', { x: { shape: [2, 6] } }, ({ x }) => tf.split(x!, 3, -1)),
+  kernelCase('SplitV', 'given sizes', { x: { shape: [6, 2] } }, ({ x }) => tf.split(x!, [1, 3, -1], 0)),
+  kernelCase('Concat', 'last axis', { a: { shape: [2, 3] }, b: { shape: [2, 1] } }, ({ a, b }) =>
+    tf.concat([a!, b!], -1),
+  ),
+  // More than ten inputs: tfjs hands them over by index, which must not be sorted as text.
+  kernelCase('Concat', 'twelve parts', { x: { shape: [12, 2] } }, ({ x }) => tf.concat(tf.split(x!, 12).reverse(), 1)),
+  kernelCase('Pack', 'middle axis', { a: { shape: [2, 3] }, b: { shape: [2, 3] } }, ({ a, b }) =>
+    tf.stack([a!, b!], 1),
+  ),
+  kernelCase('Unpack', 'last axis', { x: { shape: [2, 3] } }, ({ x }) => tf.unstack(x!, -1)),
+  kernelCase('PadV2', 'zeros', { x: { shape: [2, 3] } }, ({ x }) =>
+    tf.pad(x!, [
+      [1, 0],
+      [0, 2],
+    ]),
+  ),
+  kernelCase('PadV2', 'a value', { x: { shape: [3] } }, ({ x }) => tf.pad(x!, [[2, 1]], -1.5)),
+  kernelCase('Tile', 'repeating', { x: { shape: [2, 3] } }, ({ x }) => tf.tile(x!, [2, 2])),
+  kernelCase('Tile', 'broadcasting', { x: { shape: [1, 3] } }, ({ x }) => tf.tile(x!, [4, 1])),
+  kernelCase('Fill', 'added', { x: { shape: [2, 3] } }, ({ x }) => tf.add(x!, tf.fill([2, 3], 0.5))),
+  kernelCase('ZerosLike', 'beside', { x: { shape: [2, 3] } }, ({ x }) => tf.concat([x!, tf.zerosLike(x!)], 0)),
+  kernelCase('OnesLike', 'added', { x: { shape: [2, 3] } }, ({ x }) => tf.sub(tf.onesLike(x!), x!)),
+  kernelCase('OneHot', 'float', { i: { shape: [4], ints: [2, 0, 3, 7] } }, ({ i }) =>
+    tf.oneHot(i!, 4, 1.5, -0.5, 'float32'),
+  ),
+  kernelCase('OneHot', 'int', { i: { shape: [2, 2], ints: [2, 0, 1, 1] } }, ({ i }) => tf.oneHot(i!, 3)),
+  kernelCase(
+    'GatherV2',
+    'rows, one twice',
+    { x: { shape: [5, 3] }, i: { shape: [4], ints: [4, 0, 4, 2] } },
+    ({ x, i }) => tf.gather(x!, i!),
+  ),
+  kernelCase(
+    'GatherV2',
+    'columns by a matrix of indices',
+    { x: { shape: [2, 4] }, i: { shape: [2, 2], ints: [3, 1, 1, 0] } },
+    ({ x, i }) => tf.gather(x!, i!, 1),
+  ),
+  kernelCase(
+    'UnsortedSegmentSum',
+    'with an empty segment',
+    { x: { shape: [6, 2] }, i: { shape: [6], ints: [3, 0, 3, 1, 0, 3] } },
+    ({ x, i }) => tf.unsortedSegmentSum(x!, i! as TfTypes.Tensor1D, 5),
+  ),
+  kernelCase('Range', 'floats', { x: { shape: [5] } }, ({ x }) => tf.mul(x!, tf.range(1, 6))),
+  kernelCase('Range', 'downwards', { x: { shape: [4] } }, ({ x }) => tf.add(x!, tf.range(4, 0, -1))),
+];
+
+const MATRICES = { a: { shape: [3, 4] }, b: { shape: [4, 2] } };
+
+/** All four ways of transposing, for plain and batched operands. */
+const products: readonly KernelCase[] = [false, true].flatMap((transA) =>
+  [false, true].flatMap((transB) => [
+    kernelCase(
+      'BatchMatMul',
+      `rank 2, ${transA}, ${transB}`,
+      { a: { shape: transA ? [4, 3] : [3, 4] }, b: { shape: transB ? [2, 4] : [4, 2] } },
+      ({ a, b }) => tf.matMul(a!, b!, transA, transB),
+    ),
+    kernelCase(
+      'BatchMatMul',
+      `rank 3, ${transA}, ${transB}`,
+      { a: { shape: transA ? [5, 4, 3] : [5, 3, 4] }, b: { shape: transB ? [5, 2, 4] : [5, 4, 2] } },
+      ({ a, b }) => tf.matMul(a!, b!, transA, transB),
+    ),
+    // The batch in the second place, as time-major attention has it.
+    kernelCase(
+      'BatchMatMul',
+      `batch second, ${transA}, ${transB}`,
+      { a: { shape: transA ? [4, 5, 3] : [3, 5, 4] }, b: { shape: transB ? [2, 5, 4] : [4, 5, 2] } },
+      ({ a, b }) =>
+        tf.transpose(tf.matMul(tf.transpose(a!, [1, 0, 2]), tf.transpose(b!, [1, 0, 2]), transA, transB), [1, 0, 2]),
+    ),
+    kernelCase(
+      'BatchMatMul',
+      `batch second and broadcast, ${transA}, ${transB}`,
+      { a: { shape: transA ? [4, 1, 3] : [3, 1, 4] }, b: { shape: transB ? [2, 5, 4] : [4, 5, 2] } },
+      ({ a, b }) => tf.matMul(tf.transpose(a!, [1, 0, 2]), tf.transpose(b!, [1, 0, 2]), transA, transB),
+    ),
+  ]),
+);
+
+const contractions: readonly KernelCase[] = [
+  ...products,
+  kernelCase('BatchMatMul', 'one side broadcast', { a: { shape: [2, 3, 4] }, b: { shape: [4, 2] } }, ({ a, b }) =>
+    tf.matMul(a!, b!),
+  ),
+  kernelCase('BatchMatMul', 'rank 4', { a: { shape: [2, 3, 4, 2] }, b: { shape: [2, 3, 5, 2] } }, ({ a, b }) =>
+    tf.matMul(a!, b!, false, true),
+  ),
+  kernelCase('BatchMatMul', 'with addend', { ...MATRICES, c: { shape: [2] } }, ({ a, b, c }) =>
+    tf.add(tf.matMul(a!, b!), c!),
+  ),
+  kernelCase('BatchMatMul', 'scaled', MATRICES, ({ a, b }) => tf.mul(tf.matMul(tf.mul(a!, 0.25), tf.div(b!, 3)), 1.5)),
+  unary('Sum', (x) => tf.sum(x, 0)),
+  unary('Sum', (x) => tf.sum(x, [-1, 0])),
+  unary('Sum', (x) => tf.sum(x, -1, true)),
+  unary('Sum', (x) => tf.sum(x)),
+  kernelCase('Sum', 'of int32', { x: { shape: [2, 3], ints: [1, -2, 3, 4, 5, 6] } }, ({ x }) => tf.sum(x!, 1)),
+  kernelCase('Sum', 'over no axis', { x: { shape: [2, 3] } }, ({ x }) => tf.sum(x!, [])),
+  unary('Mean', (x) => tf.mean(x, -1, true)),
+  unary('Mean', (x) => tf.mean(x)),
+  kernelCase('Mean', 'of int32', { x: { shape: [4], ints: [1, 2, 3, 5] } }, ({ x }) => tf.mean(x!)),
+  unary('Max', (x) => tf.max(x, -1, true)),
+  unary('Max', (x) => tf.max(x)),
+  unary('Min', (x) => tf.min(x, 0)),
+  // The gradient needs tfjs's kernel Cumprod, which the engine does not have.
+  unary('Prod', (x) => tf.prod(x, 1), -2, 2, NONE),
+  unary('Softmax', (x) => tf.softmax(x), -5, 5),
+  unary('LogSoftmax', (x) => tf.logSoftmax(x), -5, 5),
+];
+
+const TARGETS = { shape: [4], ints: [5, 0, 3, 3] };
+const asCrossEntropy: Fn = ({ logits, targets }) => crossEntropy(logits!, targets!);
+
+/** The project's own kernels, through the operations that use them. */
+const fused: readonly KernelCase[] = [
+  kernelCase(
+    'IsolossLayerNorm',
+    'layerNorm',
+    { x: { shape: [4, 6] }, gamma: { shape: [6] }, beta: { shape: [6] } },
+    ({ x, gamma, beta }) => layerNorm(x!, gamma!, beta!),
+  ),
+  kernelCase('IsolossRmsNorm', 'rmsNorm', { x: { shape: [4, 6] }, gamma: { shape: [6] } }, ({ x, gamma }) =>
+    rmsNorm(x!, gamma!),
+  ),
+  kernelCase('IsolossPickTarget', 'crossEntropy', { logits: { shape: [4, 6] }, targets: TARGETS }, asCrossEntropy),
+  kernelCase('IsolossSubtractOneHot', 'gradient of crossEntropy', { logits: { shape: [4, 6] }, targets: TARGETS }, asCrossEntropy),
+];
+
+export const KERNEL_CASES: readonly KernelCase[] = [...elementwise, ...shapes, ...contractions, ...fused];

@@ -1,0 +1,53 @@
+/** Predictions against hand-computed times. */
+import { describe, expect, it } from 'vitest';
+import { makespan, secondsPerStep, type SpeedObservation } from '../../src/sweeps/estimate.js';
+import { workerSetting } from '../../src/sweeps/machine.js';
+
+const seen = (shape: string, flopsPerStep: number, seconds: number): SpeedObservation => ({
+  shape,
+  flopsPerStep,
+  secondsPerStep: seconds,
+});
+
+describe('secondsPerStep', () => {
+  it('is the median of the same shape', () => {
+    const observations = [seen('a', 1e9, 0.1), seen('a', 1e9, 0.3), seen('a', 1e9, 0.2), seen('b', 1e9, 9)];
+    expect(secondsPerStep(observations, 'a', 1e9, 1)).toBe(0.2);
+  });
+
+  it('lies at the FLOP rate between the neighbours, in log scale', () => {
+    // 1e10 FLOP/s at 1e8 a step, 4e10 at 1e10: halfway, at 1e9, it is their geometric mean, 2e10
+    const observations = [seen('a', 1e8, 0.01), seen('b', 1e10, 0.25), seen('c', 1e11, 1)];
+    expect(secondsPerStep(observations, 'new', 1e9, 1)).toBeCloseTo(0.05, 12);
+    expect(secondsPerStep(observations, 'new', 1e7, 1)).toBeCloseTo(0.001, 12);
+  });
+
+  it('takes twice as long on half of the threads as long as nothing was measured', () => {
+    expect(secondsPerStep([], 'new', 1e9, 1)).toBeCloseTo(2 * secondsPerStep([], 'new', 1e9, 2), 12);
+  });
+});
+
+describe('makespan', () => {
+  it('gives each worker the next run as soon as it is free', () => {
+    // worker 1: 5, then 2 (ends at 7); worker 2: 3, 3, 1 (7)
+    expect(makespan([5, 3, 3, 2, 1], 2)).toBe(7);
+    expect(makespan([], 2)).toBe(0);
+    expect(makespan([1, 2, 3], 1)).toBe(6);
+  });
+});
+
+describe('workerSetting', () => {
+  const machine = { cores: 8, memoryBytes: 16 * 2 ** 30 };
+
+  it('is one thread a worker and one worker a core, as memory allows', () => {
+    expect(workerSetting({ workers: 'auto', threads: 'auto' }, machine)).toEqual({ workers: 8, threads: 1 });
+    expect(workerSetting({ workers: 'auto', threads: 3 }, machine)).toEqual({ workers: 2, threads: 3 });
+    expect(workerSetting({ workers: 'auto', threads: 'auto' }, { ...machine, memoryBytes: 2 ** 30 })).toEqual(
+      {
+        workers: 1,
+        threads: 1,
+      },
+    );
+    expect(workerSetting({ workers: 20, threads: 'auto' }, machine)).toEqual({ workers: 20, threads: 1 });
+  });
+});

@@ -1,0 +1,115 @@
+/** Choosing rates from the runs of a tuning sweep. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type CountedModel, expandSweep, initialRecord } from '../../src/sweeps/expand.js';
+import { parseSweep } from '../../src/sweeps/sweepFile.js';
+import { chooseRates, type TuningTrial, writeTuned } from '../../src/sweeps/tuned.js';
+import { catalogue } from './catalogue.js';
+
+const SOURCE = `name: lr
+corpus: sotu
+vocabSize: 1024
+contextLength: 128
+batchSize: 8
+learningRate: { grid: [0.01, 0.02, 0.04] }
+sizes: { d24: { dModel: 24, nLayers: 2, nHeads: 3 } }
+cells: [{ architectures: [transformer, primer], budgets: [{ flops: 1e10, sizes: [d24], seeds: [0, 1] }] }]
+`;
+
+const cost: CountedModel = {
+  paramsTotal: 1,
+  paramsNonEmbedding: 1,
+  paramsActive: 1,
+  paramsByGroup: {},
+  flopsPerStep: 24e6,
+  flopsMatmulPerStep: 2e6,
+  flopsByKind: {},
+};
+
+const folders: string[] = [];
+afterEach(() => folders.splice(0).forEach((folder) => rmSync(folder, { recursive: true })));
+
+/** Ended runs of the sweep: val losses by architecture and rate, null where diverged; test losses are the reverse. */
+function trials(valLoss: (arch: string, rate: number, seed: number) => number | null) {
+  const folder = mkdtempSync(join(tmpdir(), 'isoloss-tuned-'));
+  folders.push(folder);
+  const loaded = parseSweep(SOURCE, join(folder, 'lr.yaml'), catalogue);
+  const { runs } = expandSweep(loaded, {
+    catalogue,
+    describeModel: () => cost,
+    runKey: (setup) => ({
+      runKey: JSON.stringify([setup.model.preset, setup.optimizer.learningRate, setup.seed]),
+      keyParts: {},
+    }),
+    corpusId: 'sotu',
+    epochsOf: () => 0.1,
+  });
+  const list = runs.map((run): TuningTrial => {
+    const record = initialRecord(run, 'lr');
+    const arch = run.architecture.label;
+    const loss = valLoss(arch, run.setup.optimizer.learningRate, run.setup.seed);
+    const final =
+      loss === null
+        ? null
+        : {
+            val: { lossNats: loss, bitsPerByte: null, tokens: 1 },
+            test: { lossNats: 9 - loss, bitsPerByte: null, tokens: 1 },
+          };
+    return {
+      arch,
+      budgetFlops: run.budgetFlops,
+      record: { ...record, status: loss === null ? 'diverged' : 'done', final },
+    };
+  });
+  return { loaded, list, folder };
+}
+
+describe('chooseRates', () => {
+  it('takes the rate of the lowest mean loss on val, and flags one at the edge', () => {
+    // transformer: means 4.2, 4.0, 4.1; primer: 4.0, 3.9, 3.8, so its best is the largest tried
+    const base: Record<string, Record<number, number>> = {
+      transformer: { 0.01: 4.2, 0.02: 4.0, 0.04: 4.1 },
+      primer: { 0.01: 4.0, 0.02: 3.9, 0.04: 3.8 },
+    };
+    const { loaded, list } = trials((arch, rate, seed) => base[arch]![rate]! + (seed === 0 ? -0.01 : 0.01));
+    const { rates, protocol, chosenOn } = chooseRates(loaded.sweep, list);
+    expect(rates.map(({ arch, learningRate, edge }) => [arch, learningRate, edge])).toEqual([
+      ['transformer', 0.02, null],
+      ['primer', 0.04, 'high'],
+    ]);
+    expect(rates[0]!.trials).toHaveLength(6);
+    expect(rates[0]!.trials.map(({ learningRate }) => learningRate)).toEqual([
+      0.01, 0.01, 0.02, 0.02, 0.04, 0.04,
+    ]);
+    expect(rates[0]!.shape).toEqual({ dModel: 24, nLayers: 2, nHeads: 3, dHead: 8, dFf: 96 });
+    expect(rates[1]!.flags[0]).toContain('extend the grid');
+    expect(protocol).toMatchObject({ corpus: 'sotu', batchSize: 8 });
+    expect(chosenOn).toBe('val');
+  });
+
+  it('counts a rate at which any seed diverged as infinitely bad', () => {
+    const { loaded, list } = trials((_, rate, seed) => (rate === 0.04 && seed === 1 ? null : 5 - rate));
+    expect(chooseRates(loaded.sweep, list).rates.map(({ learningRate }) => learningRate)).toEqual([
+      0.02, 0.02,
+    ]);
+  });
+
+  it('has no answer where everything diverged', () => {
+    const { loaded, list } = trials(() => null);
+    expect(() => chooseRates(loaded.sweep, list)).toThrow(
+      /No rate for transformer, dModel 24: All 6 trials diverged/,
+    );
+  });
+
+  it('is written beside the sweep file, the same bytes each time', () => {
+    const { loaded, list, folder } = trials((_, rate) => 4 + Math.abs(rate - 0.02));
+    const { path } = writeTuned(loaded, list);
+    expect(path).toBe(join(folder, 'lr.tuned.json'));
+    const first = readFileSync(path, 'utf8');
+    writeTuned(loaded, list);
+    expect(readFileSync(path, 'utf8')).toBe(first);
+    expect(existsSync(join(folder, 'lr.yaml'))).toBe(false);
+  });
+});
