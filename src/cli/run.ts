@@ -1,5 +1,6 @@
 /** `isoloss run`: trains a sweep, and renders its report if asked to. */
 import type { Command } from 'commander';
+import type { SweepPlan } from '../sweeps/plan.js';
 import type { SweepOutcome } from '../sweeps/runSweep.js';
 
 interface RunFlags {
@@ -7,6 +8,7 @@ interface RunFlags {
   readonly workers?: string;
   readonly threads?: string;
   readonly report?: true;
+  readonly time?: true;
   readonly dryRun?: true;
   readonly json?: true;
 }
@@ -23,6 +25,7 @@ export function addRunCommand(program: Command): void {
     .option('--workers <n>', 'runs at the same time, instead of what the sweep says')
     .option('--threads <n>', 'threads of a worker, instead of what the sweep says')
     .option('--report', 'render the report afterwards')
+    .option('--time', 'time every model afterwards, unless this machine has done so already (isoloss time)')
     .option('--dry-run', 'show what would be trained, and stop there')
     .option('--json', 'print the outcome as JSON; progress goes to standard error')
     .addHelpText(
@@ -57,9 +60,23 @@ async function run(sweep: string, flags: RunFlags): Promise<void> {
   process.stderr.write(outcomeText(outcome));
   process.exitCode = exitCode(outcome);
   const complete = outcome.left.length === 0 && outcome.halted === null;
+  if (flags.time === true && complete) await timeOnce(plan);
   const reportPath = flags.report === true && complete ? await report(name, resultsDir) : null;
   if (flags.json === true) console.log(JSON.stringify(outcomeJson(name, outcome, reportPath), null, 2));
   else if (reportPath !== null) console.log(reportPath);
+}
+
+/** Timings are a property of models and machine, so those that exist are kept. */
+async function timeOnce(plan: SweepPlan): Promise<void> {
+  const { existingTimings } = await import('../sweeps/timeSweep.js');
+  if (existingTimings(plan) !== null) return;
+  const { measure } = await import('./time.js');
+  try {
+    await measure(plan);
+  } catch (error) {
+    // Training is done and stays done: a machine too busy to be timed costs the speedups in seconds only.
+    process.stderr.write(`not timed: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
 }
 
 async function report(name: string, resultsDir: string): Promise<string> {

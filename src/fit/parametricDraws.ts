@@ -1,7 +1,7 @@
 /** Bootstrap and jackknife of the parametric fit: every task is one set of row weights, so any thread gives the same result. */
 import { fixedParameters, type ParametricProblem, type ParametricRow } from './parametric.js';
 import type { PowerSumData, PowerSumParameters } from './powerSum.js';
-import { descend, fitPowerSum } from './powerSumFit.js';
+import { bestStart, descend } from './powerSumFit.js';
 import { randomStream } from './random.js';
 import { median } from './statistics.js';
 
@@ -61,18 +61,21 @@ function weighted(data: PowerSumData, unitOfRow: Int32Array, counts: Float64Arra
   };
 }
 
-/** Starts of a draw beside the fit to all rows: a coarse grid, for draws whose minimum lies elsewhere. */
-const COARSE_STARTS = 9;
+/** Starts weighed beside the fit to all rows, for draws whose minimum lies elsewhere. */
+const COARSE_STARTS = 25;
 
 /** Parameters of one task's fit. */
 export function runDraw(job: DrawJob, task: DrawTask): PowerSumParameters {
   const { problem, start } = job;
-  const { objective: kind, delta } = problem.spec;
+  const { objective, delta } = problem.spec;
   const fixed = fixedParameters(problem);
   const data = weighted(problem.data, job.unitOfRow, unitCounts(job, task));
   const free = Array.from(start, (_, k) => !fixed.has(k));
-  const warm = descend(data, start, { kind, delta, free }, median(data.loss));
+  const typicalLoss = median(data.loss);
+  const from = (parameters: PowerSumParameters) =>
+    descend(data, parameters, { kind: objective, delta, free }, typicalLoss);
+  const warm = from(start);
   if (task.kind === 'jackknife') return warm.parameters;
-  const cold = fitPowerSum(data, { objective: kind, delta, starts: COARSE_STARTS, fixed, finalists: 1 });
+  const cold = from(bestStart(data, { objective, delta, starts: COARSE_STARTS, fixed }));
   return cold.objective < warm.objective * (1 - 1e-9) ? cold.parameters : warm.parameters;
 }

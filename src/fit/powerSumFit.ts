@@ -17,8 +17,6 @@ export interface PowerSumFitOptions {
   readonly starts: number;
   /** Parameters that are held, by index (e, c_1, alpha_1, ...); the centre of their term must then be 0. */
   readonly fixed: ReadonlyMap<number, number>;
-  /** Starts carried to the end; 8 unless given. */
-  readonly finalists?: number;
 }
 
 export interface PowerSumFit {
@@ -34,6 +32,8 @@ export interface PowerSumFit {
 const START_EXPONENTS = [0.03, 2] as const;
 /** Iterations spent on every start before the best are chosen. */
 const SCREENING_ITERATIONS = 40;
+/** Starts carried to the end. */
+const FINALISTS = 8;
 /** More rows than this are screened on an even sample of as many. */
 const SCREENING_ROWS = 1000;
 
@@ -172,7 +172,7 @@ export function descend(
 
 /** The best fit over a grid of starts. */
 export function fitPowerSum(data: PowerSumData, options: PowerSumFitOptions): PowerSumFit {
-  const { objective: kind, delta, fixed, finalists = 8 } = options;
+  const { objective: kind, delta, fixed } = options;
   const free = Array.from({ length: 1 + 2 * data.logX.length }, (_, k) => !fixed.has(k));
   const typicalLoss = median(sample(data, SCREENING_ROWS).loss);
   const screening = sample(data, SCREENING_ROWS);
@@ -192,7 +192,7 @@ export function fitPowerSum(data: PowerSumData, options: PowerSumFitOptions): Po
     .sort((a, b) => a.value - b.value);
 
   const ends = screened
-    .slice(0, finalists)
+    .slice(0, FINALISTS)
     .map(({ x }) => descend(data, x, { kind, delta, free }, typicalLoss))
     .sort((a, b) => a.objective - b.objective);
   const best = ends[0]!;
@@ -200,4 +200,16 @@ export function fitPowerSum(data: PowerSumData, options: PowerSumFitOptions): Po
     ({ objective }) => objective - best.objective <= 1e-6 * Math.abs(best.objective),
   ).length;
   return { ...best, starts: grid.length, agreeing: [agreeing, ends.length] };
+}
+
+/** The start with the lowest objective as it stands, among a grid of `starts` or more. */
+export function bestStart(data: PowerSumData, options: PowerSumFitOptions): PowerSumParameters {
+  const { objective: kind, delta, fixed, starts } = options;
+  const evaluate = powerSumObjective(data, { kind, delta });
+  const gradient = new Float64Array(1 + 2 * data.logX.length);
+  const candidates = exponentGrid(data.logX.length, starts, fixed).map((exponents) =>
+    startFrom(data, exponents, fixed),
+  );
+  const values = candidates.map((candidate) => evaluate(candidate, gradient));
+  return candidates[values.indexOf(Math.min(...values))] ?? candidates[0]!;
 }

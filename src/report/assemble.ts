@@ -62,7 +62,7 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
   };
   if (layout.kind === 'panels') {
     const independent = (body['resolve'] as { scale?: { y?: string } } | undefined)?.scale?.y === 'independent';
-    const axis = 50;
+    const axis = independent ? 40 : 54;
     const spacing = 24;
     const fitting = Math.floor((options.width - (independent ? 0 : axis)) / (layout.minWidth + spacing));
     const columns = Math.max(1, Math.min(layout.panels, fitting));

@@ -23,7 +23,7 @@ export interface ReportContext extends ReportInput, ResolvedInfo {
   /** Families of positions, that of the first baseline first: it is the headline's. */
   readonly families: readonly string[];
   /**
-   * Comparisons by family and in the order of baselines, then of architectures. Of two baselines against each other
+   * Comparisons by family and in the order of baselines, then of architectures, other baselines last. Of two baselines against each other
    * only the later one over the earlier one is kept: the other is its reciprocal.
    */
   readonly comparisons: readonly Speedup[];
@@ -49,6 +49,7 @@ export function reportContext(input: ReportInput): ReportContext {
     (a, b) =>
       families.indexOf(a.positions) - families.indexOf(b.positions) ||
       rank(a.baseline) - rank(b.baseline) ||
+      Number(baselines.includes(a.arch)) - Number(baselines.includes(b.arch)) ||
       rank(a.arch) - rank(b.arch),
   );
   return {

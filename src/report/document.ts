@@ -3,10 +3,18 @@ import type { Chart } from './charts/chart.js';
 import type { Rich } from './rich.js';
 import type { Table } from './table.js';
 
+/** One comparison's answer: the factor for a glance, and the sentence. */
+export interface Answer {
+  readonly factor: string;
+  /** False where the two are not told apart or there is no interval: the factor is set lightly. */
+  readonly decided: boolean;
+  readonly sentence: Rich;
+}
+
 export type Block =
   | { readonly kind: 'prose'; readonly text: Rich }
   /** The sentences that answer the question, set larger. */
-  | { readonly kind: 'answers'; readonly sentences: readonly Rich[] }
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'heading'; readonly text: string }
   | { readonly kind: 'list'; readonly items: readonly Rich[] }
   | { readonly kind: 'chart'; readonly chart: Chart }

@@ -20,7 +20,7 @@ function blockToMarkdown(block: Block): string {
     case 'prose':
       return richToMarkdown(block.text);
     case 'answers':
-      return block.sentences.map((sentence) => `- ${richToMarkdown(sentence)}`).join('\n');
+      return block.answers.map(({ sentence }) => `- ${richToMarkdown(sentence)}`).join('\n');
     case 'heading':
       return `### ${escapeMarkdown(block.text)}`;
     case 'list':

@@ -67,15 +67,21 @@ function cellsOf(table: Table): { text: string; numeric: boolean }[][] {
   );
 }
 
+/** Columns with a longer text than this are wrapped. */
+const WRAPPED_LENGTH = 44;
+
 /** A real table with a caption and header cells, wide ones in a scroller of their own. */
 export function tableToHtml(table: Table): Html {
   const cells = cellsOf(table);
-  const numeric = table.columns.map((_, i) => cells.some((row) => row[i]!.numeric));
+  const classes = table.columns.map((_, i) => {
+    if (cells.some((row) => row[i]!.numeric)) return html` class="n"`;
+    return cells.some((row) => row[i]!.text.length > WRAPPED_LENGTH) ? html` class="w"` : null;
+  });
   return html`<div class="scroll" role="region" aria-label="${table.caption}" tabindex="0">
 <table><caption>${table.caption}</caption>
-<thead><tr>${table.columns.map((column, i) => html`<th scope="col"${numeric[i]! ? html` class="n"` : null}>${column.label}</th>`)}</tr></thead>
+<thead><tr>${table.columns.map((column, i) => html`<th scope="col"${classes[i]!}>${column.label}</th>`)}</tr></thead>
 <tbody>
-${cells.map((row) => html`<tr>${row.map((cell, i) => (numeric[i]! ? html`<td class="n">${cell.text}</td>` : html`<td>${cell.text}</td>`))}</tr>
+${cells.map((row) => html`<tr>${row.map((cell, i) => html`<td${classes[i]!}>${cell.text}</td>`)}</tr>
 `)}</tbody></table></div>`;
 }
 

@@ -10,10 +10,19 @@ export function intervalText(interval: Interval, format: (value: number) => stri
 }
 
 /** The short form for tables and labels: `1.93 (1.52 to 2.44)`. */
-export function shortInterval(interval: Interval | null, format: (value: number) => string): string {
+export function shortInterval(
+  interval: Interval | null,
+  format: (value: number) => string,
+  formatEnd: (value: number) => string = format,
+): string {
   if (interval === null) return '–';
   if (interval.low === null || interval.high === null) return format(interval.value);
-  return `${format(interval.value)} (${format(interval.low)} to ${format(interval.high)})`;
+  return `${format(interval.value)} (${formatEnd(interval.low)} to ${formatEnd(interval.high)})`;
+}
+
+/** `1.93× (1.52 to 2.44)`. */
+export function shortFactor(factor: Interval): string {
+  return shortInterval(factor, formatFactor, factorDigits);
 }
 
 /** What a cost is called in tables. */
@@ -81,7 +90,7 @@ export function answerSentence(comparison: Speedup, noInterval: string): Rich {
   const where =
     range === null || range[0] === range[1]
       ? `measured at ${formatFlops(at.baselineCost)}`
-      : `measured between ${formatPowerOfTen(range[0])} and ${formatFlops(range[1])}`;
+      : `measured between ${formatPowerOfTen(range[0], 2)} and ${formatPowerOfTen(range[1], 2)} FLOPs`;
   const ending = `${headlineInterval(at, noInterval)} at optimal size, ${where}, ${positions} positions.`;
   const factor = at.factor.value;
   if (at.verdict === 'not told apart') {

@@ -28,6 +28,8 @@ export interface Index {
 
 /** How long a process waits for another one that is writing. */
 const BUSY_MILLISECONDS = 30_000;
+/** Enough for the runs table of 10,000 runs. */
+export const CACHE_KIBIBYTES = 65_536;
 
 /**
  * Opens the index of a results folder and brings it up to date with the run directories, making it first where there
@@ -107,6 +109,7 @@ function openAt(
     db.pragma('journal_mode = WAL');
     db.pragma('foreign_keys = ON');
     db.pragma('synchronous = NORMAL');
+    db.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
     prepare(db);
     migrate(db);
     synchronise(db, resultsDir, options);

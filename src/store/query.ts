@@ -1,6 +1,6 @@
 /** Questions in SQL, of an index that can't be changed by them. */
 import Database from 'better-sqlite3';
-import { withIndex } from './database.js';
+import { CACHE_KIBIBYTES, withIndex } from './database.js';
 import type { Index, IndexOptions } from './database.js';
 import { UsageError } from './errors.js';
 import type { CellValue, Table } from './tableText.js';
@@ -72,6 +72,7 @@ function readOnly<T>(index: Index, use: (db: Database.Database) => T): T {
   const db = new Database(index.path, { readonly: true });
   try {
     db.pragma('query_only = ON');
+    db.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
     return use(db);
   } finally {
     db.close();

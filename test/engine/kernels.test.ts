@@ -12,7 +12,11 @@ const results = (fn: KernelCase['fn'], inputs: Tensors): Tensor[] => [fn(inputs)
 
 /** Output shapes of a case: what the weights of its gradient are shaped like. */
 const outputSpecs = ({ fn, inputs }: KernelCase): TensorSpec[] => {
-  const graph = trace((tensors) => Object.fromEntries(results(fn, tensors).map((y, i) => [`weight${i}`, y])), inputs, 'naive');
+  const graph = trace(
+    (tensors) => Object.fromEntries(results(fn, tensors).map((y, i) => [`weight${i}`, y])),
+    inputs,
+    'naive',
+  );
   return graph.outputs.map(({ name, value }) => ({ name, shape: value.shape, dtype: 'float32' }));
 };
 
@@ -54,11 +58,14 @@ function recordedKernels(kernelCase: KernelCase, mode: TraceMode): Set<string> {
 const title = ({ kernel, about }: KernelCase): string => `${kernel} (${about})`;
 
 describe('kernels', () => {
-  it.each(KERNEL_CASES.map((kernelCase) => [title(kernelCase), kernelCase] as const))('%s', async (name, kernelCase) => {
-    expect(recordedKernels(kernelCase, 'fused')).toContain(kernelCase.kernel);
-    const program = programOf(kernelCase);
-    await expectTracedAsEager(program, fillInputs(program.inputs, kernelCase.values), name);
-  });
+  it.each(KERNEL_CASES.map((kernelCase) => [title(kernelCase), kernelCase] as const))(
+    '%s',
+    async (name, kernelCase) => {
+      expect(recordedKernels(kernelCase, 'fused')).toContain(kernelCase.kernel);
+      const program = programOf(kernelCase);
+      await expectTracedAsEager(program, fillInputs(program.inputs, kernelCase.values), name);
+    },
+  );
 
   it('has a case for every kernel of the tables', () => {
     const tested = new Set(KERNEL_CASES.map(({ kernel }) => kernel));

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 
 /** Makes folders that are removed after each test of the file that calls this at its top. */
 export function useTemporaryFolders(): () => string {
@@ -20,6 +20,15 @@ export function useTemporaryFolders(): () => string {
     made.push(path);
     return path;
   };
+}
+
+/** Makes one folder for all tests of the file that calls this at its top. */
+export function useSharedFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'isoloss-store-'));
+  afterAll(() => {
+    rmSync(path, { recursive: true, force: true });
+  });
+  return path;
 }
 
 /** Starts one of the scripts in `children/` with its own copy of the sources, in TypeScript. */

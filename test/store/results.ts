@@ -1,7 +1,13 @@
 /** Results folders for the tests of the index. */
-import { MetricsLog } from '../../src/store/metricsLog.js';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { EvalRow, MetricRow, RunRecord, SweepRecord, Timings } from '../../src/store/record.js';
-import { createRunDirectory, writeSweepRecord, writeTimings } from '../../src/store/runDirectory.js';
+import {
+  metricsPath,
+  runDirectory,
+  runRecordPath,
+  writeSweepRecord,
+  writeTimings,
+} from '../../src/store/runDirectory.js';
 import { key, makeRun, makeSweep, makeTimings, trainRow } from './records.js';
 
 /** The rows of a run of `makeRun`: all of its steps, and the evaluations of a finished one. */
@@ -26,17 +32,16 @@ export function makeMetrics(run: RunRecord): MetricRow[] {
   return rows;
 }
 
-/** Writes a run directory, metrics and all. */
+/** Writes a run directory, metrics and all; not synced to disk, which would make the tests slow. */
 export function writeRun(
   resultsDir: string,
   run: RunRecord,
   rows: readonly MetricRow[] = makeMetrics(run),
 ): string {
-  const directory = createRunDirectory(resultsDir, run);
-  const log = new MetricsLog(directory);
-  log.truncateTo(0);
-  log.append(rows);
-  log.close();
+  const directory = runDirectory(resultsDir, run.sweep, run.runKey);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(runRecordPath(directory), JSON.stringify(run));
+  writeFileSync(metricsPath(directory), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   return directory;
 }
 

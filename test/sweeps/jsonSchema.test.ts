@@ -1,4 +1,4 @@
-/** sweeps/schema.json is generated; this test keeps it current (`npx vitest run -u test/sweeps/jsonSchema` renews it). */
+/** sweeps/schema.json is generated; this test keeps it current (`npx vitest run test/sweeps/jsonSchema -u` renews it). */
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE } from '../../src/sweeps/plan.js';
 import { sweepJsonSchema } from '../../src/sweeps/schema.js';

@@ -121,6 +121,8 @@ export class GraphBuilder {
 
   /** Reduction over `axes` (non-negative), as in `ReduceSum(x, axes)`. */
   reduce(op: string, x: OnnxValue, axes: readonly number[], keepDims: boolean): OnnxValue {
+    // To ONNX an empty list means every axis, to tfjs none.
+    if (axes.length === 0) return x;
     const shape = keepDims
       ? x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
       : x.shape.filter((_, axis) => !axes.includes(axis));

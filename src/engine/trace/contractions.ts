@@ -34,7 +34,7 @@ function swapLastTwo(builder: GraphBuilder, x: OnnxValue): OnnxValue {
   return builder.transpose(x, perm);
 }
 
-const reduction = (op: string, axesName = 'axis'): Kernel => ({
+const reduction = (op: string, { axesName = 'axis', asFloat = false } = {}): Kernel => ({
   inputNames: ['x'],
   infer: ([x], attrs) => {
     const axes = reducedAxes(x!, attrs[axesName]);
@@ -42,10 +42,10 @@ const reduction = (op: string, axesName = 'axis'): Kernel => ({
     const shape = keep
       ? x!.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
       : x!.shape.filter((_, axis) => !axes.includes(axis));
-    return [{ shape, dtype: x!.dtype }];
+    return [{ shape, dtype: asFloat ? 'float32' : x!.dtype }];
   },
   lower: ({ builder, inputs, attrs }) => {
-    const x = inputs[0]!;
+    const x = asFloat ? builder.cast(inputs[0]!, 'float32') : inputs[0]!;
     const axes = reducedAxes({ shape: x.shape, dtype: 'float32' }, attrs[axesName]);
     return [builder.reduce(op, x, axes, flagAttr(attrs, 'keepDims'))];
   },
@@ -60,23 +60,6 @@ function reducedAxes(x: TraceType, axes: unknown): readonly number[] {
 
 /** max, subtract, exp, sum, divide: five operations an element. */
 const softmaxFlops = (node: TraceNode): number => 5 * sizeOf(node.outputs[0]!.shape);
-
-/** max, subtract, exp, sum, subtract: five an element, and one logarithm a row. */
-function logSoftmaxFlops(node: TraceNode): number {
-  const { shape } = node.outputs[0]!;
-  return 5 * sizeOf(shape) + sizeOf(shape.slice(0, -1));
-}
-
-const alongLastAxis = (op: string, inputName: string, axisName: string, flops: (node: TraceNode) => number): Kernel => ({
-  inputNames: [inputName],
-  infer: ([x]) => [x!],
-  lower: ({ builder, inputs, attrs }) => [
-    builder.op(op, [inputs[0]!], inputs[0]!, {
-      attrs: { axis: positiveAxis(numberAttr(attrs, axisName), inputs[0]!.shape.length) },
-    }),
-  ],
-  cost: { kind: 'composite', flops },
-});
 
 export const contractionKernels: KernelTable = {
   BatchMatMul: {
@@ -94,11 +77,19 @@ export const contractionKernels: KernelTable = {
     cost: { kind: 'matmul', flops: productFlops },
   },
   Sum: reduction('ReduceSum'),
-  Mean: reduction('ReduceMean'),
-  Max: reduction('ReduceMax', 'reductionIndices'),
+  // The mean of whole numbers is a float in tfjs; ONNX would round it.
+  Mean: reduction('ReduceMean', { asFloat: true }),
+  Max: reduction('ReduceMax', { axesName: 'reductionIndices' }),
   Min: reduction('ReduceMin'),
   Prod: reduction('ReduceProd'),
-  Softmax: alongLastAxis('Softmax', 'logits', 'dim', softmaxFlops),
-  LogSoftmax: alongLastAxis('LogSoftmax', 'logits', 'axis', logSoftmaxFlops),
+  Softmax: {
+    inputNames: ['logits'],
+    infer: ([x]) => [x!],
+    lower: ({ builder, inputs, attrs }) => {
+      const x = inputs[0]!;
+      return [builder.op('Softmax', [x], x, { attrs: { axis: positiveAxis(numberAttr(attrs, 'dim'), x.shape.length) } })];
+    },
+    cost: { kind: 'composite', flops: softmaxFlops },
+  },
 };
 

@@ -55,9 +55,15 @@ function completeSizes(sizes: readonly number[], total: number): readonly number
   return sizes.map((size) => (size === -1 ? total - known : size));
 }
 
-function sliceSizes(x: TraceType, attrs: Parameters<Kernel['infer']>[1]): { begin: readonly number[]; size: readonly number[] } {
-  const begin = numbersAttr(attrs, 'begin');
-  const size = numbersAttr(attrs, 'size').map((dim, axis) => (dim < 0 ? x.shape[axis]! - begin[axis]! : dim));
+/** tfjs lets begin and size name the leading axes alone, and leave the size out. */
+function sliceSizes({ shape }: TraceType, attrs: Parameters<Kernel['infer']>[1]): { begin: readonly number[]; size: readonly number[] } {
+  const givenBegin = numbersAttr(attrs, 'begin');
+  const givenSize = attrs['size'] === undefined ? [] : numbersAttr(attrs, 'size');
+  const begin = shape.map((_, axis) => givenBegin[axis] ?? 0);
+  const size = shape.map((dim, axis) => {
+    const wanted = givenSize[axis] ?? -1;
+    return wanted < 0 ? dim - begin[axis]! : wanted;
+  });
   return { begin, size };
 }
 
@@ -90,7 +96,7 @@ export const shapeKernels: KernelTable = {
     inputNames: ['x'],
     infer: ([x], attrs) => [{ shape: sliceSizes(x!, attrs).size, dtype: x!.dtype }],
     lower: ({ builder, inputs, attrs, outputs }) => [
-      builder.slice(inputs[0]!, numbersAttr(attrs, 'begin'), outputs[0]!.shape),
+      builder.slice(inputs[0]!, sliceSizes({ shape: inputs[0]!.shape, dtype: 'float32' }, attrs).begin, outputs[0]!.shape),
     ],
     cost: MOVE,
   },

@@ -76,9 +76,9 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
     spec: {
       data: { name: 'groups' },
       transform: [SHOWN, { calculate: `indexof(${JSON.stringify(groups)}, datum.group)`, as: 'rank' }],
-      mark: { type: 'bar', stroke: INK.paper, strokeWidth: 1 },
+      mark: { type: 'bar', stroke: INK.paper, strokeWidth: 1.5, opacity: 0.88, height: { band: 0.62 } },
       encoding: {
-        y: { field: 'row', type: 'nominal', scale: { domain: pairs }, axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text } },
+        y: { field: 'row', type: 'nominal', scale: { domain: pairs }, axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text, labelLineHeight: 14, labelOffset: -6.5 } },
         x: { field: 'amount', type: 'quantitative', axis: { title: kind.unit, tickCount: 5, format: kind.id === 'flops' ? '~e' : '~s', grid: true } },
         color: { field: 'group', type: 'nominal', scale: { domain: groups, range: CATEGORY_COLORS.slice(0, groups.length) }, legend: { title: null } },
         order: { field: 'rank', type: 'quantitative' },

@@ -91,6 +91,26 @@ export const POWER_OF_TEN_LABEL = (() => {
   return `datum.value > 0 ? ${lead} + '10' + ${sign} + ${power} : '0'`;
 })();
 
+/** The same at 1, 2 and 5 times a power of ten only, for axes whose ticks Vega chooses. */
+export const SPARSE_POWER_OF_TEN_LABEL = (() => {
+  const mantissa = 'datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9))';
+  return `indexof([1, 2, 5], round(${mantissa})) < 0 ? '' : (${POWER_OF_TEN_LABEL})`;
+})();
+
+/** Vega expressions for the labels of factors (`1.5×`) and of differences (`+0.05`, `+0.5%`, `0`). */
+export const FACTOR_LABEL = "format(datum.value, '.3~f') + '×'";
+export const SIGNED_LABEL = "datum.value === 0 ? '0' : format(datum.value, '+.3~f')";
+export const SIGNED_PERCENT_LABEL = "datum.value === 0 ? '0' : format(datum.value, '+.2~%')";
+
+/** A label above each mark, with a rim in the colour of the page so that lines behind don't cross it. */
+export function labelAbove(encoding: Spec): Spec[] {
+  const mark = { type: 'text', dy: -14, fontSize: 11.5, aria: false };
+  return [
+    { mark: { ...mark, stroke: INK.paper, strokeWidth: 4, strokeJoin: 'round' }, encoding },
+    { mark, encoding },
+  ];
+}
+
 /** Range of values with room at both ends, in the logarithm where the scale is one. */
 export function paddedDomain(values: readonly number[], type: ScaleType, share = 0.05): [number, number] {
   const forward = type === 'log' ? Math.log : (x: number): number => x;
@@ -103,7 +123,9 @@ export function paddedDomain(values: readonly number[], type: ScaleType, share =
     high = Math.max(high, forward(value));
   }
   if (low > high) return type === 'log' ? [0.5, 2] : [0, 1];
-  const pad = high > low ? (high - low) * share : Math.abs(low) * share || 0.5;
+  // Values within a few percent of each other would fill an axis with nothing but noise.
+  const least = type === 'log' ? 0.05 : Math.max(Math.abs(low), Math.abs(high)) * 1e-3;
+  const pad = Math.max((high - low) * share, least * share, high > low ? 0 : least);
   return [back(low - pad), back(high + pad)];
 }
 
@@ -117,13 +139,23 @@ export function computeAxis(field: string, title: string, domain: readonly [numb
   };
 }
 
+/** Puts the title of a vertical axis above it, to be read without turning one's head. */
+export const TITLE_ABOVE: Spec = {
+  titleAlign: 'left',
+  titleAngle: 0,
+  titleAnchor: 'end',
+  titleX: 0,
+  titleY: -10,
+  titleBaseline: 'bottom',
+};
+
 /** An axis over losses. */
 export function lossAxis(field: string, title: string, domain: readonly [number, number], type: ScaleType): Spec {
   return {
     field,
     type: 'quantitative',
     scale: { type, domain, nice: false },
-    axis: { title, values: niceLinearTicks(domain, 6), format: '.3~f' },
+    axis: { title, values: niceLinearTicks(domain, 6), format: '.3~f', ...TITLE_ABOVE },
   };
 }
 
@@ -133,7 +165,7 @@ export function pairAxis(field: string, keys: readonly string[]): Spec {
     field,
     type: 'nominal',
     scale: { domain: keys },
-    axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text, labelLimit: 220, labelLineHeight: 14 },
+    axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text, labelLimit: 220, labelLineHeight: 14, labelOffset: -6.5 },
   };
 }
 

@@ -5,7 +5,7 @@ import { formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval, signedNats, signedPercent } from '../text.js';
-import { paddedDomain, pairAxis, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { labelAbove, paddedDomain, pairAxis, SIGNED_LABEL, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 import { niceLinearTicks } from './ticks.js';
 
 /** One family's answer to a comparison at the control's budget. */
@@ -132,7 +132,7 @@ export function controlChart(context: ReportContext, controls: readonly Control[
     field: 'differenceNats',
     type: 'quantitative',
     scale: { domain, nice: false },
-    axis: { title: 'Difference of test loss, nats (left of 0: lower than the baseline)', values: niceLinearTicks(domain, 5), format: '+.3~f', grid: true },
+    axis: { title: 'Difference of test loss, nats (left of 0: lower than the baseline)', values: niceLinearTicks(domain, 5), labelExpr: SIGNED_LABEL, grid: true },
   };
   const y = pairAxis('pair', rows.map((row) => row.pair));
   const tooltip = [
@@ -145,7 +145,7 @@ export function controlChart(context: ReportContext, controls: readonly Control[
   ];
   return {
     id: 'control',
-    title: 'Control: the same comparison in other families of positions',
+    title: 'Difference of test loss, family by family',
     caption: rich`Test loss of the architecture minus that of its baseline at one budget, ${formatPowerOfTen(rows[0]!.budgetFlops)} FLOPs, family by family. Runs of different positions are never one frontier; only differences inside a family are compared here.`,
     alt: rows.map((row) => `${row.arch} minus ${row.baseline}: ${row.label} nats.`).join(' '),
     layout: { kind: 'rows', rows: rows.length, step: 48 },
@@ -159,7 +159,7 @@ export function controlChart(context: ReportContext, controls: readonly Control[
         referenceLine('x', 0),
         { mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' }, encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip } },
         { mark: { type: 'point', filled: true, size: 110, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
-        { mark: { type: 'text', dy: -14, fontSize: 11.5, aria: false }, encoding: { x, y, text: { field: 'label' } } },
+        ...labelAbove({ x, y, text: { field: 'label' } }),
       ],
     },
     table: {

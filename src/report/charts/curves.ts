@@ -11,7 +11,7 @@ const POINT_BUDGET = 24_000;
 /** A point of a curve is the mean over the kept rows within this factor of its step. */
 const WINDOW = 1.2;
 
-const CURVE = ['run', 'arch', 'size', 'budget', 'seed', 'tokens', 'flops', 'lossNats'] as const;
+const CURVE = ['run', 'arch', 'size', 'budget', 'seed', 'best', 'tokens', 'flops', 'lossNats'] as const;
 const FINAL = ['run', 'arch', 'size', 'budget', 'seed', 'flops', 'lossNats'] as const;
 const TABLE = ['run', 'arch', 'size', 'budgetFlops', 'seed', 'status', 'steps', 'tokens', 'epochs', 'learningRate', 'trainNats', 'valNats', 'testNats', 'testBitsPerByte'] as const;
 
@@ -23,7 +23,10 @@ export function curvesChart(context: ReportContext): Chart | null {
   const archs = context.archs.map((a) => a.arch).filter((arch) => runs.some((run) => run.arch === arch));
   const perRun = Math.max(12, Math.min(80, Math.floor(POINT_BUDGET / runs.length)));
   const smooth = new Map(runs.map((run) => [run.runKey, smoothed(study.curves[run.runKey]!)]));
-  const points = runs.flatMap((run) => thinned(smooth.get(run.runKey)!, perRun).map((point) => ({ ...identity(run), ...point })));
+  const best = bestRuns(context);
+  const points = runs.flatMap((run) =>
+    thinned(smooth.get(run.runKey)!, perRun).map((point) => ({ ...identity(run), best: best.has(run.runKey), ...point })),
+  );
   const finals = runs.flatMap((run) => {
     const lossNats = run.final?.test.lossNats ?? null;
     return lossNats === null ? [] : [{ ...identity(run), flops: run.flops, lossNats }];
@@ -40,11 +43,17 @@ export function curvesChart(context: ReportContext): Chart | null {
     tip('seed', 'Seed'),
     tip('run', 'Run'),
   ];
-  const faint = runs.length > 150 ? 0.25 : runs.length > 40 ? 0.5 : 0.75;
+  const faint = runs.length > 200 ? 0.12 : 0.28;
+  const line = (filter: string, mark: object): object => ({
+    data: { name: 'curves' },
+    transform: [SHOWN, { filter }],
+    mark: { type: 'line', aria: false, ...mark },
+    encoding: { color, strokeDash, detail: { field: 'run' } },
+  });
   return {
     id: 'curves',
     title: 'Learning curves',
-    caption: rich`Training loss of every run, each point the mean over the recorded steps within a factor of ${WINDOW}. Marks at the ends are test losses. Rates decay to the end of each run, so a curve is not comparable with a finished run before its end.`,
+    caption: rich`Training loss of every run, each point the mean over the recorded steps within a factor of ${WINDOW}; the best size of each budget is drawn strongly. Marks at the ends are test losses. Rates decay to the end of each run, so a curve is not comparable with a finished run before its end.`,
     alt: `Training loss against compute for ${runs.length} runs; the table gives the final losses of each.`,
     layout: { kind: 'single', height: 380 },
     archs,
@@ -55,16 +64,12 @@ export function curvesChart(context: ReportContext): Chart | null {
     spec: {
       encoding: { x, y },
       layer: [
-        {
-          data: { name: 'curves' },
-          transform: [SHOWN],
-          mark: { type: 'line', strokeWidth: 1, opacity: faint, aria: false },
-          encoding: { color, strokeDash, detail: { field: 'run' } },
-        },
+        line('!datum.best', { strokeWidth: 0.9, opacity: faint }),
+        line('datum.best', { strokeWidth: 1.5, opacity: runs.length > 200 ? 0.5 : 0.9 }),
         {
           data: { name: 'finals' },
           transform: [SHOWN],
-          mark: { type: 'point', size: 30, filled: true, opacity: Math.min(1, faint + 0.3) },
+          mark: { type: 'point', size: 30, filled: true, opacity: 0.7 },
           encoding: { color, shape, tooltip: [...about, tip('lossNats', 'Final test loss, nats', FORMAT.loss), tip('flops', 'FLOPs', FORMAT.flops)] },
         },
         {
@@ -114,6 +119,17 @@ export function curvesChart(context: ReportContext): Chart | null {
       ],
     },
   };
+}
+
+/** Runs of the size with the lowest mean loss, for each architecture and budget. */
+function bestRuns({ analysis }: ReportContext): ReadonlySet<string> {
+  return new Set(
+    analysis.isoflop.flatMap((fit) =>
+      analysis.cells
+        .filter((c) => c.arch === fit.arch && c.budgetFlops === fit.budgetFlops && c.size === fit.bestCell.size)
+        .flatMap((c) => c.runIds),
+    ),
+  );
 }
 
 function identity(run: RunRecord): { run: string; arch: string; size: string; budget: string; seed: number } {

@@ -4,8 +4,8 @@ import type { ReportContext } from '../context.js';
 import { formatFactor, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { shortInterval } from '../text.js';
-import { paddedDomain, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { shortFactor } from '../text.js';
+import { FACTOR_LABEL, paddedDomain, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 import { niceLogTicks } from './ticks.js';
 
 const COLUMNS = ['panel', 'arch', 'baseline', 'positions', 'size', 'budgetFlops', 'lossNats', 'relation', 'factor', 'low', 'high', 'label', 'verdict', 'nBudgets'] as const;
@@ -49,7 +49,7 @@ export function fixedSizeChart(context: ReportContext, positions: string): Chart
     field: 'factor',
     type: 'quantitative',
     scale: { type: 'log', domain, nice: false },
-    axis: { title: 'Speedup at this size', values: niceLogTicks(domain, 7), labelExpr: "format(datum.value, '.3~f') + '×'" },
+    axis: { title: 'Speedup at this size', values: niceLogTicks(domain, 7), labelExpr: FACTOR_LABEL },
   };
   const xOffset = { field: 'arch', type: 'nominal', scale: { domain: archs } };
   const tooltip = [
@@ -114,6 +114,6 @@ function bound(relation: '>' | '<', shape: string, encoding: Record<string, unkn
 }
 
 function labelOf(at: FixedSizeSpeedup): string {
-  if (at.factor !== null) return shortInterval(at.factor, formatFactor);
+  if (at.factor !== null) return shortFactor(at.factor);
   return at.bound === null ? 'not read' : `${at.relation} ${formatFactor(at.bound)}`;
 }

@@ -21,11 +21,11 @@ const CELL = ['arch', 'size', 'flops', 'lossNats', 'bitsPerByte', 'seeds', 'toke
 const OPTIMUM = ['arch', 'budgetFlops', 'flops', 'lossNats', 'low', 'high', 'flopsPerToken', 'params', 'tokens', 'label'] as const;
 const BAND = ['arch', 'flops', 'lossNats', 'low', 'high'] as const;
 
-/** Frontiers of one family of positions; null where it has no finished run. */
+/** Frontiers of one family of positions; null where it has fewer than two budgets. */
 export function frontierChart(context: ReportContext, positions: string): Chart | null {
   const { analysis } = context;
   const cells = analysis.cells.filter((cell) => cell.positions === positions);
-  if (cells.length === 0) return null;
+  if (new Set(cells.map((cell) => cell.budgetFlops)).size < 2) return null;
   const archs = archsOfFamily(context, positions).filter((arch) => cells.some((cell) => cell.arch === arch));
   const frontiers = analysis.frontier.filter((f) => f.positions === positions);
   const optima = analysis.isoflop.flatMap((fit) =>

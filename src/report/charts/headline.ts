@@ -1,11 +1,10 @@
 /** The picture beside the answer: every comparison's speedup at optimal size with its interval, and a line at 1. */
 import type { Speedup, SpeedupAtOptimalSize } from '../../fit/analysis.js';
 import type { ReportContext } from '../context.js';
-import { formatFactor } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { costLabel, factorText, shortInterval } from '../text.js';
-import { FORMAT, paddedDomain, pairAxis, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { costLabel, factorText, shortFactor } from '../text.js';
+import { FACTOR_LABEL, FORMAT, labelAbove, paddedDomain, pairAxis, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 import { niceLogTicks } from './ticks.js';
 
 const COLUMNS = [
@@ -42,7 +41,7 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
     field: 'factor',
     type: 'quantitative',
     scale: { type: 'log', domain, nice: false },
-    axis: { title: 'Speedup: compute of the baseline over compute of the architecture', values: niceLogTicks(domain, 7), labelExpr: "format(datum.value, '.3~f') + '×'", grid: true },
+    axis: { title: 'Speedup: compute of the baseline over compute of the architecture', values: niceLogTicks(domain, 7), labelExpr: FACTOR_LABEL, grid: true },
   };
   const y = pairAxis('pair', pairs);
   const tooltip = [
@@ -72,7 +71,7 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
           encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip },
         },
         { mark: { type: 'point', filled: true, size: 110, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
-        { mark: { type: 'text', dy: -14, fontSize: 11.5, aria: false }, encoding: { x, y, text: { field: 'label' } } },
+        ...labelAbove({ x, y, text: { field: 'label' } }),
       ],
     },
     table: {
@@ -95,7 +94,7 @@ function pairKey(comparison: Speedup): string {
 }
 
 function label(at: SpeedupAtOptimalSize): string {
-  return at.relation === '=' ? shortInterval(at.factor, formatFactor) : factorText(at);
+  return at.relation === '=' ? shortFactor(at.factor) : factorText(at);
 }
 
 function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize): Row {

@@ -4,7 +4,7 @@ import { formatLoss, formatPercent, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval, signedPercent } from '../text.js';
-import { pairAxis, paddedDomain, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { pairAxis, paddedDomain, referenceLine, seriesEncoding, SHOWN, SIGNED_PERCENT_LABEL, tip, type Chart } from './chart.js';
 import { niceLinearTicks } from './ticks.js';
 
 const COLUMNS = ['row', 'arch', 'budgetFlops', 'nFitted', 'predicted', 'low', 'high', 'observed', 'relativeError', 'relativeLow', 'relativeHigh', 'inSampleError', 'prediction', 'covered', 'label'] as const;
@@ -40,7 +40,7 @@ export function heldOutChart(context: ReportContext): Chart | null {
     field: 'relativeError',
     type: 'quantitative',
     scale: { domain, nice: false },
-    axis: { title: 'Predicted over observed loss, minus 1', values: niceLinearTicks(domain, 6), format: '+.2~%', grid: true },
+    axis: { title: 'Predicted over observed loss, minus 1', values: niceLinearTicks(domain, 6), labelExpr: SIGNED_PERCENT_LABEL, grid: true },
   };
   const y = pairAxis('row', rows.map((row) => row.row));
   const tooltip = [

@@ -6,8 +6,9 @@ import { formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval } from '../text.js';
-import { FORMAT, ofKind, POWER_OF_TEN_LABEL, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { FORMAT, ofKind, paddedDomain, POWER_OF_TEN_LABEL, seriesEncoding, SHOWN, tip, TITLE_ABOVE, type Chart } from './chart.js';
 import { INK } from '../theme.js';
+import { niceLogTicks } from './ticks.js';
 
 const DRAWN = ['kind', 'arch', 'budget', 'flopsPerToken', 'lossNats', 'low', 'high', 'size', 'seeds', 'note'] as const;
 const TABLE = ['arch', 'budgetFlops', 'accepted', 'flopsPerToken', 'optimum', 'bestSize', 'bestLossNats', 'bestSteps', 'nSizes', 'nRuns', 'note'] as const;
@@ -43,17 +44,18 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
     }),
   ];
   const { color, shape, strokeDash } = seriesEncoding(context.styles, archs);
+  const sizes = paddedDomain(cells.map((cell) => cell.flopsPerToken), 'log', 0.08);
   const x = {
     field: 'flopsPerToken',
     type: 'quantitative',
-    scale: { type: 'log', nice: false, padding: 14 },
-    axis: { title: 'Size: training FLOPs per token', tickCount: 4, labelExpr: POWER_OF_TEN_LABEL },
+    scale: { type: 'log', domain: sizes, nice: false },
+    axis: { title: 'Size: training FLOPs per token', values: niceLogTicks(sizes, 4), labelExpr: POWER_OF_TEN_LABEL },
   };
   const y = {
     field: 'lossNats',
     type: 'quantitative',
     scale: { zero: false, nice: true, padding: 8 },
-    axis: { title: 'Test loss, nats per token', tickCount: 5, format: '.3~f' },
+    axis: { title: 'Test loss, nats per token', tickCount: 5, format: '.3~f', ...TITLE_ABOVE },
   };
   const place = [tip('arch', 'Architecture'), tip('budget', 'Budget'), tip('flopsPerToken', 'FLOPs per token', FORMAT.flops), tip('lossNats', 'Test loss, nats', FORMAT.loss)];
   const flagged = fits.filter((fit) => !fit.accepted).length;
@@ -71,7 +73,7 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
       data: { name: 'isoflop' },
       transform: [SHOWN],
       facet: { field: 'budget', type: 'nominal', sort: budgets.map(panel), header: { title: null } },
-      resolve: { scale: { x: 'independent', y: 'independent' } },
+      resolve: { scale: { y: 'independent' } },
       spec: {
         layer: [
           {

@@ -4,7 +4,7 @@ import { formatLoss, formatPowerOfTen, formatShortCount } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { signedNats } from '../text.js';
-import { FORMAT, POWER_OF_TEN_LABEL, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { FORMAT, referenceLine, seriesEncoding, SHOWN, SIGNED_LABEL, SPARSE_POWER_OF_TEN_LABEL, tip, type Chart } from './chart.js';
 
 const COLUMNS = ['run', 'arch', 'budgetFlops', 'flopsPerToken', 'tokens', 'flops', 'residualNats'] as const;
 const PANELS = { flopsPerToken: 'Size, FLOPs per token', tokens: 'Training tokens', flops: 'Training compute, FLOPs' } as const;
@@ -38,8 +38,8 @@ export function residualsChart(context: ReportContext): Chart | null {
           {
             mark: { type: 'point', size: 34, filled: true, opacity: 0.7 },
             encoding: {
-              x: { field: 'at', type: 'quantitative', scale: { type: 'log', nice: false, padding: 12 }, axis: { title: null, tickCount: 4, labelExpr: POWER_OF_TEN_LABEL } },
-              y: { field: 'residualNats', type: 'quantitative', axis: { title: 'Residual, nats', tickCount: 5, format: '+.3~f' } },
+              x: { field: 'at', type: 'quantitative', scale: { type: 'log', nice: false, padding: 12 }, axis: { title: null, labelExpr: SPARSE_POWER_OF_TEN_LABEL, labelFlush: true } },
+              y: { field: 'residualNats', type: 'quantitative', axis: { title: 'Residual, nats', tickCount: 5, labelExpr: SIGNED_LABEL } },
               color,
               shape,
               tooltip: [

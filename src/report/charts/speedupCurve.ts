@@ -3,8 +3,8 @@ import type { ReportContext } from '../context.js';
 import { formatFactor, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { shortInterval } from '../text.js';
-import { budgetTicks, computeAxis, FORMAT, ofKind, paddedDomain, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { shortFactor } from '../text.js';
+import { budgetTicks, computeAxis, FACTOR_LABEL, FORMAT, ofKind, paddedDomain, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 import { niceLogTicks } from './ticks.js';
 
 const DRAWN = ['kind', 'arch', 'baseline', 'baselineFlops', 'lossNats', 'factor', 'low', 'high', 'extrapolated', 'label'] as const;
@@ -26,7 +26,7 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
       low: point.factor.low,
       high: point.factor.high,
       extrapolated: point.extrapolated,
-      label: `${shortInterval(point.factor, formatFactor)}${point.extrapolated ? ', extrapolated' : ''}`,
+      label: `${shortFactor(point.factor)}${point.extrapolated ? ', extrapolated' : ''}`,
     })),
   );
   const compute = paddedDomain(rows.map((row) => row.baselineFlops), 'log', 0.03);
@@ -38,7 +38,7 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
     field: 'factor',
     type: 'quantitative',
     scale: { type: 'log', domain: factors, nice: false },
-    axis: { title: 'Speedup', values: niceLogTicks(factors, 7), labelExpr: "format(datum.value, '.3~f') + '×'" },
+    axis: { title: 'Speedup', values: niceLogTicks(factors, 7), labelExpr: FACTOR_LABEL },
   };
   const tooltip = [
     tip('arch', 'Architecture'),
@@ -47,9 +47,9 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
     tip('baselineFlops', 'Baseline, FLOPs', FORMAT.flops),
     tip('lossNats', 'At loss, nats', FORMAT.loss),
   ];
-  const line = (kind: string, dash: readonly number[]): Record<string, unknown> => ({
+  const line = (kind: string, dash: object): Record<string, unknown> => ({
     transform: [ofKind(kind)],
-    mark: { type: 'line', strokeDash: dash, strokeWidth: 2, aria: false },
+    mark: { type: 'line', strokeWidth: 2, aria: false, ...dash },
     encoding: { x, y, color, detail: { field: 'arch' } },
   });
   const main = positions === context.families[0];
@@ -73,8 +73,8 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
             encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
           },
           referenceLine('y', 1),
-          line('measured', [1, 0]),
-          line('extrapolated', [4, 4]),
+          line('measured', {}),
+          line('extrapolated', { strokeDash: [4, 4] }),
           { mark: { type: 'point', size: 60, opacity: 0, filled: true }, encoding: { x, y, color, tooltip } },
         ],
       },

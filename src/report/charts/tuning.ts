@@ -4,7 +4,8 @@ import { formatLoss, formatPowerOfTen } from '../format.js';
 import type { TuningRate } from '../resolved.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { FORMAT, lossAxis, ofKind, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { FORMAT, ofKind, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import { niceLinearTicks } from './ticks.js';
 
 const DRAWN = ['kind', 'arch', 'size', 'learningRate', 'lossNats'] as const;
 const TABLE = ['arch', 'size', 'budgetFlops', 'chosen', 'edge', 'bestNats', 'trials', 'notes'] as const;
@@ -39,7 +40,13 @@ export function tuningChart(context: ReportContext): Chart | null {
     scale: { type: 'log', domain: paddedDomain(rates, 'log', 0.08), nice: false },
     axis: { title: 'Learning rate', values: rates, format: '.2~g' },
   };
-  const y = lossAxis('lossNats', 'Validation loss, nats per token', paddedDomain(rows.map((row) => row.lossNats), 'linear'), 'linear');
+  const losses = paddedDomain(rows.map((row) => row.lossNats), 'linear');
+  const y = {
+    field: 'lossNats',
+    type: 'quantitative',
+    scale: { domain: losses, nice: false },
+    axis: { title: 'Validation loss, nats', values: niceLinearTicks(losses, 6), format: '.3~f' },
+  };
   const tooltip = [tip('arch', 'Architecture'), tip('size', 'Size'), tip('learningRate', 'Learning rate', '.3~g'), tip('lossNats', 'Validation loss, nats', FORMAT.loss)];
   return {
     id: 'tuning',

@@ -116,8 +116,11 @@ function blockToHtml(block: Block, styles: PageInput['styles']): Html {
       return html`<p>${richToHtml(block.text)}</p>
 `;
     case 'answers':
-      return html`<ul class="answers">${block.sentences.map((sentence) => html`<li>${richToHtml(sentence)}</li>
-`)}</ul>
+      return html`<ul class="answers">${block.answers.map(
+        ({ factor, decided, sentence }) =>
+          html`<li${decided ? null : html` class="undecided"`}><span class="big" aria-hidden="true">${factor}</span><span class="text">${richToHtml(sentence)}</span></li>
+`,
+      )}</ul>
 `;
     case 'heading':
       return html`<h3 class="apart">${block.text}</h3>
@@ -151,7 +154,7 @@ function chartToHtml(chart: Chart, styles: PageInput['styles']): Html {
 <figcaption><h3 id="${chart.id}-title">${chart.title}</h3><p>${richToHtml(chart.caption)}</p></figcaption>
 ${legend(chart, styles)}<div class="chart" role="img" aria-label="${chart.alt}"></div>
 <noscript><img src="figures/${chart.id}.svg" alt="${chart.alt}"></noscript>
-<div class="tools">${scaleSwitch(chart, 'x')}${scaleSwitch(chart, 'y')}<div role="group" aria-label="Download">Save ${[
+<div class="tools">${scaleSwitch(chart, 'x')}${scaleSwitch(chart, 'y')}<div role="group" aria-label="Download"><span>Save</span>${[
     ['svg', 'SVG'],
     ['png', 'PNG'],
     ['csv', 'CSV'],
@@ -175,7 +178,7 @@ function scaleSwitch(chart: Chart, axis: 'x' | 'y'): Html | null {
   const initial = chart.scales[axis];
   if (initial === undefined) return null;
   const types: readonly ScaleType[] = ['log', 'linear'];
-  return html`<div role="group" aria-label="Scale of the ${axis === 'x' ? 'horizontal' : 'vertical'} axis">${axis === 'x' ? 'Horizontal' : 'Vertical'} ${types.map(
+  return html`<div role="group" aria-label="Scale of the ${axis === 'x' ? 'horizontal' : 'vertical'} axis"><span>${axis === 'x' ? 'Horizontal axis' : 'Vertical axis'}</span>${types.map(
     (type) =>
       html`<button type="button" data-axis="${axis}" data-scale="${type}" aria-pressed="${String(type === initial)}">${type}</button>`,
   )}</div>`;

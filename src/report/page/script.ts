@@ -36,6 +36,7 @@ async function draw(figure) {
   const result = await vegaEmbed(figure.place, specOf(figure, {}), {
     mode: 'vega-lite',
     actions: false,
+    logLevel: vega.Error,
     renderer: dense ? 'canvas' : 'svg',
     tooltip: { theme: darkQuery.matches ? 'dark' : 'light' },
   });

@@ -17,7 +17,7 @@ export const STYLE = `
 html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 body { margin: 0; background: var(--paper); color: var(--text); font: 16px/1.55 ${PAGE_FONT}; }
-main, header, footer { max-width: 960px; margin: 0 auto; padding: 0 24px; }
+main, header, footer { max-width: 1000px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 44px; }
 h1 { font-size: 1.75rem; line-height: 1.2; letter-spacing: -0.012em; margin: 0 0 10px; font-weight: 650; text-wrap: balance; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 64px 0 8px; padding-top: 14px; border-top: 1px solid var(--grid); font-weight: 650; }
@@ -32,9 +32,12 @@ nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
 #answer { margin-top: 30px; }
-.answers { list-style: none; padding: 0; margin: 0 0 28px; max-width: 78ch; }
-.answers li { font-size: 1.08rem; line-height: 1.5; margin: 0 0 12px; padding-left: 16px; border-left: 3px solid var(--rule); }
+.answers { list-style: none; padding: 0; margin: 0 0 34px; border-top: 1px solid var(--grid); }
+.answers li { display: grid; grid-template-columns: 6.6rem 1fr; align-items: baseline; gap: 0 18px; padding: 11px 0 10px; border-bottom: 1px solid var(--grid); }
+.answers .big { font-size: 1.6rem; line-height: 1.2; font-weight: 650; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.answers .undecided .big { color: var(--muted); font-weight: 400; }
 .answers strong { font-weight: 650; }
+.answers .text { max-width: 74ch; }
 section ul:not(.answers) { padding-left: 20px; max-width: 76ch; }
 section ul:not(.answers) li { margin: 0 0 7px; }
 figure { margin: 30px 0 0; padding: 0; }
@@ -42,7 +45,7 @@ figcaption { margin-bottom: 10px; }
 figcaption p { color: var(--muted); font-size: 0.9rem; line-height: 1.5; margin: 0; max-width: 84ch; }
 .chart { width: 100%; min-height: 80px; overflow-x: auto; }
 .chart svg, .chart canvas { display: block; max-width: none; }
-.legend { display: flex; flex-wrap: wrap; gap: 4px 6px; margin: 0 0 6px; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 6px; margin: 0 0 6px -6px; }
 .legend button { display: inline-flex; align-items: center; gap: 7px; font-size: 0.85rem; padding: 3px 9px 3px 6px; }
 .legend button[aria-pressed='false'] { color: var(--muted); text-decoration: line-through; }
 .legend button[aria-pressed='false'] svg { opacity: 0.25; }
@@ -50,20 +53,21 @@ figcaption p { color: var(--muted); font-size: 0.9rem; line-height: 1.5; margin:
 button { font: inherit; color: inherit; background: none; border: 1px solid transparent; border-radius: 6px; cursor: pointer; }
 button:hover { background: var(--soft); border-color: var(--grid); }
 .tools { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: center; margin-top: 4px; font-size: 0.8rem; color: var(--muted); }
-.tools div { display: flex; align-items: center; gap: 1px; }
+.tools div { display: flex; align-items: center; gap: 2px; }
+.tools span { margin-right: 4px; }
 .tools button { padding: 2px 7px; font-size: 0.8rem; }
 .tools button[aria-pressed='true'] { color: var(--text); background: var(--soft); border-color: var(--grid); }
 details { margin: 8px 0 0; }
 summary { cursor: pointer; color: var(--muted); font-size: 0.85rem; width: fit-content; }
 summary:hover { color: var(--text); }
 .scroll { overflow: auto; max-height: 70vh; margin: 10px 0 0; }
-.tablebox { margin: 26px 0 0; }
+.tablebox { margin: 26px 0 14px; }
 table { border-collapse: collapse; font-size: 0.85rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--muted); padding: 0 0 6px; font-size: 0.85rem; caption-side: top; }
-th, td { text-align: left; padding: 5px 18px 5px 0; border-bottom: 1px solid var(--grid); vertical-align: top; }
+th, td { text-align: left; padding: 5px 16px 5px 0; border-bottom: 1px solid var(--grid); vertical-align: top; }
 th { font-weight: 600; color: var(--muted); border-bottom-color: var(--rule); position: sticky; top: 0; background: var(--paper); vertical-align: bottom; }
 td { white-space: nowrap; }
-td:last-child { white-space: normal; min-width: 9ch; }
+td.w { white-space: normal; min-width: 26ch; }
 th.n, td.n { text-align: right; }
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: 6px 22px; margin: 18px 0; font-size: 0.92rem; }
 dt { color: var(--muted); }
@@ -83,7 +87,7 @@ footer { margin-top: 72px; padding-bottom: 56px; color: var(--muted); font-size:
   h2 { margin-top: 48px; }
   dl { grid-template-columns: 1fr; gap: 1px; }
   dd { margin-bottom: 10px; }
-  .answers li { font-size: 1rem; }
+  .answers li { grid-template-columns: 1fr; }
 }
 @media print {
   :root { ${variables(false)} }

@@ -1,23 +1,33 @@
 /** The answer: a sentence for each comparison, one picture, and the control in other families beside it. */
+import type { Speedup } from '../../fit/analysis.js';
 import { controlChart, controlsOf, type Control } from '../charts/control.js';
 import { headlineChart } from '../charts/headline.js';
 import type { ReportContext } from '../context.js';
-import { chartBlock, type Block, type Section } from '../document.js';
+import { chartBlock, type Answer, type Block, type Section } from '../document.js';
 import { formatPowerOfTen, listInWords } from '../format.js';
 import { rich, strong, type Rich } from '../rich.js';
-import { answerSentence, noIntervalReason, shortInterval, signedNats, signedPercent } from '../text.js';
+import { answerSentence, factorText, headlineOf, noIntervalReason, shortInterval, signedNats, signedPercent } from '../text.js';
 
 export function answerSection(context: ReportContext): Section {
   const { comparisons, families, analysis } = context;
   const main = families[0];
   const noInterval = noIntervalReason(analysis);
-  const headline = comparisons.filter((c) => c.positions === main).map((c) => answerSentence(c, noInterval));
+  const headline = comparisons.filter((c) => c.positions === main).map((c) => answerOf(c, noInterval));
   const blocks: Block[] = [];
-  if (headline.length > 0) blocks.push({ kind: 'answers', sentences: headline });
+  if (headline.length > 0) blocks.push({ kind: 'answers', answers: headline });
   else blocks.push({ kind: 'prose', text: nothingToCompare(context) });
   if (main !== undefined) blocks.push(...chartBlock(headlineChart(context, main)));
   blocks.push(...controlBlocks(context));
   return { id: 'answer', title: 'Answer', blocks };
+}
+
+function answerOf(comparison: Speedup, noInterval: string): Answer {
+  const at = headlineOf(comparison);
+  return {
+    factor: at === undefined ? '–' : factorText(at),
+    decided: at?.verdict === 'better' || at?.verdict === 'worse',
+    sentence: answerSentence(comparison, noInterval),
+  };
 }
 
 function nothingToCompare({ study, archs }: ReportContext): Rich {
@@ -43,8 +53,7 @@ function controlBlocks(context: ReportContext): Block[] {
     .filter((c) => c.positions !== families[0] && c.atOptimalSize.length > 0)
     .map((c) => answerSentence(c, noInterval));
   const blocks: Block[] = [{ kind: 'heading', text: `Control: ${listInWords(others)} positions` }];
-  if (further.length > 0) blocks.push({ kind: 'list', items: further });
-  if (controls.length > 0) blocks.push({ kind: 'list', items: controls.map(controlSentence) });
+  blocks.push(...[...further, ...controls.map(controlSentence)].map((text): Block => ({ kind: 'prose', text })));
   blocks.push(...others.flatMap((family) => chartBlock(headlineChart(context, family))));
   blocks.push(...chartBlock(controlChart(context, controls)));
   if (further.length === 0 && controls.length === 0) {

@@ -55,36 +55,41 @@ function lawsTable({ analysis, archs }: ReportContext): Table | null {
               exponent: law.exponent.value,
               loss: shortInterval(law.exponent, exponentText),
               coefficient: law.coefficient.value,
-              size: shortInterval(optimalFlopsPerToken?.exponent ?? null, exponentText),
-              params: shortInterval(optimalParamsNonEmbedding?.exponent ?? null, exponentText),
-              tokens: shortInterval(optimalTokens?.exponent ?? null, exponentText),
+              size: shortInterval(optimalFlopsPerToken?.exponent ?? null, roughExponent),
+              params: shortInterval(optimalParamsNonEmbedding?.exponent ?? null, roughExponent),
+              tokens: shortInterval(optimalTokens?.exponent ?? null, roughExponent),
               inSampleError: law.inSampleError,
               budgets: law.nPoints,
               from: law.range[0],
               to: law.range[1],
+              range: `${formatPowerOfTen(law.range[0], 2)} to ${formatPowerOfTen(law.range[1], 2)}`,
             },
           ],
     );
   if (rows.length === 0) return null;
   return {
     caption: 'Power laws against training compute C: exponents with 95% intervals (parameters without embeddings)',
-    dataset: datasetOf(['arch', 'positions', 'exponent', 'loss', 'coefficient', 'size', 'params', 'tokens', 'inSampleError', 'budgets', 'from', 'to'], rows),
+    dataset: datasetOf(['arch', 'positions', 'exponent', 'loss', 'coefficient', 'size', 'params', 'tokens', 'inSampleError', 'budgets', 'from', 'to', 'range'], rows),
     columns: [
       { field: 'arch', label: 'Architecture' },
       { field: 'loss', label: 'Loss' },
-      { field: 'size', label: 'Optimal FLOPs per token' },
+      { field: 'size', label: 'Optimal size (FLOPs per token)' },
       { field: 'params', label: 'Optimal parameters' },
       { field: 'tokens', label: 'Optimal tokens' },
-      { field: 'inSampleError', label: 'Mean error in sample', format: (share) => `${(share * 100).toFixed(2)}%` },
+      { field: 'inSampleError', label: 'Mean error', format: (share) => `${(share * 100).toFixed(2)}%` },
       { field: 'budgets', label: 'Budgets' },
-      { field: 'from', label: 'From, FLOPs', format: formatPowerOfTen },
-      { field: 'to', label: 'To, FLOPs', format: formatPowerOfTen },
+      { field: 'range', label: 'Measured range, FLOPs' },
     ],
   };
 }
 
 function exponentText(exponent: number): string {
   return `${exponent < 0 ? '\u2212' : ''}${Math.abs(exponent).toFixed(3)}`;
+}
+
+/** Exponents of sizes are known to two decimals at best. */
+function roughExponent(exponent: number): string {
+  return `${exponent < 0 ? '\u2212' : ''}${Math.abs(exponent).toFixed(2)}`;
 }
 
 function parallelSentences({ analysis }: ReportContext): Rich[] {
