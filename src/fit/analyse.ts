@@ -1,6 +1,6 @@
 /** From rows to everything that is said about them: the entry that reports and the command line use. */
-import type { Analysis } from './analysis.js';
 import { bootstrapStudy } from './bootstrap.js';
+import type { Analysis } from './analysis.js';
 import { buildStudy } from './cells.js';
 import { FitError } from './error.js';
 import { frontiers, isoflopFits, parallelTests, residuals } from './frontier.js';

@@ -26,11 +26,13 @@ export interface Cell {
   readonly paramsTotal: number;
   readonly paramsNonEmbedding: number;
   readonly flopsPerToken: number;
-  /** Mean training tokens, steps, FLOPs and matrix FLOPs of the runs. */
+  /** Mean training tokens of the runs. */
   readonly tokens: number;
-  readonly steps: number;
+  /** Mean optimizer steps; null where the rows do not say. */
+  readonly steps: number | null;
+  /** Mean training FLOPs, and matrix FLOPs (null where the rows do not say). */
   readonly flops: number;
-  readonly flopsMatmul: number;
+  readonly flopsMatmul: number | null;
   /** Training seconds of a run by the timings of `hardware`; null where the size was not timed. */
   readonly seconds: number | null;
   readonly hardware: string | null;
@@ -51,7 +53,8 @@ export interface Optimum {
   readonly lossNats: Interval;
   /** Training FLOPs at the optimum (the runs', which spend the budget to within one step). */
   readonly flops: number;
-  readonly flopsMatmul: number;
+  /** Null where the rows do not say. */
+  readonly flopsMatmul: number | null;
   readonly tokens: number;
   /** Interpolated in log size between the sampled sizes. */
   readonly paramsNonEmbedding: number;
@@ -87,7 +90,7 @@ export interface IsoflopFit {
     readonly size: string;
     readonly flopsPerToken: number;
     readonly lossNats: number;
-    readonly steps: number;
+    readonly steps: number | null;
   };
 }
 

@@ -50,6 +50,7 @@ export interface Study {
   readonly cellOfRow: Int32Array;
   readonly groups: readonly Group[];
   readonly archs: readonly ArchGroups[];
+  /** FLOPs, matrix FLOPs and tokens, then seconds by hardware: `Vertex.logCost` is in this order. */
   readonly costs: readonly Cost[];
   readonly seedNoise: PooledDeviation | null;
   readonly pairedNoise: PooledDeviation | null;
@@ -84,7 +85,6 @@ function checkRows(rows: readonly FitRow[]): void {
     const positive = [
       'tokens',
       'flops',
-      'flopsMatmul',
       'budgetFlops',
       'paramsTotal',
       'paramsNonEmbedding',
@@ -96,6 +96,13 @@ function checkRows(rows: readonly FitRow[]): void {
         throw new FitError(
           `Run ${row.id} (${row.arch}) is finished but its ${field} is ${value}; it must be a positive number. ` +
             'Mend the row, or give the run another status.',
+        );
+      }
+    }
+    for (const field of ['flopsMatmul', 'steps'] as const) {
+      if (row[field] <= 0 || row[field] === Infinity) {
+        throw new FitError(
+          `Run ${row.id} (${row.arch}) has ${field} ${row[field]}; it must be positive, or NaN where it is not known.`,
         );
       }
     }
@@ -114,6 +121,8 @@ function toCell(members: readonly FitRow[], size: string): Cell {
   const bits = members.map((row) => row.bitsPerByte);
   const timed = members.every((row) => row.secondsPerStep !== null && row.hardware === first.hardware);
   const average = (pick: (row: FitRow) => number): number => mean(members.map(pick));
+  const averageOrNull = (pick: (row: FitRow) => number): number | null =>
+    Number.isNaN(average(pick)) ? null : average(pick);
   return {
     arch: first.arch,
     positions: first.positions,
@@ -125,9 +134,9 @@ function toCell(members: readonly FitRow[], size: string): Cell {
     paramsNonEmbedding: first.paramsNonEmbedding,
     flopsPerToken: average((row) => row.flops) / average((row) => row.tokens),
     tokens: average((row) => row.tokens),
-    steps: average((row) => row.steps),
+    steps: averageOrNull((row) => row.steps),
     flops: average((row) => row.flops),
-    flopsMatmul: average((row) => row.flopsMatmul),
+    flopsMatmul: averageOrNull((row) => row.flopsMatmul),
     seconds: timed && first.hardware !== null ? average((row) => row.secondsPerStep! * row.steps) : null,
     hardware: timed ? first.hardware : null,
     runIds: members.map((row) => row.id),
@@ -202,7 +211,7 @@ function costOf(cell: Cell, cost: Cost): number {
     case 'flops':
       return cell.flops;
     case 'flopsMatmul':
-      return cell.flopsMatmul;
+      return cell.flopsMatmul ?? NaN;
     case 'tokens':
       return cell.tokens;
     case 'seconds':

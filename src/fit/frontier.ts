@@ -45,7 +45,7 @@ function optimumOf(study: Study, fit: BootstrappedFit, index: number, vertex: Ve
     flopsPerToken: derived((v) => Math.exp(v.logSize)),
     lossNats: derived((v) => v.lossNats),
     flops: Math.exp(vertex.logCost[0]!),
-    flopsMatmul: Math.exp(vertex.logCost[1]!),
+    flopsMatmul: Number.isNaN(vertex.logCost[1]!) ? null : Math.exp(vertex.logCost[1]!),
     tokens: Math.exp(vertex.logCost[2]!),
     paramsNonEmbedding: at((cell) => cell.paramsNonEmbedding),
     paramsTotal: at((cell) => cell.paramsTotal),
@@ -56,7 +56,8 @@ function optimumOf(study: Study, fit: BootstrappedFit, index: number, vertex: Ve
 function flagsOf(study: Study, fit: BootstrappedFit, index: number, group: Group, best: number): string[] {
   const flags: string[] = [];
   const steps = study.cells[group.cells[best]!]!.steps;
-  if (steps < FEW_STEPS) flags.push(`The best run has ${Math.round(steps)} steps, fewer than ${FEW_STEPS}.`);
+  if (steps !== null && steps < FEW_STEPS)
+    flags.push(`The best run has ${Math.round(steps)} steps, fewer than ${FEW_STEPS}.`);
   const atEdge = group.cells.length >= 3 && (best === 0 || best === group.cells.length - 1);
   if (atEdge)
     flags.push(`The size with the lowest loss is the ${best === 0 ? 'smallest' : 'largest'} one trained.`);

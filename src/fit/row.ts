@@ -22,10 +22,11 @@ export interface FitRow {
   readonly paramsActive: number;
   /** Training tokens. */
   readonly tokens: number;
+  /** Optimizer steps; NaN where an imported row does not say. */
   readonly steps: number;
   /** Training FLOPs by FLOP rule 1, all operations. */
   readonly flops: number;
-  /** The matrix products among them. */
+  /** The matrix products among them; NaN where an imported row does not say. */
   readonly flopsMatmul: number;
   /** The budget that this run was planned for: the cell it belongs to. */
   readonly budgetFlops: number;

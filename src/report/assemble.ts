@@ -65,7 +65,8 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     const axis = independent ? 40 : 54;
     const spacing = 24;
     const fitting = Math.floor((options.width - (independent ? 0 : axis)) / (layout.minWidth + spacing));
-    const columns = Math.max(1, Math.min(layout.panels, fitting));
+    const rows = Math.ceil(layout.panels / Math.max(1, fitting));
+    const columns = Math.ceil(layout.panels / rows);
     const taken = (independent ? columns * axis : axis) + (columns - 1) * spacing + 12;
     whole['columns'] = columns;
     whole['spacing'] = { row: 34, column: spacing };

@@ -23,7 +23,7 @@ export interface Index {
   readonly path: string;
   /** What the user should know of how it was opened, in a sentence each. */
   readonly notices: readonly string[];
-  close(): void;
+  readonly close: () => void;
 }
 
 /** How long a process waits for another one that is writing. */

@@ -64,11 +64,11 @@ export interface RunLock {
    * Whether the lock on disk is still this one. False once another process took it over because this one had stood
    * still for too long: stop writing then.
    */
-  isHeld(): boolean;
+  readonly isHeld: () => boolean;
   /** Writes a heartbeat now; only needed where the event loop is blocked for longer than `staleSeconds`. */
-  beat(): void;
+  readonly beat: () => void;
   /** Gives the lock up; does nothing if it is no longer held. */
-  release(): void;
+  readonly release: () => void;
 }
 
 export type LockResult =

@@ -31,12 +31,16 @@ export function useSharedFolder(): string {
   return path;
 }
 
-/** Starts one of the scripts in `children/` with its own copy of the sources, in TypeScript. */
-export function startChild(script: string, args: readonly string[]): ChildProcess {
+/**
+ * Starts one of the scripts in `children/`, straight from the TypeScript sources.
+ *
+ * @param shell what a shell does first; it ends with `exec "$@"`
+ */
+export function startChild(script: string, args: readonly string[], shell?: string): ChildProcess {
   const path = fileURLToPath(new URL(`children/${script}`, import.meta.url));
-  return spawn(process.execPath, ['--import', 'jiti/register', path, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const command = [process.execPath, '--import', 'jiti/register', path, ...args];
+  const [program, ...rest] = shell === undefined ? command : ['bash', '-c', shell, 'bash', ...command];
+  return spawn(program!, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 /** Resolves with the first line that a child prints. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../../src/store/checkpoint.js';
 import { readMetrics } from '../../src/store/metricsLog.js';
 import { checkpointPath, createRunDirectory, readRunRecord } from '../../src/store/runDirectory.js';
-import { killChild, startChild, useTemporaryFolders } from './fixtures.js';
+import { firstLine, killChild, startChild, useTemporaryFolders } from './fixtures.js';
 import { key, makeRun, trainRow } from './records.js';
 
 const makeFolder = useTemporaryFolders();
@@ -18,7 +18,7 @@ describe('a run directory whose writer is killed', () => {
       makeRun({ runKey: key(5), steps: 1_000_000, status: 'running' }),
     );
     let checkpointStep = 0;
-    for (let round = 0; round < 12; round += 1) {
+    for (let round = 0; round < 8; round += 1) {
       const child = startChild('trainer.ts', [results, 'quick', key(5)]);
       let returned = 0;
       const running = new Promise<void>((resolve) => {
@@ -46,4 +46,21 @@ describe('a run directory whose writer is killed', () => {
     expect(readdirSync(directory).filter((name) => name.includes('.aside-')).length).toBeLessThanOrEqual(1);
     expect(existsSync(checkpointPath(directory))).toBe(true);
   });
+});
+
+describe('a metrics file on a disk that fills up', () => {
+  it.runIf(process.platform === 'linux')(
+    'keeps the calls that had returned, and nothing of the one that failed',
+    async () => {
+      const directory = makeFolder();
+      // The limit on a file's size stands in for the disk's.
+      const child = startChild('appender.ts', [directory], 'trap "" XFSZ; ulimit -f 700; exec "$@"');
+      const { step, code } = JSON.parse(await firstLine(child)) as { step: number; code: string };
+      expect(code).toBe('EFBIG');
+      expect(step).toBeGreaterThan(0);
+      const { rows, torn } = readMetrics(directory);
+      expect(torn).toBeNull();
+      expect(rows.length).toBe(step);
+    },
+  );
 });

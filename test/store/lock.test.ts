@@ -142,6 +142,19 @@ describe('acquireLock', () => {
     }
   });
 
+  it.runIf(isLinux)(
+    'is held by one process at a time, while several take, leave and abandon it',
+    async () => {
+      const directory = makeFolder();
+      const children = Array.from({ length: 3 }, () => startChild('lockContender.ts', [directory]));
+      const counts = (await Promise.all(children.map(firstLine))).map(
+        (line) => JSON.parse(line) as { held: number; notAlone: number },
+      );
+      expect(counts.reduce((sum, { notAlone }) => sum + notAlone, 0)).toBe(0);
+      expect(counts.reduce((sum, { held }) => sum + held, 0)).toBeGreaterThan(10);
+    },
+  );
+
   it('says which file is in the way where it is no lock', async () => {
     const directory = makeFolder();
     writeFileSync(join(directory, 'run.lock'), 'what');

@@ -28,7 +28,7 @@ sizes:
 cells:
   - architectures: [transformer, primer-ez]
     budgets:
-      - { flops: 6e9, sizes: [d8], seeds: [0, 1] }
+      - { flops: 2.5e9, sizes: [d8], seeds: [0, 1] }
 workers: 2
 `;
 
@@ -143,7 +143,7 @@ describe.skipIf(!existsSync(PROGRAM))('isoloss run (needs `npm run build`)', () 
     });
     expect(await exitOf(wrong)).toBe(2);
     expect(message).toMatch(
-      /wrong\.yaml:11:35 {2}cells\[0\]\.architectures\[1\]: there is no architecture "primer-es"\. Did you mean "primer-ez"\?/,
+      /wrong\.yaml:12:34 {2}cells\[0\]\.architectures\[1\]: there is no architecture "primer-es"\. Did you mean "primer-ez"\?/,
     );
   });
 });

@@ -5,7 +5,7 @@ import { formatPercent, formatPowerOfTen, formatShortCount } from '../format.js'
 import { rich, type Rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { CATEGORY_COLORS, INK } from '../theme.js';
-import { FORMAT, SHOWN, tip, type Chart } from './chart.js';
+import { FORMAT, POWER_OF_TEN_LABEL, SHOWN, tip, type Chart } from './chart.js';
 
 const COLUMNS = ['row', 'arch', 'size', 'group', 'amount', 'share'] as const;
 
@@ -17,6 +17,7 @@ interface Kind {
   readonly of: (run: RunRecord) => Readonly<Record<string, number>>;
   readonly format: (value: number) => string;
   readonly tooltipFormat: string;
+  readonly axisLabel: string;
 }
 
 const PARAMETERS: Kind = {
@@ -27,6 +28,7 @@ const PARAMETERS: Kind = {
   of: (run) => run.paramsByGroup,
   format: formatShortCount,
   tooltipFormat: FORMAT.count,
+  axisLabel: "datum.value === 0 ? '0' : format(datum.value, '~s')",
 };
 
 const FLOPS: Kind = {
@@ -37,6 +39,7 @@ const FLOPS: Kind = {
   of: (run) => run.flopsByKind,
   format: formatPowerOfTen,
   tooltipFormat: FORMAT.flops,
+  axisLabel: POWER_OF_TEN_LABEL,
 };
 
 /** Charts of both breakdowns; empty where no run has them. */
@@ -79,7 +82,7 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
       mark: { type: 'bar', stroke: INK.paper, strokeWidth: 1.5, opacity: 0.88, height: { band: 0.62 } },
       encoding: {
         y: { field: 'row', type: 'nominal', scale: { domain: pairs }, axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text, labelLineHeight: 14, labelOffset: -6.5 } },
-        x: { field: 'amount', type: 'quantitative', axis: { title: kind.unit, tickCount: 5, format: kind.id === 'flops' ? '~e' : '~s', grid: true } },
+        x: { field: 'amount', type: 'quantitative', axis: { title: kind.unit, tickCount: 5, labelExpr: kind.axisLabel, grid: true } },
         color: { field: 'group', type: 'nominal', scale: { domain: groups, range: CATEGORY_COLORS.slice(0, groups.length) }, legend: { title: null } },
         order: { field: 'rank', type: 'quantitative' },
         tooltip: [tip('arch', 'Architecture'), tip('size', 'Size'), tip('group', 'Group'), tip('amount', kind.unit, kind.tooltipFormat), tip('share', 'Share', '.1%')],

@@ -50,7 +50,7 @@ export function tuningChart(context: ReportContext): Chart | null {
   const tooltip = [tip('arch', 'Architecture'), tip('size', 'Size'), tip('learningRate', 'Learning rate', '.3~g'), tip('lossNats', 'Validation loss, nats', FORMAT.loss)];
   return {
     id: 'tuning',
-    title: 'Learning-rate tuning',
+    title: 'Validation loss against learning rate',
     caption: rich`Rates come from the sweep ${tuning.sweep}: the same grid, seeds and compute for every architecture, chosen on the validation split (filled marks). ${edges === 0 ? 'No optimum lies at an edge of the grid.' : `${edges} of ${entries.length} optima lie at an edge of the grid, so a better rate may lie outside it; the table flags them.`} Trials that diverged count as infinitely bad.`,
     alt: `Validation loss against learning rate. ${entries.map((entry) => `${entry.arch} ${entry.size}: best rate ${entry.learningRate}${entry.edge === null ? '' : ', at the edge'}.`).join(' ')}`,
     layout: { kind: 'panels', panels: sizes.length, minWidth: 240, height: 210 },

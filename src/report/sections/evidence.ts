@@ -78,7 +78,7 @@ function lawsTable({ analysis, archs }: ReportContext): Table | null {
       { field: 'tokens', label: 'Optimal tokens' },
       { field: 'inSampleError', label: 'Mean error', format: (share) => `${(share * 100).toFixed(2)}%` },
       { field: 'budgets', label: 'Budgets' },
-      { field: 'range', label: 'Measured range, FLOPs' },
+      { field: 'range', label: 'Range, FLOPs' },
     ],
   };
 }

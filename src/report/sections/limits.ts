@@ -80,6 +80,6 @@ function epochs({ study }: ReportContext): Rich[] {
   if (repeated.length === 0) return [];
   const most = Math.max(...repeated.map((run) => run.epochs));
   return [
-    rich`${counted(repeated.length, 'run')} read some of the training text more than once (at most ${most.toFixed(2)} epochs), which flatters neither side but is not the one-epoch setting of the literature.`,
+    rich`${counted(repeated.length, 'run')} read some of the training text more than once (at most ${most.toFixed(2)} epochs); scaling studies usually read a text once.`,
   ];
 }

@@ -33,13 +33,16 @@ function costFacts({ study }: ReportContext): Fact[] {
   const missing = study.missing.length > 0 ? [`${formatCount(study.missing.length)} not started`] : [];
   const flops = sum(runs, (run) => run.flopsPerStep * run.stepsDone);
   const seconds = sum(runs, (run) => run.execution?.trainSeconds ?? 0);
-  const started = runs.flatMap((run) => (run.execution === null ? [] : [run.execution.startedAt])).sort()[0];
-  const finished = runs.flatMap((run) => run.execution?.finishedAt ?? []).sort().at(-1);
+  const days = runs
+    .flatMap(({ execution }) => (execution === null ? [] : [execution.startedAt, execution.finishedAt ?? execution.startedAt]))
+    .map((time) => time.slice(0, 10))
+    .sort();
+  const span = [...new Set([days[0], days.at(-1)])].join(' to ');
   return [
     ['Runs', rich`${formatCount(sweep.runs.length)} planned: ${[...counts, ...missing].join(', ')}`],
     ['Compute', rich`${formatFlops(flops)} and ${formatShortCount(sum(runs, (run) => run.tokensPerStep * run.stepsDone))} tokens of training`],
     ['Time', rich`${formatSeconds(seconds)} of training summed over runs; evaluation, compilation and checkpoints excluded`],
-    ...(started === undefined ? [] : [['Trained', rich`${started.slice(0, 10)}${finished === undefined ? '' : ` to ${finished.slice(0, 10)}`}`] as const]),
+    ...(span === '' ? [] : [['Trained', rich`${span}`] as const]),
   ];
 }
 
