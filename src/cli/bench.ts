@@ -28,7 +28,9 @@ const DEFAULT_SHAPES = [
 export function addBenchCommand(program: Command): void {
   program
     .command('bench')
-    .description('measure training speed: tokens/s, GFLOP/s and the share of this machine’s raw f32 matrix rate')
+    .description(
+      'measure training speed: tokens/s, GFLOP/s and the share of this machine’s raw f32 matrix rate',
+    )
     .option('--arch <names...>', 'architectures, all six of the quick studies by default')
     .option('--d <dModel>', 'width; with --layers one size instead of the default list')
     .option('--layers <nLayers>', 'depth')
@@ -37,12 +39,18 @@ export function addBenchCommand(program: Command): void {
     .option('--vocab <tokens>', 'vocabulary size', '1024')
     .option('--threads <n>', 'threads inside one operation', String(availableParallelism()))
     .option('--json', 'print one JSON object a case, or one object where only one case is asked for')
-    .addHelpText('after', '\nExamples:\n  $ isoloss bench\n  $ isoloss bench --arch primer-ez --d 128 --layers 4 --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ isoloss bench\n  $ isoloss bench --arch primer-ez --d 128 --layers 4 --json',
+    )
     .action(async (flags: BenchFlags) => {
       const { benchTraining } = await import('../train/bench.js');
       const { wholeNumber } = await import('./flags.js');
       const { knownArchitecture } = await import('./flags.js');
-      const common = { contextLength: wholeNumber('--length', flags.length), vocabSize: wholeNumber('--vocab', flags.vocab) };
+      const common = {
+        contextLength: wholeNumber('--length', flags.length),
+        vocabSize: wholeNumber('--vocab', flags.vocab),
+      };
       const one = flags.d !== undefined || flags.layers !== undefined;
       const shapes = one
         ? [
@@ -55,7 +63,9 @@ export function addBenchCommand(program: Command): void {
         : DEFAULT_SHAPES;
       const threads = wholeNumber('--threads', flags.threads);
       const names = (flags.arch ?? DEFAULT_ARCHITECTURES).map(knownArchitecture);
-      const cases = shapes.flatMap((shape) => names.map((name): BenchCase => ({ ...name, ...shape, ...common })));
+      const cases = shapes.flatMap((shape) =>
+        names.map((name): BenchCase => ({ ...name, ...shape, ...common })),
+      );
       if (flags.json !== true) process.stdout.write(`${HEADER}\n`);
       for (const benchCase of cases) {
         const result = await benchTraining(benchCase, { threads, stepsPerCall: 8, roundMs: 700, rounds: 3 });

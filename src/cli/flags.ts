@@ -5,7 +5,8 @@ import { UsageError } from '../store/errors.js';
 /** @throws UsageError unless the text is a whole number of at least 1 */
 export function wholeNumber(flag: string, text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new UsageError(`${flag} takes a whole number of at least 1, not "${text}"`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new UsageError(`${flag} takes a whole number of at least 1, not "${text}"`);
   return value;
 }
 
@@ -17,7 +18,11 @@ export function knownArchitecture(text: string): { preset: string; positions: (t
   if (!architectureNames().includes(preset)) {
     throw new UsageError(`unknown architecture "${preset}"; known are ${architectureNames().join(', ')}`);
   }
-  const positions = chosen === undefined ? defaultPositions(preset) : POSITIONS.find((name) => name === chosen);
-  if (positions === undefined) throw new UsageError(`unknown positions "${chosen ?? ''}" in "${text}"; known are ${POSITIONS.join(', ')}`);
+  const positions =
+    chosen === undefined ? defaultPositions(preset) : POSITIONS.find((name) => name === chosen);
+  if (positions === undefined)
+    throw new UsageError(
+      `unknown positions "${chosen ?? ''}" in "${text}"; known are ${POSITIONS.join(', ')}`,
+    );
   return { preset, positions };
 }

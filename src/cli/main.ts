@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../store/version.js';
 import { addBenchCommand } from './bench.js';
+import { addPackCommand } from './pack.js';
 import { addPlanCommand } from './plan.js';
 import { addQueryCommand } from './query.js';
 import { addReindexCommand } from './reindex.js';
@@ -40,6 +41,7 @@ addPlanCommand(program);
 addStatusCommand(program);
 addRunsCommand(program);
 addQueryCommand(program);
+addPackCommand(program);
 addReindexCommand(program);
 addReportCommand(program);
 addTimeCommand(program);

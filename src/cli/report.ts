@@ -35,7 +35,8 @@ The path of index.html is the last line printed.`,
         ...(options.out === undefined ? {} : { outDir: options.out }),
         ...(options.db === undefined ? {} : { dbPath: options.db }),
       });
-      if (options.json === true) console.log(JSON.stringify({ htmlPath, markdownPath, files, analysis }, null, 2));
+      if (options.json === true)
+        console.log(JSON.stringify({ htmlPath, markdownPath, files, analysis }, null, 2));
       else console.log(htmlPath);
     });
 }

@@ -23,16 +23,22 @@ class EagerExecutable implements Executable {
   setState(state: HostTensors): void {
     selectBackend(this.backend);
     tf.dispose(this.state);
-    this.state = Object.fromEntries(this.program.state.map((spec) => [spec.name, upload(spec, state[spec.name]!)]));
+    this.state = Object.fromEntries(
+      this.program.state.map((spec) => [spec.name, upload(spec, state[spec.name]!)]),
+    );
   }
 
   getState(): HostTensors {
-    return Object.fromEntries(this.program.state.map(({ name }) => [name, (this.state[name]!.dataSync() as HostArray).slice()]));
+    return Object.fromEntries(
+      this.program.state.map(({ name }) => [name, (this.state[name]!.dataSync() as HostArray).slice()]),
+    );
   }
 
   async run(stepCount: number, perStep: HostTensors): Promise<Record<string, Float32Array>> {
     selectBackend(this.backend);
-    const metrics = Object.fromEntries(this.program.metrics.map((name) => [name, new Float32Array(stepCount)]));
+    const metrics = Object.fromEntries(
+      this.program.metrics.map((name) => [name, new Float32Array(stepCount)]),
+    );
     for (let i = 0; i < stepCount; i++) {
       const [next, scalars] = tf.tidy(() => {
         const result = this.program.step(this.state, this.inputsOf(i, perStep));
@@ -68,10 +74,14 @@ function eagerFunction(program: FunctionProgram, backend: string): ExecutableFun
     async run(inputs) {
       selectBackend(backend);
       const outputs = tf.tidy(() =>
-        program.fn(Object.fromEntries(program.inputs.map((spec) => [spec.name, upload(spec, inputs[spec.name]!)]))),
+        program.fn(
+          Object.fromEntries(program.inputs.map((spec) => [spec.name, upload(spec, inputs[spec.name]!)])),
+        ),
       );
-      const results = Object.entries(outputs).map(([name, value]) => [name, value.dataSync().slice() as Float32Array] as const);
-      tf.dispose(outputs as Record<string, Tensor>);
+      const results = Object.entries(outputs).map(
+        ([name, value]) => [name, value.dataSync().slice() as Float32Array] as const,
+      );
+      tf.dispose(outputs);
       return Promise.resolve(Object.fromEntries(results));
     },
     async dispose() {

@@ -5,7 +5,14 @@ import { encodeFunction, encodeLoop, FINAL, INITIAL, STEP_COUNT } from './onnx/e
 import type { OnnxGraph } from './onnx/graph.js';
 import { lower } from './onnx/lower.js';
 import { optimise } from './passes/index.js';
-import type { Engine, EngineOptions, Executable, ExecutableFunction, FunctionProgram, StepProgram } from './executable.js';
+import type {
+  Engine,
+  EngineOptions,
+  Executable,
+  ExecutableFunction,
+  FunctionProgram,
+  StepProgram,
+} from './executable.js';
 import { traceStep } from './stepGraph.js';
 import { hostArray, sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
 import { trace } from './trace/trace.js';
@@ -15,10 +22,14 @@ const require = createRequire(import.meta.url);
 const { version } = require('onnxruntime-node/package.json') as { version: string };
 
 /** From the recorded graph to the graph that is run. */
-const prepare = (graph: TraceGraph, optimised: boolean): OnnxGraph => (optimised ? optimise(lower(graph)) : lower(graph));
+const prepare = (graph: TraceGraph, optimised: boolean): OnnxGraph =>
+  optimised ? optimise(lower(graph)) : lower(graph);
 
 // Parallel execution mode and a disabled memory arena were both measured to be slow; other options made no difference.
-async function createSession(model: Uint8Array, { threads, optimise: optimised = true }: EngineOptions): Promise<InferenceSession> {
+async function createSession(
+  model: Uint8Array,
+  { threads, optimise: optimised = true }: EngineOptions,
+): Promise<InferenceSession> {
   return InferenceSession.create(model, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -29,16 +40,21 @@ async function createSession(model: Uint8Array, { threads, optimise: optimised =
 }
 
 const tensor = ({ dtype, shape }: TensorSpec, data: HostArray): Tensor =>
-  dtype === 'float32' ? new Tensor('float32', data as Float32Array, shape) : new Tensor('int32', data as Int32Array, shape);
+  dtype === 'float32'
+    ? new Tensor('float32', data as Float32Array, shape)
+    : new Tensor('int32', data as Int32Array, shape);
 
 const filled = (specs: readonly TensorSpec[]): Record<string, Tensor> =>
-  Object.fromEntries(specs.map((spec) => [spec.name, tensor(spec, hostArray(spec.dtype, sizeOf(spec.shape)))]));
+  Object.fromEntries(
+    specs.map((spec) => [spec.name, tensor(spec, hostArray(spec.dtype, sizeOf(spec.shape)))]),
+  );
 
 const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(tensors).map(([name, value]) => [prefix + name, value]));
 
 function checkLength(spec: TensorSpec, data: HostArray | undefined, length: number): HostArray {
-  if (data?.length !== length) throw new Error(`input "${spec.name}" has ${data?.length ?? 'no'} values instead of ${length}`);
+  if (data?.length !== length)
+    throw new Error(`input "${spec.name}" has ${data?.length ?? 'no'} values instead of ${length}`);
   return data;
 }
 
@@ -76,9 +92,12 @@ class OrtExecutable implements Executable {
       const data = checkLength(spec, perStep[spec.name], stepCount * sizeOf(spec.shape));
       feeds[`all/${spec.name}`] = tensor({ ...spec, shape: [stepCount, ...spec.shape] }, data);
     }
-    const metrics = Object.fromEntries(this.program.metrics.map((name) => [name, new Float32Array(stepCount)]));
+    const metrics = Object.fromEntries(
+      this.program.metrics.map((name) => [name, new Float32Array(stepCount)]),
+    );
     const fetches = prefixed(FINAL, this.spare);
-    for (const [name, values] of Object.entries(metrics)) fetches[`all/${name}`] = new Tensor('float32', values, [stepCount]);
+    for (const [name, values] of Object.entries(metrics))
+      fetches[`all/${name}`] = new Tensor('float32', values, [stepCount]);
     await this.session.run(feeds, fetches);
     [this.current, this.spare] = [this.spare, this.current];
     return metrics;
@@ -89,15 +108,23 @@ class OrtExecutable implements Executable {
   }
 }
 
-async function compileFunction(program: FunctionProgram, options: EngineOptions): Promise<ExecutableFunction> {
+async function compileFunction(
+  program: FunctionProgram,
+  options: EngineOptions,
+): Promise<ExecutableFunction> {
   const optimised = options.optimise ?? true;
   const graph = prepare(trace(program.fn, program.inputs, optimised ? 'fused' : 'naive'), optimised);
   const session = await createSession(encodeFunction(graph), options);
   return {
     async run(inputs) {
-      const feeds = program.inputs.map((spec) => [spec.name, tensor(spec, checkLength(spec, inputs[spec.name], sizeOf(spec.shape)))]);
+      const feeds = program.inputs.map((spec) => [
+        spec.name,
+        tensor(spec, checkLength(spec, inputs[spec.name], sizeOf(spec.shape))),
+      ]);
       const results = await session.run(Object.fromEntries(feeds) as Record<string, Tensor>);
-      return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]));
+      return Object.fromEntries(
+        Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
+      );
     },
     async dispose() {
       await session.release();

@@ -21,8 +21,16 @@ export async function rawRateProbe(threads: number): Promise<RawRateProbe> {
   let product = matrix;
   for (let i = 0; i < PRODUCTS; i++) product = builder.op('MatMul', [product, matrix], type);
   const output = builder.reduce('ReduceMax', product, [0, 1], false);
-  const model = encodeFunction({ inputs: [matrix], outputs: [{ name: 'max', value: output }], nodes: builder.nodes });
-  const session = await InferenceSession.create(model, { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 });
+  const model = encodeFunction({
+    inputs: [matrix],
+    outputs: [{ name: 'max', value: output }],
+    nodes: builder.nodes,
+  });
+  const session = await InferenceSession.create(model, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  });
   const values = Float32Array.from({ length: SIZE * SIZE }, (_, i) => ((i % 17) - 8) / SIZE);
   const feeds = { matrix: new Tensor('float32', values, [SIZE, SIZE]) };
   return {

@@ -63,49 +63,53 @@ export function powerSumObjective(data: PowerSumData, options: ObjectiveOptions)
   const { kind, delta, smoothing = 0, free } = options;
   const nTerms = logX.length;
   const n = loss.length;
-  const shares = new Float64Array(nTerms + 1);
-  const row = new Array<number>(nTerms).fill(0);
-  // One division by n at the end makes `asymmetric` the mean that it is defined as.
+  const parts = new Float64Array(nTerms);
+  // One division by n makes `asymmetric` the mean that it is defined as.
   const scale = kind === 'asymmetric' ? 1 / n : 1;
 
   return (parameters, gradient) => {
     gradient.fill(0);
     let total = 0;
+    const irreducible = Math.exp(parameters[0]!);
     for (let i = 0; i < n; i++) {
       if (weight[i] === 0) continue;
-      for (let t = 0; t < nTerms; t++) row[t] = logX[t]![i]!;
-      const logPredicted = predictLog(parameters, row, shares);
+      // Plain sums of exponentials: x is centred, so they are of the size of a loss. A step so wild that they overflow
+      // gives a value that is not finite, from which the line search walks back.
+      let predicted = irreducible;
+      for (let t = 0; t < nTerms; t++) {
+        const part = Math.exp(parameters[1 + 2 * t]! - parameters[2 + 2 * t]! * logX[t]![i]!);
+        parts[t] = part;
+        predicted += part;
+      }
       let value: number;
-      // Derivative of the row's value with respect to ln predicted.
+      // Derivative of the row's value with respect to the predicted loss.
       let slope: number;
       switch (kind) {
         case 'huber': {
-          const r = logPredicted - logLoss[i]!;
+          const r = Math.log(predicted) - logLoss[i]!;
           const size = Math.abs(r);
           value = size <= delta ? 0.5 * r * r : delta * (size - 0.5 * delta);
-          slope = size <= delta ? r : delta * Math.sign(r);
+          slope = (size <= delta ? r : delta * Math.sign(r)) / predicted;
           break;
         }
         case 'logLeastSquares': {
-          const r = logPredicted - logLoss[i]!;
+          const r = Math.log(predicted) - logLoss[i]!;
+          value = r * r;
+          slope = (2 * r) / predicted;
+          break;
+        }
+        case 'leastSquares': {
+          const r = predicted - loss[i]!;
           value = r * r;
           slope = 2 * r;
           break;
         }
-        case 'leastSquares': {
-          const predicted = Math.exp(logPredicted);
-          const r = predicted - loss[i]!;
-          value = r * r;
-          slope = 2 * r * predicted;
-          break;
-        }
         case 'asymmetric': {
-          const predicted = Math.exp(logPredicted);
           const r = predicted - loss[i]!;
           const side = r > 0 ? OVERSHOOT_WEIGHT : 1;
           const size = Math.abs(r);
-          value = side * (size <= smoothing ? (0.5 * r * r) / smoothing : size - 0.5 * smoothing);
-          slope = side * predicted * (size <= smoothing ? r / smoothing : Math.sign(r));
+          value = side * (size < smoothing ? (0.5 * r * r) / smoothing : size - 0.5 * smoothing);
+          slope = side * (size < smoothing ? r / smoothing : Math.sign(r));
           break;
         }
         default:
@@ -114,11 +118,11 @@ export function powerSumObjective(data: PowerSumData, options: ObjectiveOptions)
       const w = weight[i]! * scale;
       total += w * value;
       const g = w * slope;
-      gradient[0]! += g * shares[0]!;
+      gradient[0]! += g * irreducible;
       for (let t = 0; t < nTerms; t++) {
-        const part = g * shares[t + 1]!;
+        const part = g * parts[t]!;
         gradient[1 + 2 * t]! += part;
-        gradient[2 + 2 * t]! -= part * row[t]!;
+        gradient[2 + 2 * t]! -= part * logX[t]![i]!;
       }
     }
     if (free) for (let k = 0; k < gradient.length; k++) if (!free[k]) gradient[k] = 0;

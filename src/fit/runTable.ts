@@ -102,13 +102,18 @@ function findColumn(header: readonly string[], spec: string, flag: string): Colu
   return { index, factor, label: spec };
 }
 
+/** The command-line flag of a field: `--flops-matmul`. */
+function flagOf(field: RunField): string {
+  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 function mapColumns(header: readonly string[], given: RunColumns): Map<RunField, Column> {
   const columns = new Map<RunField, Column>();
   const lower = header.map((name) => name.toLowerCase());
   for (const field of RUN_FIELDS) {
     const spec = given[field];
     if (spec !== undefined) {
-      columns.set(field, findColumn(header, spec, `--${field}`));
+      columns.set(field, findColumn(header, spec, flagOf(field)));
       continue;
     }
     const usual = USUAL_NAMES[field].find((name) => lower.includes(name.toLowerCase()));

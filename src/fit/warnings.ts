@@ -100,7 +100,7 @@ function scopeWarnings(study: Study, baselines: readonly string[], speedup: read
     }
   }
   const families = [...new Set(study.archs.map(({ positions }) => positions))];
-  if (families.length === 1) {
+  if (families.length === 1 && speedup.length > 0) {
     warnings.push(
       `All runs have ${families[0]!} positions. A claim about an architecture needs a second family, since positions decide much of the difference at small scale.`,
     );

@@ -2,41 +2,79 @@
 import { causalMask } from '../ops/attention.js';
 import { RELATIVE_BUCKETS, relativeBias, sinusoidalPositions } from '../ops/positions.js';
 import { tf, type Tensor } from '../ops/tf.js';
-import type { DecoderOptions } from './decoderOptions.js';
-import { attentionParams, feedForward, feedForwardParams, normalise, normParams, selfAttention } from './layers.js';
+import { attentionParams, selfAttention } from './attention.js';
+import { comparesQueriesAndKeys, type DecoderOptions } from './decoderOptions.js';
+import { ModelError } from './error.js';
+import { evolvedBlocks, evolvedFirstHalf, evolvedParams } from './evolved.js';
+import { expertFeedForward, expertParams, hasExperts } from './experts.js';
+import { feedForward, feedForwardParams } from './feedForward.js';
 import type { LanguageModel, ModelShape, Params, Positions } from './model.js';
+import { normalise, normParams } from './norm.js';
 import type { ParamSpec } from './params.js';
+import { table } from './paramSpecs.js';
+import type { Pass } from './pass.js';
 
 /** Standard deviation of embedding and output matrices, and what the forward pass multiplies embeddings by. */
 const SMALL_EMBEDDING_STD = 0.02;
 const SMALL_EMBEDDING_GAIN = 50;
 
+/** Repetitions of the block; the Evolved Transformer's stands for about two layers. */
+const blockCount = ({ nLayers }: ModelShape, { block }: DecoderOptions): number =>
+  block === 'evolved' ? evolvedBlocks(nLayers) : nLayers;
+
+/** T5's bias, one table shared by all layers. */
+const relativeTable = (name: string, nHeads: number): ParamSpec =>
+  table(name, [RELATIVE_BUCKETS, nHeads], { kind: 'constant', value: 0 }, 'positions');
+
 function decoderParams(shape: ModelShape, options: DecoderOptions, positions: Positions): ParamSpec[] {
-  const { vocabSize, dModel, nLayers, nHeads, tiedEmbeddings, init } = shape;
+  const { vocabSize, dModel, nHeads, tiedEmbeddings, init } = shape;
   const embeddingStd = init === 't5' ? 1 : SMALL_EMBEDDING_STD;
   const params: ParamSpec[] = [
-    { name: 'embedding', shape: [vocabSize, dModel], init: { kind: 'normal', std: embeddingStd }, group: 'embedding', decay: false },
+    {
+      name: 'embedding',
+      shape: [vocabSize, dModel],
+      init: { kind: 'normal', std: embeddingStd },
+      group: 'embedding',
+      decay: false,
+    },
   ];
   if (positions === 'relative') {
-    params.push({ name: 'relativeBias', shape: [RELATIVE_BUCKETS, nHeads], init: { kind: 'constant', value: 0 }, group: 'positions', decay: false });
+    params.push(relativeTable('relativeBias', nHeads));
+    if (options.block === 'evolved') params.push(relativeTable('relativeBiasDoubled', 2 * nHeads));
   }
-  for (let layer = 0; layer < nLayers; layer++) {
-    params.push(...normParams(`layer${layer}.attentionNorm`, dModel, options));
-    params.push(...attentionParams(`layer${layer}.attention`, shape, options));
-    params.push(...normParams(`layer${layer}.feedForwardNorm`, dModel, options));
-    params.push(...feedForwardParams(`layer${layer}.feedForward`, shape, options));
+  for (let layer = 0; layer < blockCount(shape, options); layer++) {
+    params.push(...layerParams(layer, shape, options));
   }
   params.push(...normParams('finalNorm', dModel, options));
   if (!tiedEmbeddings) {
     const std = init === 't5' ? dModel ** -0.5 : SMALL_EMBEDDING_STD;
     // Stored like the embedding, [vocabSize, dModel]; a matrix that multiplies activations, so it is decayed.
-    params.push({ name: 'output', shape: [vocabSize, dModel], init: { kind: 'normal', std }, group: 'output', decay: true });
+    params.push({
+      name: 'output',
+      shape: [vocabSize, dModel],
+      init: { kind: 'normal', std },
+      group: 'output',
+      decay: true,
+    });
   }
   return params;
 }
 
+function layerParams(layer: number, shape: ModelShape, options: DecoderOptions): ParamSpec[] {
+  const name = `layer${layer}`;
+  return [
+    ...(options.block === 'evolved' ? evolvedParams(name, shape, options) : []),
+    ...normParams(`${name}.attentionNorm`, shape.dModel, options),
+    ...attentionParams(`${name}.attention`, shape, options),
+    ...normParams(`${name}.feedForwardNorm`, shape.dModel, options),
+    ...(options.experts !== null && hasExperts(layer, options)
+      ? expertParams(`${name}.experts`, shape, options.experts)
+      : feedForwardParams(`${name}.feedForward`, shape, options)),
+  ];
+}
+
 /** Token embeddings, with absolute positions added where the model has them. [contextLength * batchSize, dModel] */
-function embed(params: Params, tokens: Tensor, batchSize: number, shape: ModelShape, positions: Positions): Tensor {
+function embed(tokens: Tensor, { params, batchSize, shape, positions }: Pass): Tensor {
   const { contextLength, dModel, init } = shape;
   const gathered = tf.gather(params['embedding']!, tokens);
   const embedded = init === 't5' ? gathered : tf.mul(gathered, SMALL_EMBEDDING_GAIN);
@@ -53,29 +91,91 @@ function outputLogits(params: Params, x: Tensor, { tiedEmbeddings, init, dModel 
   return tf.matMul(scaled, matrix, false, true);
 }
 
-/** A decoder-only language model: embeddings, layers of attention and feed-forward with residuals, final norm, logits. */
-export function decoder(shape: ModelShape, options: DecoderOptions, positions: Positions): LanguageModel {
-  return {
-    params: decoderParams(shape, options, positions),
-    logits(params, tokens, batchSize) {
-      let mask = causalMask(shape.contextLength);
-      if (positions === 'relative') mask = tf.add(relativeBias(params['relativeBias']!, shape.contextLength), mask);
-      let x = embed(params, tokens, batchSize, shape, positions);
-      for (let layer = 0; layer < shape.nLayers; layer++) {
-        const name = (part: string): string => `layer${layer}.${part}`;
-        const normal = normalise(name('attentionNorm'), x, params, options);
-        x = tf.add(x, selfAttention(name('attention'), normal, params, mask, batchSize, shape, options, positions));
-        x = tf.add(x, feedForwardBlock(name, x, params, options));
-      }
-      return outputLogits(params, normalise('finalNorm', x, params, options), shape);
-    },
-  };
+/** The feed-forward layer with its norm before the call, or after it as in Primer, and what it adds to the training loss. */
+function feedForwardBlock(
+  layer: number,
+  x: Tensor,
+  pass: Pass,
+): { output: Tensor; auxiliaryLoss: Tensor | null } {
+  const { params, options } = pass;
+  const norm = (y: Tensor): Tensor => normalise(`layer${layer}.feedForwardNorm`, y, params, options);
+  const before = options.feedForwardNorm === 'before';
+  const input = before ? norm(x) : x;
+  const { output, auxiliaryLoss } =
+    options.experts !== null && hasExperts(layer, options)
+      ? expertFeedForward(`layer${layer}.experts`, input, options.experts, pass)
+      : { output: feedForward(`layer${layer}.feedForward`, input, params, options), auxiliaryLoss: null };
+  return { output: before ? output : norm(output), auxiliaryLoss };
 }
 
-/** The feed-forward layer with its norm before the call, or after it as in Primer. */
-function feedForwardBlock(name: (part: string) => string, x: Tensor, params: Params, options: DecoderOptions): Tensor {
-  if (options.feedForwardNorm === 'before') {
-    return feedForward(name('feedForward'), normalise(name('feedForwardNorm'), x, params, options), params, options);
+/** Logits, and the auxiliary losses of the layers that have one. */
+function forward(tokens: Tensor, pass: Pass): { logits: Tensor; auxiliaryLosses: Tensor[] } {
+  const { params, shape, options, positions } = pass;
+  const causal = causalMask(shape.contextLength);
+  const maskWith = (bias: string): Tensor =>
+    positions === 'relative' ? tf.add(relativeBias(params[bias]!, shape.contextLength), causal) : causal;
+  const mask = maskWith('relativeBias');
+  const doubledMask = options.block === 'evolved' ? maskWith('relativeBiasDoubled') : null;
+  const auxiliaryLosses: Tensor[] = [];
+  let x = embed(tokens, pass);
+  for (let layer = 0; layer < blockCount(shape, options); layer++) {
+    const name = `layer${layer}`;
+    if (doubledMask !== null) x = evolvedFirstHalf(name, x, doubledMask, pass);
+    const normal = normalise(`${name}.attentionNorm`, x, params, options);
+    x = tf.add(x, selfAttention(`${name}.attention`, normal, mask, pass));
+    const { output, auxiliaryLoss } = feedForwardBlock(layer, x, pass);
+    x = tf.add(x, output);
+    if (auxiliaryLoss !== null) auxiliaryLosses.push(auxiliaryLoss);
   }
-  return normalise(name('feedForwardNorm'), feedForward(name('feedForward'), x, params, options), params, options);
+  return { logits: outputLogits(params, normalise('finalNorm', x, params, options), shape), auxiliaryLosses };
+}
+
+/** @throws ModelError where options, positions and shape do not go together */
+function checkShape(shape: ModelShape, options: DecoderOptions, positions: Positions): void {
+  const { dModel, dHead, nLayers } = shape;
+  const evolved = options.block === 'evolved';
+  const narrowest = evolved ? dHead / 2 : dHead;
+  if (evolved && (dModel % 2 !== 0 || dHead % 2 !== 0)) {
+    throw new ModelError(
+      `the Evolved Transformer halves dModel and dHead, so both must be even, not ${dModel} and ${dHead}`,
+    );
+  }
+  if (positions === 'rotary' && !comparesQueriesAndKeys(options)) {
+    throw new ModelError(
+      'rotary positions turn queries and keys, which a Synthesizer does not compare; use absolute or relative positions',
+    );
+  }
+  if (positions === 'rotary' && narrowest % 2 !== 0) {
+    throw new ModelError(
+      `rotary positions rotate pairs of channels, so dHead must be even, not ${narrowest}`,
+    );
+  }
+  if (options.experts !== null && nLayers < options.experts.everyNthLayer) {
+    throw new ModelError(
+      `every ${options.experts.everyNthLayer}th feed-forward layer is a mixture of experts, so nLayers must be at least ` +
+        `${options.experts.everyNthLayer}, not ${nLayers}`,
+    );
+  }
+}
+
+/**
+ * A decoder-only language model: embeddings, layers of attention and feed-forward with residuals, final norm, logits.
+ * @throws ModelError where options, positions and shape do not go together
+ */
+export function decoder(shape: ModelShape, options: DecoderOptions, positions: Positions): LanguageModel {
+  checkShape(shape, options, positions);
+  const run = (params: Params, tokens: Tensor, batchSize: number) =>
+    forward(tokens, { params, batchSize, shape, options, positions });
+  const model: LanguageModel = {
+    params: decoderParams(shape, options, positions),
+    logits: (params, tokens, batchSize) => run(params, tokens, batchSize).logits,
+  };
+  if (options.experts === null) return model;
+  return {
+    ...model,
+    logitsAndAuxiliaryLoss(params, tokens, batchSize) {
+      const { logits, auxiliaryLosses } = run(params, tokens, batchSize);
+      return { logits, auxiliaryLoss: auxiliaryLosses.reduce((sum, loss) => tf.add(sum, loss)) };
+    },
+  };
 }

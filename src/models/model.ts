@@ -9,6 +9,7 @@ export interface ModelShape {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly dModel: number;
+  /** Layers of attention and feed-forward; the Evolved Transformer has blocks that stand for so many (evolved.ts). */
   readonly nLayers: number;
   readonly nHeads: number;
   /** nHeads * dHead need not be dModel. */
@@ -30,4 +31,13 @@ export interface LanguageModel {
    * @returns [contextLength * batchSize, vocabSize]
    */
   readonly logits: (params: Params, tokens: Tensor, batchSize: number) => Tensor;
+  /**
+   * For models whose training loss has a further term, such as load balancing: the same logits, and that term as a scalar,
+   * its weight in it. Training minimises the sum; every loss that is reported is the cross-entropy alone.
+   */
+  readonly logitsAndAuxiliaryLoss?: (
+    params: Params,
+    tokens: Tensor,
+    batchSize: number,
+  ) => { readonly logits: Tensor; readonly auxiliaryLoss: Tensor };
 }

@@ -8,7 +8,16 @@ export type Init =
   | { readonly kind: 'rows'; readonly values: readonly number[] };
 
 /** What a parameter belongs to, for counts by group. `embedding` and `output` are left out of `paramsNonEmbedding`. */
-export type ParamGroup = 'embedding' | 'output' | 'attention' | 'convolution' | 'feedForward' | 'norm' | 'positions';
+export type ParamGroup =
+  | 'embedding'
+  | 'output'
+  | 'attention'
+  | 'convolution'
+  | 'feedForward'
+  | 'experts'
+  | 'router'
+  | 'norm'
+  | 'positions';
 
 export interface ParamSpec {
   readonly name: string;
@@ -17,6 +26,8 @@ export interface ParamSpec {
   readonly group: ParamGroup;
   /** Weight decay is for matrices only: not embeddings, norms, biases, relative bias or convolution kernels. */
   readonly decay: boolean;
+  /** The first dimension counts so many experts, of which each token uses one. */
+  readonly experts?: number;
 }
 
 const sizeOf = ({ shape }: ParamSpec): number => shape.reduce((product, dim) => product * dim, 1);
@@ -37,7 +48,8 @@ export function countParams(specs: readonly ParamSpec[]): ParamCounts {
   for (const spec of specs) paramsByGroup[spec.group] = (paramsByGroup[spec.group] ?? 0) + sizeOf(spec);
   const paramsTotal = Object.values(paramsByGroup).reduce((sum, count) => sum + count, 0);
   const embeddings = (paramsByGroup['embedding'] ?? 0) + (paramsByGroup['output'] ?? 0);
-  return { paramsTotal, paramsNonEmbedding: paramsTotal - embeddings, paramsActive: paramsTotal, paramsByGroup };
+  const paramsActive = specs.reduce((sum, spec) => sum + sizeOf(spec) / (spec.experts ?? 1), 0);
+  return { paramsTotal, paramsNonEmbedding: paramsTotal - embeddings, paramsActive, paramsByGroup };
 }
 
 /** Uniform numbers in [0, 1): sfc32 (Doty-Humphrey), seeded by a SHA-256 digest. */

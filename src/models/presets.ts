@@ -16,7 +16,7 @@ const T5: DecoderOptions = { ...VANILLA, norm: 'rmsNorm', feedForwardBiases: fal
 const PLUS_PLUS = { norm: 'rmsNorm', activation: 'swish', gated: true, feedForwardBiases: false } as const;
 
 /** What Primer-EZ changes: squared ReLU and MDHA. */
-const EZ = { activation: 'squaredRelu', qkvConvolution: true } as const;
+const EZ = { activation: 'squaredRelu', qkvConvolution: 'afterProjection' } as const;
 
 /** What Primer adds to Primer-EZ: shared Q/K, pre/post norm, and its norm (LayerNorm in the T5 release). */
 const PRIMER = { ...EZ, sharedQueryKey: true, feedForwardNorm: 'after', norm: 'layerNorm' } as const;
@@ -35,20 +35,29 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   'primer-ez': {
     options: { ...VANILLA, ...EZ },
     positions: 'absolute',
-    description: 'Transformer with squared ReLU and a causal depthwise convolution on queries, keys and values (MDHA)',
+    description:
+      'Transformer with squared ReLU and a causal depthwise convolution on queries, keys and values (MDHA)',
   },
   primer: {
     options: { ...VANILLA, ...PRIMER },
     positions: 'absolute',
     description: 'Primer-EZ with a shared query-key representation, pre/post norm and Primer norm',
   },
-  t5: { options: T5, positions: 'relative', description: 'T5 1.0 decoder: RMSNorm, ReLU, no biases, relative positions' },
+  t5: {
+    options: T5,
+    positions: 'relative',
+    description: 'T5 1.0 decoder: RMSNorm, ReLU, no biases, relative positions',
+  },
   't5++': {
     options: { ...T5, ...PLUS_PLUS },
     positions: 'relative',
     description: 'T5 with a feed-forward layer gated by swish, dFf cut to 2/3',
   },
-  't5-primer-ez': { options: { ...T5, ...EZ }, positions: 'relative', description: 'T5 with squared ReLU and MDHA' },
+  't5-primer-ez': {
+    options: { ...T5, ...EZ },
+    positions: 'relative',
+    description: 'T5 with squared ReLU and MDHA',
+  },
   't5-primer': {
     options: { ...T5, ...PRIMER },
     positions: 'relative',

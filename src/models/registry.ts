@@ -11,15 +11,20 @@ export const architectureNames = (): string[] => Object.keys(PRESETS);
  */
 export function presetNamed(name: string): Preset {
   const preset = PRESETS[name];
-  if (preset === undefined) throw new Error(`unknown architecture "${name}"; known are ${architectureNames().join(', ')}`);
+  if (preset === undefined)
+    throw new Error(`unknown architecture "${name}"; known are ${architectureNames().join(', ')}`);
   return preset;
 }
 
 export const defaultPositions = (preset: string): Positions => presetNamed(preset).positions;
 
-/** 4 dModel; gated presets have two input matrices, so theirs is 2/3 of that, rounded to a multiple of 4 (1364 for 512). */
+/** The preset's ratio (4, or 12 with the bottleneck) times dModel, cut where the layer is gated. */
 export function defaultDff(preset: string, dModel: number): number {
-  const dFf = 4 * dModel;
+  return widthOf(preset, presetNamed(preset).options.feedForwardRatio * dModel);
+}
+
+/** dFf; gated presets have two input matrices, so theirs is 2/3 of that, rounded to a multiple of 4 (1364 for 2048). */
+export function widthOf(preset: string, dFf: number): number {
   return presetNamed(preset).options.gated ? 4 * Math.round((dFf * 2) / 3 / 4) : dFf;
 }
 
@@ -28,10 +33,10 @@ export interface ModelChoice extends ModelShape {
   readonly positions: Positions;
 }
 
-/** The model of a preset at a size. */
+/**
+ * The model of a preset at a size.
+ * @throws ModelError where the architecture cannot have this shape or these positions
+ */
 export function buildModel(choice: ModelChoice): LanguageModel {
-  if (choice.positions === 'rotary' && choice.dHead % 2 !== 0) {
-    throw new Error(`rotary positions rotate pairs of channels, so dHead must be even, not ${choice.dHead}`);
-  }
   return decoder(choice, presetNamed(choice.preset).options, choice.positions);
 }

@@ -15,7 +15,8 @@ const MASKED = -1e9;
 /** [contextLength, contextLength], 0 where position j may be seen from i (j <= i), a large negative number elsewhere. */
 export function causalMask(contextLength: number): Tensor {
   const values = new Float32Array(contextLength * contextLength);
-  for (let i = 0; i < contextLength; i++) values.fill(MASKED, i * contextLength + i + 1, (i + 1) * contextLength);
+  for (let i = 0; i < contextLength; i++)
+    values.fill(MASKED, i * contextLength + i + 1, (i + 1) * contextLength);
   return tf.tensor(values, [contextLength, contextLength]);
 }
 
@@ -26,7 +27,14 @@ export function causalMask(contextLength: number): Tensor {
  * @param queryScale what queries are multiplied by: 1 / sqrt(dHead), or 1 with T5's initial values
  * @returns [contextLength * batchSize, nHeads * dHead]
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, queryScale: number, shape: AttentionShape): Tensor {
+export function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor,
+  queryScale: number,
+  shape: AttentionShape,
+): Tensor {
   const heads = shape.batchSize * shape.nHeads;
   const split = (x: Tensor): Tensor => tf.reshape(x, [shape.contextLength, heads, shape.dHead]);
   const scaled = queryScale === 1 ? q : tf.mul(q, queryScale);
@@ -37,7 +45,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, querySc
 }
 
 /** [time, heads, dHead] to [heads, time, dHead] and back. */
-const swapTimeAndHeads = (x: Tensor): Tensor => tf.transpose(x, [1, 0, 2]);
+export const swapTimeAndHeads = (x: Tensor): Tensor => tf.transpose(x, [1, 0, 2]);
 
 function weights(q: Tensor, k: Tensor, mask: Tensor): Tensor {
   const scores = tf.matMul(swapTimeAndHeads(q), swapTimeAndHeads(k), false, true);
@@ -45,11 +53,11 @@ function weights(q: Tensor, k: Tensor, mask: Tensor): Tensor {
 }
 
 /** Scores of [batch * nHeads, time, time] plus a mask that may differ by head but not by sequence. */
-function addMask(scores: Tensor, mask: Tensor): Tensor {
+export function addMask(scores: Tensor, mask: Tensor): Tensor {
   if (mask.rank === 2) return tf.add(scores, mask);
   const [nHeads, time] = mask.shape as [number, number];
-  const bySequence = tf.reshape(scores, [scores.shape[0]! / nHeads, nHeads, time, time]);
-  return tf.reshape(tf.add(bySequence, mask), [scores.shape[0]!, time, time]);
+  const bySequence = tf.reshape(scores, [scores.shape[0] / nHeads, nHeads, time, time]);
+  return tf.reshape(tf.add(bySequence, mask), [scores.shape[0], time, time]);
 }
 
 function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
@@ -62,14 +70,27 @@ function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
  */
 function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
   return tf.customGrad((...args) => {
-    const [q, k, v, mask, save] = args as unknown as [Tensor, Tensor, Tensor, Tensor, (tensors: Tensor[]) => void];
+    const [q, k, v, mask, save] = args as unknown as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      (tensors: Tensor[]) => void,
+    ];
     const probabilities = weights(q, k, mask);
     const output = swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(v)));
     save([q, k, v, mask, probabilities, output]);
     return {
       value: output,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [q, k, v, mask, probabilities, output] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+        const [q, k, v, mask, probabilities, output] = saved as [
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+        ];
         const rowSums = swapTimeAndHeads(tf.sum(tf.mul(dy, output), 2, true));
         const dProbabilities = tf.matMul(swapTimeAndHeads(dy), swapTimeAndHeads(v), false, true);
         const dScores = tf.mul(probabilities, tf.sub(dProbabilities, rowSums));
@@ -87,5 +108,5 @@ function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
 function maskGradient(dScores: Tensor, mask: Tensor): Tensor {
   if (mask.rank === 2) return tf.sum(dScores, 0);
   const [nHeads, time] = mask.shape as [number, number];
-  return tf.sum(tf.reshape(dScores, [dScores.shape[0]! / nHeads, nHeads, time, time]), 0);
+  return tf.sum(tf.reshape(dScores, [dScores.shape[0] / nHeads, nHeads, time, time]), 0);
 }

@@ -17,12 +17,12 @@ export function causalConv(x: Tensor, w: Tensor, batchSize: number): Tensor {
 const kernelRow = (w: Tensor, k: number): Tensor => tf.slice(w, [k, 0], [1, w.shape[1]!]);
 
 /** Rows that still have a later row `shift` below them. */
-const head = (x: Tensor, shift: number): Tensor => tf.slice(x, [0, 0], [x.shape[0]! - shift, x.shape[1]!]);
-const tail = (x: Tensor, shift: number): Tensor => tf.slice(x, [shift, 0], [x.shape[0]! - shift, x.shape[1]!]);
+const head = (x: Tensor, shift: number): Tensor => tf.slice(x, [0, 0], [x.shape[0] - shift, x.shape[1]!]);
+const tail = (x: Tensor, shift: number): Tensor => tf.slice(x, [shift, 0], [x.shape[0] - shift, x.shape[1]!]);
 
 function forward(x: Tensor, w: Tensor, batchSize: number): Tensor {
   let y = tf.mul(x, kernelRow(w, 0));
-  for (let k = 1; k < w.shape[0]!; k++) {
+  for (let k = 1; k < w.shape[0]; k++) {
     const shift = k * batchSize;
     const term = tf.mul(head(x, shift), kernelRow(w, k));
     y = tf.add(
@@ -46,7 +46,7 @@ function causalConvFused(x: Tensor, w: Tensor, batchSize: number): Tensor {
         const [x, w] = saved as [Tensor, Tensor];
         let dx = tf.mul(dy, kernelRow(w, 0));
         const dw = [tf.sum(tf.mul(dy, x), 0, true)];
-        for (let k = 1; k < w.shape[0]!; k++) {
+        for (let k = 1; k < w.shape[0]; k++) {
           const shift = k * batchSize;
           const later = tail(dy, shift);
           dx = tf.add(

@@ -22,20 +22,25 @@ export function tokenNats(logits: Tensor, targets: Tensor): Tensor {
   return tf.neg(tf.sum(atTarget, -1));
 }
 
-/** The gradient is (softmax - oneHot(target)) / rows: a scatter of -1 instead of a one-hot matrix. */
+/**
+ * The gradient is (softmax - oneHot(target)) / rows: a scatter of -1 instead of a one-hot matrix. The loss is read off log
+ * probabilities, since a probability below 1e-45 is 0 in float32 and its logarithm infinite.
+ */
 function crossEntropyFused(logits: Tensor, targets: Tensor): Tensor {
-  const rows = logits.shape[0]!;
+  const rows = logits.shape[0];
   return tf.customGrad((...args) => {
     const [logits, save] = args as unknown as [Tensor, (tensors: Tensor[]) => void];
-    const probabilities = tf.softmax(logits);
-    save([probabilities]);
-    const picked = tf.engine().runKernel(KERNEL.pickTarget, { probabilities, targets }) as unknown as Tensor;
+    const logProbabilities = runKernel(KERNEL.logSoftmax, { logits });
+    save([logProbabilities]);
     return {
-      value: tf.neg(tf.mean(tf.log(picked))),
+      value: tf.neg(tf.mean(runKernel(KERNEL.pickTarget, { values: logProbabilities, targets }))),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const difference = tf.engine().runKernel(KERNEL.subtractOneHot, { probabilities: saved[0]!, targets }) as unknown as Tensor;
+        const difference = runKernel(KERNEL.subtractOneHot, { probabilities: tf.exp(saved[0]!), targets });
         return tf.mul(tf.mul(difference, 1 / rows), dy);
       },
     };
   })(logits);
 }
+
+const runKernel = (name: string, inputs: Record<string, Tensor>): Tensor =>
+  tf.engine().runKernel<Tensor>(name, inputs);

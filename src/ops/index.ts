@@ -4,5 +4,15 @@ export { gelu, relu, squaredRelu, swish } from './activations.js';
 export { attention, causalMask, type AttentionShape } from './attention.js';
 export { causalConv, MDHA_KERNEL } from './causalConv.js';
 export { crossEntropy, tokenNats } from './crossEntropy.js';
+export {
+  balanceLoss,
+  expertCapacity,
+  mixture,
+  routeTopOne,
+  type MixtureShape,
+  type Routing,
+} from './mixture.js';
 export { layerNorm, primerNormLingvo, rmsNorm } from './norms.js';
 export { relativeBias, relativeBucket, rotary, sinusoidalPositions } from './positions.js';
+export { stopGradient } from './stopGradient.js';
+export { denseSynthesizer, randomSynthesizer } from './synthesizer.js';

@@ -4,9 +4,11 @@ import { tf } from './tf.js';
 export const KERNEL = {
   layerNorm: 'IsolossLayerNorm',
   rmsNorm: 'IsolossRmsNorm',
+  logSoftmax: 'IsolossLogSoftmax',
   pickTarget: 'IsolossPickTarget',
   subtractOneHot: 'IsolossSubtractOneHot',
 } as const;
 
 /** Whether the current tfjs backend has the project's kernels (it has all of them or none). */
-export const hasFusedKernels = (): boolean => tf.getKernel(KERNEL.layerNorm, tf.getBackend()) !== undefined;
+export const hasFusedKernels = (): boolean =>
+  (tf.getKernel(KERNEL.layerNorm, tf.getBackend()) as object | undefined) !== undefined;

@@ -23,7 +23,11 @@ function layerNormComposite(x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
 function layerNormFused(x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
   return tf.customGrad((...args) => {
     const [x, gamma, beta, save] = args as unknown as [Tensor, Tensor, Tensor, (tensors: Tensor[]) => void];
-    const [y, mean, inverseDeviation] = runKernel(KERNEL.layerNorm, { x, gamma, beta }) as [Tensor, Tensor, Tensor];
+    const [y, mean, inverseDeviation] = runKernel(KERNEL.layerNorm, { x, gamma, beta }) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     save([x, gamma, mean, inverseDeviation]);
     return {
       value: y,
@@ -85,4 +89,4 @@ export function primerNormLingvo(x: Tensor, gamma: Tensor, beta: Tensor): Tensor
 }
 
 const runKernel = (name: string, inputs: Record<string, Tensor>): Tensor | Tensor[] =>
-  tf.engine().runKernel(name, inputs) as Tensor | Tensor[];
+  tf.engine().runKernel<Tensor | Tensor[]>(name, inputs);

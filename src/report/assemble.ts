@@ -34,7 +34,8 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
   const walk = (node: unknown, key: string): unknown => {
     if (typeof node === 'string') return options.colors[node] ?? node;
     if (Array.isArray(node)) {
-      const forHover = (item: unknown): boolean => (item as { mark?: { opacity?: number } } | null)?.mark?.opacity === 0;
+      const forHover = (item: unknown): boolean =>
+        (item as { mark?: { opacity?: number } } | null)?.mark?.opacity === 0;
       return node.filter((item) => !(options.standalone && forHover(item))).map((item) => walk(item, key));
     }
     if (node === null || typeof node !== 'object') return node;
@@ -43,10 +44,11 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     const type = switched(key);
     if (type !== undefined && copy['scale'] !== undefined) {
       copy['scale'] = { ...(copy['scale'] as object), type };
-      const { values: _dropped, ...axis } = (copy['axis'] ?? {}) as Record<string, unknown>;
-      copy['axis'] = { ...axis, tickCount: 6 };
+      const axis = Object.entries((copy['axis'] ?? {}) as object).filter(([name]) => name !== 'values');
+      copy['axis'] = { ...Object.fromEntries<unknown>(axis), tickCount: 6 };
     }
-    if (!options.standalone && copy['legend'] !== undefined && copy['field'] === 'arch') copy['legend'] = null;
+    if (!options.standalone && copy['legend'] !== undefined && copy['field'] === 'arch')
+      copy['legend'] = null;
     return copy;
   };
   const records = (dataset: Dataset): object[] =>
@@ -58,10 +60,13 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     config: walk(options.config, 'config'),
     params: [{ name: 'hiddenArchs', value: options.hidden }],
     ...body,
-    datasets: Object.fromEntries(Object.entries(chart.datasets).map(([name, dataset]) => [name, records(dataset)])),
+    datasets: Object.fromEntries(
+      Object.entries(chart.datasets).map(([name, dataset]) => [name, records(dataset)]),
+    ),
   };
   if (layout.kind === 'panels') {
-    const independent = (body['resolve'] as { scale?: { y?: string } } | undefined)?.scale?.y === 'independent';
+    const independent =
+      (body['resolve'] as { scale?: { y?: string } } | undefined)?.scale?.y === 'independent';
     const axis = independent ? 40 : 54;
     const spacing = 24;
     const fitting = Math.floor((options.width - (independent ? 0 : axis)) / (layout.minWidth + spacing));
@@ -70,7 +75,11 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     const taken = (independent ? columns * axis : axis) + (columns - 1) * spacing + 12;
     whole['columns'] = columns;
     whole['spacing'] = { row: 34, column: spacing };
-    whole['spec'] = { ...(body['spec'] as object), width: Math.floor((options.width - taken) / columns), height: layout.height };
+    whole['spec'] = {
+      ...(body['spec'] as object),
+      width: Math.floor((options.width - taken) / columns),
+      height: layout.height,
+    };
   } else {
     whole['width'] = options.width;
     whole['height'] = layout.kind === 'single' ? layout.height : layout.rows * layout.step;

@@ -44,14 +44,17 @@ export function reportContext(input: ReportInput): ReportContext {
   const families = [...new Set(archs.map((a) => a.positions))];
   const rank = (arch: string): number => archs.findIndex((a) => a.arch === arch);
   const isReverse = (c: Speedup): boolean =>
-    rank(c.arch) < rank(c.baseline) && analysis.speedup.some((d) => d.arch === c.baseline && d.baseline === c.arch);
-  const comparisons = analysis.speedup.filter((c) => !isReverse(c)).sort(
-    (a, b) =>
-      families.indexOf(a.positions) - families.indexOf(b.positions) ||
-      rank(a.baseline) - rank(b.baseline) ||
-      Number(baselines.includes(a.arch)) - Number(baselines.includes(b.arch)) ||
-      rank(a.arch) - rank(b.arch),
-  );
+    rank(c.arch) < rank(c.baseline) &&
+    analysis.speedup.some((d) => d.arch === c.baseline && d.baseline === c.arch);
+  const comparisons = analysis.speedup
+    .filter((c) => !isReverse(c))
+    .sort(
+      (a, b) =>
+        families.indexOf(a.positions) - families.indexOf(b.positions) ||
+        rank(a.baseline) - rank(b.baseline) ||
+        Number(baselines.includes(a.arch)) - Number(baselines.includes(b.arch)) ||
+        rank(a.arch) - rank(b.arch),
+    );
   return {
     ...input,
     ...resolvedInfo(study),

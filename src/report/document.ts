@@ -9,6 +9,8 @@ export interface Answer {
   /** False where the two are not told apart or there is no interval: the factor is set lightly. */
   readonly decided: boolean;
   readonly sentence: Rich;
+  /** The same speedup in other costs; null where none adds anything. */
+  readonly further: string | null;
 }
 
 export type Block =
@@ -41,7 +43,9 @@ export interface ReportDocument {
 
 /** All charts of a report, in its order. */
 export function chartsOf(document: ReportDocument): Chart[] {
-  return document.sections.flatMap((section) => section.blocks.flatMap((block) => (block.kind === 'chart' ? [block.chart] : [])));
+  return document.sections.flatMap((section) =>
+    section.blocks.flatMap((block) => (block.kind === 'chart' ? [block.chart] : [])),
+  );
 }
 
 /** A block for a chart that may not exist. */

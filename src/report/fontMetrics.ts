@@ -14,7 +14,9 @@ function tableOf(font: DataView, tag: string): Table {
     const name = String.fromCharCode(...[0, 1, 2, 3].map((k) => font.getUint8(at + k)));
     if (name === tag) return { offset: font.getUint32(at + 8) };
   }
-  throw new Error(`The font has no table '${tag}'; a TrueType file with cmap, head, hhea and hmtx is needed.`);
+  throw new Error(
+    `The font has no table '${tag}'; a TrueType file with cmap, head, hhea and hmtx is needed.`,
+  );
 }
 
 /** Glyph of a character by the subtable of format 4 (segments of the Basic Multilingual Plane). */

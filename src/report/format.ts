@@ -28,7 +28,7 @@ export function formatPowerOfTen(value: number, digits = 3): string {
 }
 
 function superscript(exponent: number): string {
-  const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]!).join('');
+  const digits = String(Math.abs(exponent)).replaceAll(/\d/g, (digit) => SUPERSCRIPTS[Number(digit)]!);
   return exponent < 0 ? `⁻${digits}` : digits;
 }
 

@@ -20,7 +20,12 @@ function blockToMarkdown(block: Block): string {
     case 'prose':
       return richToMarkdown(block.text);
     case 'answers':
-      return block.answers.map(({ sentence }) => `- ${richToMarkdown(sentence)}`).join('\n');
+      return block.answers
+        .map(
+          ({ sentence, further }) =>
+            `- ${richToMarkdown(sentence)}${further === null ? '' : ` ${escapeMarkdown(further)}`}`,
+        )
+        .join('\n');
     case 'heading':
       return `### ${escapeMarkdown(block.text)}`;
     case 'list':
@@ -36,10 +41,14 @@ function blockToMarkdown(block: Block): string {
     }
     case 'table': {
       const body = tableOrLink(block.table, block.file);
-      return block.collapsed ? collapsed(block.table.caption, body) : `${escapeMarkdown(block.table.caption)}\n\n${body}`;
+      return block.collapsed
+        ? collapsed(block.table.caption, body)
+        : `${escapeMarkdown(block.table.caption)}\n\n${body}`;
     }
     case 'facts':
-      return block.facts.map(([term, text]) => `- ${escapeMarkdown(term)}: ${richToMarkdown(text)}`).join('\n');
+      return block.facts
+        .map(([term, text]) => `- ${escapeMarkdown(term)}: ${richToMarkdown(text)}`)
+        .join('\n');
     case 'code': {
       const longest = Math.max(2, ...(block.text.match(/`+/g) ?? []).map((run) => run.length));
       const fence = '`'.repeat(longest + 1);

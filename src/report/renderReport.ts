@@ -24,7 +24,9 @@ export interface RenderedReport {
 }
 
 /** All files of a report, by path. The same input gives the same bytes. */
-export async function renderFiles(input: ReportInput): Promise<{ document: ReportDocument; files: ReportFile[] }> {
+export async function renderFiles(
+  input: ReportInput,
+): Promise<{ document: ReportDocument; files: ReportFile[] }> {
   const context = reportContext(input);
   const document = buildDocument(context);
   const files: ReportFile[] = [];
@@ -36,11 +38,15 @@ export async function renderFiles(input: ReportInput): Promise<{ document: Repor
   }
   for (const section of document.sections) {
     for (const block of section.blocks) {
-      if (block.kind === 'table') files.push({ path: `data/${block.file}.csv`, content: datasetToCsv(block.table.dataset) });
+      if (block.kind === 'table')
+        files.push({ path: `data/${block.file}.csv`, content: datasetToCsv(block.table.dataset) });
     }
   }
   files.push({ path: 'report.md', content: renderMarkdown(document) });
-  files.push({ path: 'index.html', content: renderPage({ document, styles: context.styles, version: packageVersion() }) });
+  files.push({
+    path: 'index.html',
+    content: renderPage({ document, styles: context.styles, version: packageVersion() }),
+  });
   return { document, files };
 }
 

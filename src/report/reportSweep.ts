@@ -36,7 +36,10 @@ export async function reportSweep(name: string, options: ReportSweepOptions = {}
 export function analysisOf(study: Study): Analysis {
   const { baselines } = study.sweep;
   if (isTuningSweep(study)) {
-    return emptyAnalysis(baselines, 'This sweep tries several learning rates at each size, so it is shown as a tuning and not fitted.');
+    return emptyAnalysis(
+      baselines,
+      'This sweep tries several learning rates at each size, so it is shown as a tuning and not fitted.',
+    );
   }
   try {
     return analyse(study.fitRows, { baselines });

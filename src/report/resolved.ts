@@ -33,7 +33,9 @@ const tuningSchema = z.object({
       learningRate: z.number(),
       edge: z.enum(['low', 'high']).nullable(),
       flags: z.array(z.string()),
-      trials: z.array(z.object({ learningRate: z.number(), seed: z.number(), lossNats: z.number().nullable() })),
+      trials: z.array(
+        z.object({ learningRate: z.number(), seed: z.number(), lossNats: z.number().nullable() }),
+      ),
     }),
   ),
 });
@@ -60,7 +62,9 @@ export function resolvedInfo(study: Study): ResolvedInfo {
     if (value === undefined || value === null) return null;
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    notices.push(`The entry ${name} of sweep.json could not be read, so it is not shown: ${z.prettifyError(parsed.error)}`);
+    notices.push(
+      `The entry ${name} of sweep.json could not be read, so it is not shown: ${z.prettifyError(parsed.error)}`,
+    );
     return null;
   };
   const corpus = read('corpus', corpusSchema);
@@ -70,7 +74,9 @@ export function resolvedInfo(study: Study): ResolvedInfo {
 
 /** True for a sweep that tries several learning rates at a cell: it tunes, and is not fitted. */
 export function isTuningSweep(study: Study): boolean {
-  return rateGroups(study).some((group) => new Set(group.map((run) => run.setup.optimizer.learningRate)).size > 1);
+  return rateGroups(study).some(
+    (group) => new Set(group.map((run) => run.setup.optimizer.learningRate)).size > 1,
+  );
 }
 
 /** The ended runs of each architecture and shape. */

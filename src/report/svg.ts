@@ -22,7 +22,7 @@ interface TextItem {
 
 /** Vega exports its text measure for replacement, but its types leave it out. */
 interface VegaTextMetrics {
-  readonly textMetrics: { width: (item: TextItem, text: unknown) => number };
+  readonly textMetrics: { width: (item: TextItem, text: string | number | null | undefined) => number };
 }
 
 let fontsInstalled = false;
@@ -48,7 +48,10 @@ function installFonts(): void {
  *
  * @param onWarning - told of what Vega-Lite would change in the specification; a test allows none.
  */
-export async function renderSvg(spec: object, onWarning: (warning: string) => void = () => undefined): Promise<string> {
+export async function renderSvg(
+  spec: object,
+  onWarning: (warning: string) => void = () => undefined,
+): Promise<string> {
   installFonts();
   const logger = Object.assign(vega.logger(vega.Error), {
     warn(this: vega.LoggerInterface, ...args: readonly unknown[]) {

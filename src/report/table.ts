@@ -78,11 +78,25 @@ export function tableToHtml(table: Table): Html {
     return cells.some((row) => row[i]!.text.length > WRAPPED_LENGTH) ? html` class="w"` : null;
   });
   return html`<div class="scroll" role="region" aria-label="${table.caption}" tabindex="0">
-<table><caption>${table.caption}</caption>
-<thead><tr>${table.columns.map((column, i) => html`<th scope="col"${classes[i]!}>${column.label}</th>`)}</tr></thead>
-<tbody>
-${cells.map((row) => html`<tr>${row.map((cell, i) => html`<td${classes[i]!}>${cell.text}</td>`)}</tr>
-`)}</tbody></table></div>`;
+    <table>
+      <caption>
+        ${table.caption}
+      </caption>
+      <thead>
+        <tr>
+          ${table.columns.map((column, i) => html`<th scope="col" ${classes[i]!}>${column.label}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${cells.map(
+          (row) =>
+            html`<tr>
+              ${row.map((cell, i) => html`<td${classes[i]!}>${cell.text}</td>`)}
+            </tr> `,
+        )}
+      </tbody>
+    </table>
+  </div>`;
 }
 
 export function tableToMarkdown(table: Table): string {

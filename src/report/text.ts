@@ -54,15 +54,20 @@ export function headlineOf(comparison: Speedup): SpeedupAtOptimalSize | undefine
 
 /** The baseline's compute over which the speedup was measured at both ends, without extrapolation. */
 export function measuredRange(comparison: Speedup): readonly [number, number] | null {
-  const measured = comparison.curve.filter((point) => !point.extrapolated).map((point) => point.baselineFlops);
+  const measured = comparison.curve
+    .filter((point) => !point.extrapolated)
+    .map((point) => point.baselineFlops);
   return measured.length === 0 ? null : [Math.min(...measured), Math.max(...measured)];
 }
 
 /** The interval of a headline with what is extrapolated in it, or why there is none. */
 function headlineInterval(at: SpeedupAtOptimalSize, noInterval: string): string {
   if (at.factor.low === null) return ` (no interval: ${noInterval})`;
-  const ends = [at.lowExtrapolated ? 'lower' : null, at.highExtrapolated ? 'upper' : null].filter((end) => end !== null);
-  const note = ends.length === 0 ? '' : `, its ${ends.join(' and ')} end${ends.length > 1 ? 's' : ''} extrapolated`;
+  const ends = [at.lowExtrapolated ? 'lower' : null, at.highExtrapolated ? 'upper' : null].filter(
+    (end) => end !== null,
+  );
+  const note =
+    ends.length === 0 ? '' : `, its ${ends.join(' and ')} end${ends.length > 1 ? 's' : ''} extrapolated`;
   const interval = intervalText(at.factor);
   return `${interval.slice(0, -1)}${note})`;
 }
@@ -100,6 +105,24 @@ export function answerSentence(comparison: Speedup, noInterval: string): Rich {
     return rich`${strong(`${arch} needs ${formatFactor(1 / factor)} the training compute of ${baseline}`)} for the same loss: speedup ${formatFactor(factor)}${ending}`;
   }
   return rich`${strong(`${arch} reaches the loss of ${baseline} with ${formatFactor(factor)} less training compute`)}${ending}`;
+}
+
+/**
+ * The speedup in seconds, for each hardware it was timed on, and in matrix FLOPs where those differ by more than 1%:
+ * `In seconds 1.71× (1.60 to 1.80) on HARDWARE; in matrix FLOPs 1.85× (1.70 to 2.01).`
+ */
+export function furtherCosts(comparison: Speedup): string | null {
+  const text = (at: SpeedupAtOptimalSize): string =>
+    at.relation === '=' ? shortFactor(at.factor) : factorText(at);
+  const parts = comparison.atOptimalSize.flatMap((at) => {
+    if (at.cost === 'seconds')
+      return [`in seconds ${text(at)}${at.hardware === null ? '' : ` on ${at.hardware}`}`];
+    if (at.cost === 'flopsMatmul' && comparison.matmulDiffers) return [`in matrix FLOPs ${text(at)}`];
+    return [];
+  });
+  if (parts.length === 0) return null;
+  const sentence = parts.join('; ');
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
 }
 
 /** A difference of loss in nats with its sign. */

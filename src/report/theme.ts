@@ -26,12 +26,20 @@ const INK_DARK: Record<keyof typeof INK, string> = {
 };
 
 /** Light colour to dark colour, for every colour a chart may name. */
-export const DARK_OF: Readonly<Record<string, string>> = Object.fromEntries([
-  ...SERIES_LIGHT.map((light, i) => [light, SERIES_DARK[i]!]),
-  ...(Object.keys(INK) as (keyof typeof INK)[]).map((name) => [INK[name], INK_DARK[name]]),
+export const DARK_OF: Readonly<Record<string, string>> = Object.fromEntries<string>([
+  ...SERIES_LIGHT.map((light, i) => [light, SERIES_DARK[i]!] as const),
+  ...(Object.keys(INK) as (keyof typeof INK)[]).map((name) => [INK[name], INK_DARK[name]] as const),
 ]);
 
-const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right'] as const;
+const SHAPES = [
+  'circle',
+  'square',
+  'triangle-up',
+  'diamond',
+  'cross',
+  'triangle-down',
+  'triangle-right',
+] as const;
 const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 
 /** How one architecture is drawn everywhere in a report. */
@@ -76,7 +84,8 @@ export const CATEGORY_COLORS: readonly string[] = [1, 3, 2, 6, 4, 5, 0].map((i) 
 export const FIGURE_FONT = 'DejaVu Sans, Verdana, sans-serif';
 
 /** The font of the charts in the page, that of the page itself. */
-export const PAGE_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
+export const PAGE_FONT =
+  'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 
 /** The look shared by all charts. */
 export function chartConfig(font: string): Config {
@@ -100,7 +109,14 @@ export function chartConfig(font: string): Config {
     },
     axisY: { domain: false, ticks: false, labelPadding: 6 },
     axisX: { grid: false },
-    header: { labelColor: INK.text, labelFontSize: 12, labelFontWeight: 'bold', title: null, labelAnchor: 'start', labelPadding: 6 },
+    header: {
+      labelColor: INK.text,
+      labelFontSize: 12,
+      labelFontWeight: 'bold',
+      title: null,
+      labelAnchor: 'start',
+      labelPadding: 6,
+    },
     legend: {
       orient: 'top',
       direction: 'horizontal',

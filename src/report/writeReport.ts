@@ -1,5 +1,15 @@
 /** Writing a report's folder: aside first, then swapped in part by part, so that no half-written report is seen. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../store/errors.js';
 
@@ -21,7 +31,10 @@ const MARK = '<meta name="generator" content="isoloss';
  *
  * @throws UsageError where the folder has entries of these names that no report wrote, or can't be written.
  */
-export function writeReportFolder(outDir: string, files: readonly ReportFile[]): { htmlPath: string; markdownPath: string } {
+export function writeReportFolder(
+  outDir: string,
+  files: readonly ReportFile[],
+): { htmlPath: string; markdownPath: string } {
   const folder = resolve(outDir);
   refuseForeign(folder);
   const aside = join(dirname(folder), `.report-${process.pid}-${Date.now().toString(36)}`);
@@ -40,7 +53,9 @@ export function writeReportFolder(outDir: string, files: readonly ReportFile[]):
       rmSync(join(folder, part), { recursive: true, force: true });
       if (existsSync(join(aside, 'old', part))) renameSync(join(aside, 'old', part), join(folder, part));
     }
-    throw new UsageError(`The report could not be written to ${folder}: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`The report could not be written to ${folder}: ${(error as Error).message}`, {
+      cause: error,
+    });
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 /** Checkpoints: a run's tensors and position as a safetensors file with a checksum, the last good one kept beside it. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isSystemError, syncDirectory, writeAside, writeFully } from './files.js';
 import { bytesOf, encodeHeader, readSafetensors } from './safetensors.js';
@@ -59,7 +59,7 @@ export function saveCheckpoint(path: string, checkpoint: Checkpoint): void {
     for (const chunk of [header, ...chunks]) writeFully(fd, chunk);
   });
   try {
-    renameIfThere(path, previousCheckpointPath(path));
+    keepAsPrevious(path);
     renameSync(aside, path);
   } catch (error) {
     rmSync(aside, { force: true });
@@ -85,9 +85,11 @@ export function removeCheckpoints(path: string): void {
   rmSync(path, { force: true });
 }
 
-function renameIfThere(from: string, to: string): void {
+/** Gives the checkpoint that is there a second name, so that `path` is missing at no moment. */
+function keepAsPrevious(path: string): void {
+  rmSync(previousCheckpointPath(path), { force: true });
   try {
-    renameSync(from, to);
+    linkSync(path, previousCheckpointPath(path));
   } catch (error) {
     if (!isSystemError(error, 'ENOENT')) throw error;
   }

@@ -25,7 +25,9 @@ export const evalRowSchema = z.object({
   lossNats: z.number().nullable(),
   bitsPerByte: z.number().nullable(),
   /** Summed nats and predicted tokens by document, for errors by document. */
-  byDocument: z.array(z.object({ document: z.number().int(), nats: z.number(), tokens: z.number().int() })).optional(),
+  byDocument: z
+    .array(z.object({ document: z.number().int(), nats: z.number(), tokens: z.number().int() }))
+    .optional(),
 });
 
 export const metricRowSchema = z.discriminatedUnion('kind', [trainRowSchema, evalRowSchema]);
@@ -64,9 +66,18 @@ export const optimizerSetupSchema = z.discriminatedUnion('kind', [
 ]);
 
 export const scheduleSetupSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('cosine'), warmupFraction: z.number().min(0).max(1), finalFraction: z.number().min(0).max(1) }),
+  z.object({
+    kind: z.literal('cosine'),
+    warmupFraction: z.number().min(0).max(1),
+    finalFraction: z.number().min(0).max(1),
+  }),
   z.object({ kind: z.literal('rsqrt'), warmupSteps: z.number().int().positive() }),
-  z.object({ kind: z.literal('wsd'), warmupFraction: z.number().min(0).max(1), decayFraction: z.number().min(0).max(1), finalFraction: z.number().min(0).max(1) }),
+  z.object({
+    kind: z.literal('wsd'),
+    warmupFraction: z.number().min(0).max(1),
+    decayFraction: z.number().min(0).max(1),
+    finalFraction: z.number().min(0).max(1),
+  }),
   z.object({ kind: z.literal('constant'), warmupFraction: z.number().min(0).max(1) }),
 ]);
 
@@ -85,7 +96,11 @@ export const runSetupSchema = z.object({
   precision: z.literal('f32'),
 });
 
-const finalLossSchema = z.object({ lossNats: z.number().nullable(), bitsPerByte: z.number().nullable(), tokens: z.number().int() });
+const finalLossSchema = z.object({
+  lossNats: z.number().nullable(),
+  bitsPerByte: z.number().nullable(),
+  tokens: z.number().int(),
+});
 
 /** run.json. Written when the run is claimed and replaced (written aside, renamed) whenever its status changes. */
 export const runRecordSchema = z.object({
@@ -184,7 +199,17 @@ export const sweepRecordSchema = z.object({
   sourceSha256: z.string(),
   resolved: z.record(z.string(), z.unknown()),
   baselines: z.array(z.string()),
-  runs: z.array(z.object({ runKey: z.string(), arch: z.string(), positions: z.string(), budgetFlops: z.number(), dModel: z.number().int(), nLayers: z.number().int(), seed: z.number().int() })),
+  runs: z.array(
+    z.object({
+      runKey: z.string(),
+      arch: z.string(),
+      positions: z.string(),
+      budgetFlops: z.number(),
+      dModel: z.number().int(),
+      nLayers: z.number().int(),
+      seed: z.number().int(),
+    }),
+  ),
 });
 
 export type Timing = z.infer<typeof timingSchema>;

@@ -11,7 +11,7 @@ export interface Problem {
 }
 
 type Issue = z.core.$ZodIssue;
-type JsonSchema = { readonly [key: string]: unknown };
+type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** `cells[0].budgets[1].flops` */
 export function pathText(path: readonly PropertyKey[]): string {
@@ -25,14 +25,9 @@ export function pathText(path: readonly PropertyKey[]): string {
 export function valueText(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
-  switch (typeof value) {
-    case 'string':
-      return `the text "${value}"`;
-    case 'object':
-      return 'a block of keys';
-    default:
-      return String(value);
-  }
+  if (typeof value === 'string') return `the text "${value}"`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return 'a block of keys';
 }
 
 /**

@@ -28,7 +28,7 @@ export function shapeOf(model: ModelSetup, batchSize: number): string {
 /** What an ended run says of the speed of its shape; null where it says nothing (too short, another machine). */
 export function observe(record: RunRecord, cpuModel: string, threads: number): SpeedObservation | null {
   const { execution, stepsDone } = record;
-  if (execution === null || execution.cpuModel !== cpuModel || execution.threads !== threads) return null;
+  if (execution?.cpuModel !== cpuModel || execution.threads !== threads) return null;
   if (stepsDone === 0 || execution.trainSeconds <= 0) return null;
   return {
     shape: shapeOf(record.setup.model, record.setup.batchSize),

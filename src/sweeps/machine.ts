@@ -38,6 +38,6 @@ export function workerSetting(
 /** Bytes that processes may still take, limits of a container included where Node knows of them. */
 function availableMemory(): number {
   return 'availableMemory' in process && typeof process.availableMemory === 'function'
-    ? (process.availableMemory as () => number)()
+    ? process.availableMemory()
     : freemem();
 }

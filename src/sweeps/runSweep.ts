@@ -1,5 +1,6 @@
 /** Runs a sweep: sweep.json, every run to its end, and the tuned rates of a tuning sweep. */
 import { dirname } from 'node:path';
+import { UsageError } from '../store/errors.js';
 import { acquireLock } from '../store/lock.js';
 import type { RunRecord } from '../store/record.js';
 import { createRunDirectory, findRun, updateRunRecord, writeSweepRecord } from '../store/runDirectory.js';
@@ -143,6 +144,9 @@ async function recordFailure(task: RunTask, cause: string): Promise<void> {
   if (!claim.acquired) return;
   try {
     updateRunRecord(directory, { status: 'failed', cause });
+  } catch (error) {
+    // A broken run.json is then the cause itself, and stays as it is for whoever looks into it.
+    if (!(error instanceof UsageError)) throw error;
   } finally {
     claim.lock.release();
   }

@@ -51,51 +51,50 @@ const ATTEMPTS = 2;
 export async function schedule(options: ScheduleOptions): Promise<ScheduleResult> {
   const { executor, onEvent } = options;
   const pollMs = (options.pollSeconds ?? 2) * 1000;
-  const queue = [...options.tasks];
-  const waiting: { task: RunTask; since: number }[] = [];
+  const queue = taskQueue(options.tasks, pollMs);
   const running = new Map<RunTask, Promise<void>>();
   const attempts = new Map<RunTask, number>();
   const ended = new Map<string, RunRecord>();
   const failed: { task: RunTask; cause: string }[] = [];
   const left: RunTask[] = [];
-  let stopping = false;
-  let halted: string | null = null;
-  let wake = (): void => undefined;
+  const state: { stopping: boolean; halted: string | null } = { stopping: false, halted: null };
+  const bell = alarm();
 
   const stop = (mode: 'afterCall' | 'now', cause: string | null): void => {
-    if (stopping && mode === 'afterCall') return;
-    stopping = true;
+    if (state.stopping && mode === 'afterCall') return;
+    state.stopping = true;
     onEvent({ kind: 'stopping', mode, cause });
     executor.stop(mode);
-    wake();
+    bell.ring();
   };
-  const onStopAfterCall = (): void => stop('afterCall', null);
-  const onStopNow = (): void => stop('now', null);
-  options.stopAfterCall.addEventListener('abort', onStopAfterCall);
-  options.stopNow.addEventListener('abort', onStopNow);
-  if (options.stopAfterCall.aborted) onStopAfterCall();
-  if (options.stopNow.aborted) onStopNow();
 
-  const crashed = async (
-    task: RunTask,
-    outcome: Extract<TaskOutcome, { kind: 'crashed' }>,
-  ): Promise<void> => {
-    if (outcome.environment) {
-      left.push(task);
-      halted ??= outcome.cause;
-      stop('afterCall', outcome.cause);
+  const leave = (task: RunTask): void => {
+    left.push(task);
+    onEvent({ kind: 'stopped', task });
+  };
+
+  const crashed = async (task: RunTask, cause: string, environment: boolean): Promise<void> => {
+    // Ctrl-C reaches workers that are still loading too, and ends them; what else ends one now shows itself next time.
+    if (state.stopping) {
+      leave(task);
+      return;
+    }
+    if (environment) {
+      state.halted = cause;
+      leave(task);
+      stop('afterCall', cause);
       return;
     }
     const count = (attempts.get(task) ?? 0) + 1;
     attempts.set(task, count);
     if (count < ATTEMPTS) {
-      onEvent({ kind: 'retrying', task, cause: outcome.cause });
-      queue.unshift(task);
+      onEvent({ kind: 'retrying', task, cause });
+      queue.putFirst(task);
       return;
     }
-    failed.push({ task, cause: outcome.cause });
-    onEvent({ kind: 'failed', task, cause: outcome.cause });
-    await options.recordFailure(task, outcome.cause);
+    failed.push({ task, cause });
+    onEvent({ kind: 'failed', task, cause });
+    await options.recordFailure(task, cause);
   };
 
   const settle = async (task: RunTask, outcome: TaskOutcome): Promise<void> => {
@@ -105,66 +104,106 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
         onEvent({ kind: 'ended', task, record: outcome.record, reused: false });
         return;
       case 'busy':
-        waiting.push({ task, since: performance.now() });
+        queue.putAside(task);
         onEvent({ kind: 'waiting', task, reason: outcome.reason });
         return;
       case 'stopped':
-        if (!stopping) {
-          return crashed(task, {
-            kind: 'crashed',
-            cause: 'the worker was told to stop from outside',
-            environment: false,
-          });
-        }
-        left.push(task);
-        onEvent({ kind: 'stopped', task });
+        await crashed(task, 'the worker was told to stop from outside', false);
         return;
       case 'crashed':
-        return crashed(task, outcome);
+        await crashed(task, outcome.cause, outcome.environment);
+        return;
       default:
         outcome satisfies never;
     }
   };
 
-  const next = (): RunTask | undefined => {
-    const fresh = queue.shift();
-    if (fresh !== undefined) return fresh;
-    const due = waiting.findIndex(({ since }) => performance.now() - since >= pollMs);
-    return due < 0 ? undefined : waiting.splice(due, 1)[0]!.task;
+  const begin = (task: RunTask): void => {
+    const record = options.findEnded(task.runKey);
+    if (record !== null) {
+      ended.set(task.runKey, record);
+      onEvent({ kind: 'ended', task, record, reused: true });
+      return;
+    }
+    const attempt = executor
+      .run(task, (progress) => {
+        onEvent({ kind: 'progress', task, progress });
+      })
+      .then((outcome) => settle(task, outcome))
+      .finally(() => running.delete(task));
+    running.set(task, attempt);
   };
 
-  for (;;) {
-    while (!stopping && running.size < executor.capacity) {
-      const task = next();
-      if (task === undefined) break;
-      const record = options.findEnded(task.runKey);
-      if (record !== null) {
-        ended.set(task.runKey, record);
-        onEvent({ kind: 'ended', task, record, reused: true });
-        continue;
+  const stopAfterCall = (): void => {
+    stop('afterCall', null);
+  };
+  const stopNow = (): void => {
+    stop('now', null);
+  };
+  if (options.stopAfterCall.aborted) stopAfterCall();
+  if (options.stopNow.aborted) stopNow();
+  options.stopAfterCall.addEventListener('abort', stopAfterCall);
+  options.stopNow.addEventListener('abort', stopNow);
+  try {
+    for (;;) {
+      while (!state.stopping && running.size < executor.capacity) {
+        const task = queue.take();
+        if (task === undefined) break;
+        begin(task);
       }
-      const attempt = executor
-        .run(task, (progress) => onEvent({ kind: 'progress', task, progress }))
-        .then((outcome) => settle(task, outcome))
-        .finally(() => running.delete(task));
-      running.set(task, attempt);
+      if (running.size === 0 && (state.stopping || queue.isEmpty())) break;
+      const poll = queue.hasAside() && !state.stopping;
+      // Two runners that got in each other's way must not do so again at the same moment.
+      await bell.wait([...running.values()], poll ? pollMs * (0.75 + Math.random() / 2) : null);
     }
-    if (running.size === 0 && (stopping || waiting.length === 0)) break;
-    // Two runners that got in each other's way must not do so again at the same moment.
-    const pause = waiting.length > 0 && !stopping ? pollMs * (0.75 + Math.random() / 2) : null;
-    await Promise.race([
-      ...running.values(),
-      new Promise<void>((resolve) => {
-        const timer = pause === null ? undefined : setTimeout(resolve, pause);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      }),
-    ]).finally(() => wake());
+  } finally {
+    options.stopAfterCall.removeEventListener('abort', stopAfterCall);
+    options.stopNow.removeEventListener('abort', stopNow);
   }
-  options.stopAfterCall.removeEventListener('abort', onStopAfterCall);
-  options.stopNow.removeEventListener('abort', onStopNow);
-  left.push(...queue, ...waiting.map(({ task }) => task));
-  return { ended, failed, left, halted };
+  return { ended, failed, left: [...left, ...queue.rest()], halted: state.halted };
+}
+
+/** The runs to be begun, and those put aside until it is time to look at them again. */
+function taskQueue(tasks: readonly RunTask[], pollMs: number) {
+  const queue = [...tasks];
+  const aside: { task: RunTask; since: number }[] = [];
+  return {
+    take: (): RunTask | undefined => {
+      const fresh = queue.shift();
+      if (fresh !== undefined) return fresh;
+      const due = aside.findIndex(({ since }) => performance.now() - since >= pollMs);
+      return due < 0 ? undefined : aside.splice(due, 1)[0]!.task;
+    },
+    putFirst: (task: RunTask): void => {
+      queue.unshift(task);
+    },
+    putAside: (task: RunTask): void => {
+      aside.push({ task, since: performance.now() });
+    },
+    hasAside: (): boolean => aside.length > 0,
+    isEmpty: (): boolean => queue.length + aside.length === 0,
+    rest: (): RunTask[] => [...queue, ...aside.map(({ task }) => task)],
+  };
+}
+
+/** Waits for the first of several things to happen, and can be rung awake. */
+function alarm() {
+  let ring = (): void => undefined;
+  return {
+    ring: (): void => {
+      ring();
+    },
+    wait: async (attempts: readonly Promise<void>[], ms: number | null): Promise<void> => {
+      let timer: NodeJS.Timeout | undefined;
+      const rung = new Promise<void>((resolve) => {
+        ring = resolve;
+        if (ms !== null) timer = setTimeout(resolve, ms);
+      });
+      try {
+        await Promise.race([...attempts, rung]);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
 }

@@ -110,7 +110,7 @@ export function statusText(states: readonly SweepState[]): string {
         run.lossNats,
         run.cause,
       ]);
-      return `${line}\n${renderTable({ columns, rows }, 'table')}`;
+      return `${line}\n${renderTable({ columns, rows }, 'table').trimEnd()}`;
     })
     .join('\n\n');
 }

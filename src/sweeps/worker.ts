@@ -33,6 +33,9 @@ const train: Trainer = async ({ task, record, directory, shouldStop, onProgress 
     stepsPerCall: task.stepsPerCall,
     shouldStop,
     onProgress,
+    onNotice: (message) => {
+      process.emitWarning(`${task.label}: ${message}`);
+    },
   });
 
 connectWorker(train);

@@ -53,7 +53,14 @@ export interface BenchResult extends BenchCase {
 
 const N_HEADS = 4;
 
-export const modelOf = ({ preset, positions, dModel, nLayers, contextLength, vocabSize }: BenchCase): ModelSetup => ({
+export const modelOf = ({
+  preset,
+  positions,
+  dModel,
+  nLayers,
+  contextLength,
+  vocabSize,
+}: BenchCase): ModelSetup => ({
   preset,
   positions: positions ?? defaultPositions(preset),
   vocabSize,
@@ -77,8 +84,15 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
   const { optimizer, executable } = await compileTraining(ortEngine, setup, { threads });
   const compileSeconds = (performance.now() - compileStart) / 1000;
   const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
-  const tokens = Int32Array.from({ length: tokensPerStep * stepsPerCall }, (_, i) => (i * 7919 + (i >> 5)) % benchCase.vocabSize);
-  const inputs = { inputs: tokens, targets: tokens, ...stackScalars(optimizer, 1, stepsPerCall, () => OPTIMIZER.learningRate) };
+  const tokens = Int32Array.from(
+    { length: tokensPerStep * stepsPerCall },
+    (_, i) => (i * 7919 + (i >> 5)) % benchCase.vocabSize,
+  );
+  const inputs = {
+    inputs: tokens,
+    targets: tokens,
+    ...stackScalars(optimizer, 1, stepsPerCall, () => OPTIMIZER.learningRate),
+  };
   await executable.run(stepsPerCall, inputs);
   const probe = await rawRateProbe(threads);
   const rates: number[] = [];
@@ -86,10 +100,13 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
   for (let round = 0; round < rounds; round++) {
     raw = Math.max(raw, await measureRawRate(probe, 5));
     const bench = new Bench({ time: options.roundMs, warmup: false, iterations: 3 });
-    bench.add('call', async () => void (await executable.run(stepsPerCall, inputs)));
+    bench.add('call', async () => {
+      await executable.run(stepsPerCall, inputs);
+    });
     await bench.run();
     const result = bench.tasks[0]!.result;
-    if (!('latency' in result)) throw new Error(`the bench of ${benchCase.preset} did not finish: ${result.state}`);
+    if (!('latency' in result))
+      throw new Error(`the bench of ${benchCase.preset} did not finish: ${result.state}`);
     rates.push((tokensPerStep * stepsPerCall * 1000) / result.latency.p50);
   }
   raw = Math.max(raw, await measureRawRate(probe, 5));

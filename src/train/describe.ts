@@ -56,7 +56,11 @@ export interface StreamHashes {
 }
 
 /** The run key and what it was hashed from: RFC 8785 JSON of the parts, SHA-256, first 16 hex digits. */
-export function runKey(setup: RunSetup, cost: ModelCost, streams: StreamHashes): { runKey: string; keyParts: Record<string, unknown> } {
+export function runKey(
+  setup: RunSetup,
+  cost: ModelCost,
+  streams: StreamHashes,
+): { runKey: string; keyParts: Record<string, unknown> } {
   const keyParts = {
     trainGraph: cost.trainGraphSha256,
     evalGraph: cost.evalGraphSha256,

@@ -16,7 +16,13 @@ export interface Optimizer {
   readonly scalars: readonly string[];
   /** Their values at a step (from 1) with this learning rate. */
   readonly scalarValues: (step: number, learningRate: number) => Readonly<Record<string, number>>;
-  readonly update: (spec: ParamSpec, param: Tensor, gradient: Tensor, slots: Slots, scalars: Slots) => ParamUpdate;
+  readonly update: (
+    spec: ParamSpec,
+    param: Tensor,
+    gradient: Tensor,
+    slots: Slots,
+    scalars: Slots,
+  ) => ParamUpdate;
 }
 
 type Slots = Readonly<Record<string, Tensor>>;
@@ -46,7 +52,11 @@ function adamw({ beta1, beta2, epsilon, weightDecay }: AdamWSetup): Optimizer {
     scalarValues(step, learningRate) {
       const first = (1 - beta1) / (1 - beta1 ** step);
       const second = Math.sqrt((1 - beta2) / (1 - beta2 ** step));
-      return { rate: (learningRate * first) / second, epsilon: epsilon / second, decay: 1 - learningRate * weightDecay };
+      return {
+        rate: (learningRate * first) / second,
+        epsilon: epsilon / second,
+        decay: 1 - learningRate * weightDecay,
+      };
     },
     update(spec, param, gradient, slots, scalars) {
       const gradientSum = tf.add(tf.mul(slots['gradientSum']!, beta1), gradient);
@@ -71,7 +81,10 @@ const isFactored = ({ shape }: ParamSpec): boolean =>
 function adafactor({ weightDecay }: AdafactorSetup): Optimizer {
   const rms = (x: Tensor): Tensor => tf.sqrt(tf.mean(tf.square(x)));
   return {
-    slots: (spec) => (isFactored(spec) ? { rows: [spec.shape[0]!, 1], columns: [1, spec.shape[1]!] } : { squares: spec.shape }),
+    slots: (spec) =>
+      isFactored(spec)
+        ? { rows: [spec.shape[0]!, 1], columns: [1, spec.shape[1]!] }
+        : { squares: spec.shape },
     scalars: ['rate', 'mix', 'keep', 'decay'],
     scalarValues(step, learningRate) {
       const keep = 1 - step ** -0.8;
@@ -79,7 +92,8 @@ function adafactor({ weightDecay }: AdafactorSetup): Optimizer {
     },
     update(spec, param, gradient, slots, scalars) {
       const squared = tf.add(tf.square(gradient), ADAFACTOR_EPSILON1);
-      const average = (old: Tensor, now: Tensor): Tensor => tf.add(tf.mul(old, scalars['keep']!), tf.mul(now, scalars['mix']!));
+      const average = (old: Tensor, now: Tensor): Tensor =>
+        tf.add(tf.mul(old, scalars['keep']!), tf.mul(now, scalars['mix']!));
       let next: Record<string, Tensor>;
       let variance: Tensor;
       if (isFactored(spec)) {

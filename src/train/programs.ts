@@ -28,16 +28,28 @@ export const paramSpecs = (model: LanguageModel): TensorSpec[] =>
 const byParamName = (model: LanguageModel, tensors: Tensors): Record<string, Tensor> =>
   Object.fromEntries(model.params.map(({ name }) => [name, tensors[paramKey(name)]!]));
 
-/** Loss and the gradient of every parameter. */
-function lossAndGradients(model: LanguageModel, tensors: Tensors, batch: BatchShape): { loss: Tensor; gradients: Record<string, Tensor> } {
+/**
+ * Cross-entropy, and the gradient of every parameter: of the cross-entropy, plus the model's auxiliary loss where it has one.
+ */
+function lossAndGradients(
+  model: LanguageModel,
+  tensors: Tensors,
+  batch: BatchShape,
+): { loss: Tensor; gradients: Record<string, Tensor> } {
   const params = byParamName(model, tensors);
   const names = Object.keys(params);
+  const nats = (logits: Tensor): Tensor => crossEntropy(logits, tensors['targets']!);
+  let reported: Tensor | undefined;
   const f = (...values: Tensor[]): Tensor => {
     const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
-    return crossEntropy(model.logits(named, tensors['inputs']!, batch.batchSize), tensors['targets']!);
+    const outputs = model.logitsAndAuxiliaryLoss?.(named, tensors['inputs']!, batch.batchSize);
+    if (outputs === undefined) return nats(model.logits(named, tensors['inputs']!, batch.batchSize));
+    // Kept, because tfjs lets go of what the differentiated function does not return.
+    reported = tf.keep(nats(outputs.logits));
+    return tf.add(reported, outputs.auxiliaryLoss);
   };
-  const { value, grads } = tf.valueAndGrads(f as Parameters<typeof tf.valueAndGrads>[0])(Object.values(params));
-  return { loss: value, gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])) };
+  const { value, grads } = tf.valueAndGrads(f)(Object.values(params));
+  return { loss: reported ?? value, gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])) };
 }
 
 /** Forward and backward alone: the graph that FLOP rule 1 counts. */
@@ -52,24 +64,44 @@ export function gradientProgram(model: LanguageModel, batch: BatchShape): Functi
 /** Nats of every predicted token, with the parameters as inputs. Output `nats`, time-major like the targets. */
 export function evaluationProgram(model: LanguageModel, batch: BatchShape): FunctionProgram {
   const fn: TensorFunction = (inputs) => ({
-    nats: tokenNats(model.logits(byParamName(model, inputs), inputs['inputs']!, batch.batchSize), inputs['targets']!),
+    nats: tokenNats(
+      model.logits(byParamName(model, inputs), inputs['inputs']!, batch.batchSize),
+      inputs['targets']!,
+    ),
   });
   return { inputs: [...paramSpecs(model), ...tokenSpecs(batch)], fn };
 }
 
 /** Gradients multiplied by min(1, clipNorm / norm) (Pascanu et al. 2013), and their norm before that. */
-function clipByGlobalNorm(gradients: Record<string, Tensor>, clipNorm: number | null): { clipped: Record<string, Tensor>; norm: Tensor } {
+function clipByGlobalNorm(
+  gradients: Record<string, Tensor>,
+  clipNorm: number | null,
+): { clipped: Record<string, Tensor>; norm: Tensor } {
   const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
   const norm = tf.sqrt(squares.reduce((sum, square) => tf.add(sum, square)));
   if (clipNorm === null) return { clipped: gradients, norm };
   const factor = tf.minimum(tf.div(clipNorm, tf.add(norm, 1e-6)), 1);
-  return { clipped: Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [name, tf.mul(gradient, factor)])), norm };
+  return {
+    clipped: Object.fromEntries(
+      Object.entries(gradients).map(([name, gradient]) => [name, tf.mul(gradient, factor)]),
+    ),
+    norm,
+  };
 }
 
 /** One whole training step: forward, backward, clipping, optimizer. Metrics: `loss` (nats per token) and `gradNorm`. */
-export function trainingProgram(model: LanguageModel, optimizer: Optimizer, clipNorm: number | null, batch: BatchShape): StepProgram {
+export function trainingProgram(
+  model: LanguageModel,
+  optimizer: Optimizer,
+  clipNorm: number | null,
+  batch: BatchShape,
+): StepProgram {
   const slotSpecs = model.params.flatMap((param) =>
-    Object.entries(optimizer.slots(param)).map(([slot, shape]): TensorSpec => ({ name: slotKey(slot, param.name), shape, dtype: 'float32' })),
+    Object.entries(optimizer.slots(param)).map(([slot, shape]): TensorSpec => ({
+      name: slotKey(slot, param.name),
+      shape,
+      dtype: 'float32',
+    })),
   );
   return {
     state: [...paramSpecs(model), ...slotSpecs],
@@ -82,7 +114,9 @@ export function trainingProgram(model: LanguageModel, optimizer: Optimizer, clip
       const next: Record<string, Tensor> = {};
       for (const param of model.params) {
         const { name } = param;
-        const slots = Object.fromEntries(Object.keys(optimizer.slots(param)).map((slot) => [slot, state[slotKey(slot, name)]!]));
+        const slots = Object.fromEntries(
+          Object.keys(optimizer.slots(param)).map((slot) => [slot, state[slotKey(slot, name)]!]),
+        );
         const update = optimizer.update(param, state[paramKey(name)]!, clipped[name]!, slots, scalars);
         next[paramKey(name)] = update.param;
         for (const [slot, tensor] of Object.entries(update.slots)) next[slotKey(slot, name)] = tensor;

@@ -1,6 +1,6 @@
 /** Where a run starts: at its checkpoint if that is good and was made the same way, otherwise at step 0. */
-import { sizeOf, type HostArray } from '../engine/tensors.js';
-import { loadCheckpoint, removeCheckpoints, saveCheckpoint } from '../store/checkpoint.js';
+import { sizeOf } from '../engine/tensors.js';
+import { loadCheckpoint, removeCheckpoints, saveCheckpoint, type Checkpoint } from '../store/checkpoint.js';
 import type { MetricsLog } from '../store/metricsLog.js';
 import type { EvalRow, MetricRow, RunRecord, TrainRow } from '../store/record.js';
 import { checkpointPath } from '../store/runDirectory.js';
@@ -10,7 +10,10 @@ type Execution = NonNullable<RunRecord['execution']>;
 
 /** What must be equal for the same bits: a run cut off under other conditions starts again. */
 const sameConditions = (a: Execution, b: Execution): boolean =>
-  a.engine === b.engine && a.engineVersion === b.engineVersion && a.cpuModel === b.cpuModel && a.threads === b.threads;
+  a.engine === b.engine &&
+  a.engineVersion === b.engineVersion &&
+  a.cpuModel === b.cpuModel &&
+  a.threads === b.threads;
 
 export interface StartingPoint {
   readonly step: number;
@@ -21,6 +24,8 @@ export interface StartingPoint {
   /** Rows of steps that will be repeated, by step: the repetition must give the same. */
   readonly repeated: ReadonlyMap<number, TrainRow>;
   readonly resumed: boolean;
+  /** Why a checkpoint was passed over, for people; null where none was. */
+  readonly notice: string | null;
 }
 
 const trainRows = (rows: readonly MetricRow[]): TrainRow[] => rows.filter((row) => row.kind === 'train');
@@ -35,7 +40,7 @@ export function startingPoint(
   log: MetricsLog,
 ): StartingPoint {
   const path = checkpointPath(directory);
-  const { checkpoint } = loadCheckpoint(path);
+  const { checkpoint, reason } = loadCheckpoint(path);
   const usable =
     checkpoint !== null &&
     previous !== null &&
@@ -47,10 +52,17 @@ export function startingPoint(
     const { cut } = log.truncateTo(0);
     // Rows of another engine or thread count need not repeat; those of the same conditions must.
     const mustRepeat = previous !== null && sameConditions(previous, present) ? trainRows(cut) : [];
-    return { step: 0, rows: [], evaluations: [], repeated: new Map(mustRepeat.map((row) => [row.step, row])), resumed: false };
+    return {
+      step: 0,
+      rows: [],
+      evaluations: [],
+      repeated: new Map(mustRepeat.map((row) => [row.step, row])),
+      resumed: false,
+      notice: reason ?? notUsable(checkpoint, previous, present),
+    };
   }
   runner.executable.setState(
-    Object.fromEntries(runner.state.map(({ name }) => [name, checkpoint.tensors[name]!.data as HostArray])),
+    Object.fromEntries(runner.state.map(({ name }) => [name, checkpoint.tensors[name]!.data])),
   );
   const { kept, cut } = log.truncateTo(checkpoint.step);
   return {
@@ -59,7 +71,22 @@ export function startingPoint(
     evaluations: kept.filter((row) => row.kind === 'eval'),
     repeated: new Map(trainRows(cut).map((row) => [row.step, row])),
     resumed: true,
+    notice: reason,
   };
+}
+
+/** Why a good checkpoint was not gone on from. */
+function notUsable(checkpoint: Checkpoint | null, previous: Execution | null, present: Execution): string | null {
+  if (checkpoint === null) return null;
+  if (previous === null || sameConditions(previous, present)) {
+    return 'The checkpoint belongs to another run, so this one starts again.';
+  }
+  const conditions = ({ engine, engineVersion, cpuModel, threads }: Execution): string =>
+    `${engine} ${engineVersion}, ${cpuModel}, ${threads} threads`;
+  return (
+    `The checkpoint was made under other conditions (${conditions(previous)}) than now (${conditions(present)}), ` +
+    'which would not give the same bits, so the run starts again.'
+  );
 }
 
 /** Writes the state after `step` steps. */

@@ -34,13 +34,16 @@ export interface TrainOptions {
   /** Asked after every call; true ends the run as `interrupted`, with a checkpoint. */
   readonly shouldStop: () => boolean;
   readonly onProgress: (progress: RunProgress) => void;
+  /** Told of what does not stop the run but should be known, such as a damaged checkpoint. */
+  readonly onNotice?: (message: string) => void;
   readonly engine?: Engine;
   /** Seconds of training between checkpoints. */
   readonly checkpointSeconds?: number;
 }
 
 type Execution = NonNullable<RunRecord['execution']>;
-type Ending = { readonly status: 'done' } | { readonly status: 'interrupted' | 'diverged'; readonly cause: string };
+type Ending =
+  { readonly status: 'done' } | { readonly status: 'interrupted' | 'diverged'; readonly cause: string };
 
 function presentExecution(engine: Engine, options: TrainOptions, previous: Execution | null): Execution {
   return {
@@ -68,21 +71,25 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
   const { record, directory } = options;
   const engine = options.engine ?? ortEngine;
   const previous = readRunRecord(directory)?.execution ?? null;
-  const runner = await compileTraining(
-    engine,
-    record.setup,
-    { threads: options.threads },
-  );
+  const runner = await compileTraining(engine, record.setup, { threads: options.threads });
   const log = new MetricsLog(directory);
   try {
     let execution = presentExecution(engine, options, previous);
     const start = startingPoint(directory, record, previous, execution, runner, log);
+    if (start.notice !== null) options.onNotice?.(start.notice);
     execution = {
       ...execution,
       resumes: start.resumed ? execution.resumes + 1 : 0,
       startedAt: start.resumed ? execution.startedAt : new Date().toISOString(),
     };
-    const running: RunRecord = { ...record, status: 'running', cause: null, stepsDone: start.step, final: null, execution };
+    const running: RunRecord = {
+      ...record,
+      status: 'running',
+      cause: null,
+      stepsDone: start.step,
+      final: null,
+      execution,
+    };
     writeRunRecord(directory, running);
     const { ending, stepsDone, trainSeconds } = await trainSteps(options, runner, log, start);
     const final = ending.status === 'done' ? await evaluateFinal(options, engine, runner, log, start) : null;
@@ -92,7 +99,11 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
       cause: ending.status === 'done' ? null : ending.cause,
       stepsDone,
       final,
-      execution: { ...execution, trainSeconds, finishedAt: ending.status === 'interrupted' ? null : new Date().toISOString() },
+      execution: {
+        ...execution,
+        trainSeconds,
+        finishedAt: ending.status === 'interrupted' ? null : new Date().toISOString(),
+      },
     };
     writeRunRecord(directory, finished);
     return finished;
@@ -114,7 +125,8 @@ async function trainSteps(
   const { steps, batchSize, schedule, optimizer } = record.setup;
   const { contextLength } = record.setup.model;
   const order = trainingOrder({ tokens: corpus.train.tokens.length, contextLength, seed: record.setup.seed });
-  const learningRateAt = (step: number): number => optimizer.learningRate * scheduleFactor(schedule, step, steps);
+  const learningRateAt = (step: number): number =>
+    optimizer.learningRate * scheduleFactor(schedule, step, steps);
   const watch = watchDivergence();
   for (const row of start.rows) watch.observe(row.step, row.lossNats ?? NaN);
   const tokensPerStep = batchSize * contextLength;
@@ -167,7 +179,11 @@ async function trainSteps(
       checkpointedAt = trainSeconds;
     }
     if (stopping) {
-      return { ending: { status: 'interrupted', cause: 'stopped by request' }, stepsDone: step, trainSeconds };
+      return {
+        ending: { status: 'interrupted', cause: 'stopped by request' },
+        stepsDone: step,
+        trainSeconds,
+      };
     }
   }
   return { ending: { status: 'done' }, stepsDone: step, trainSeconds };
@@ -187,7 +203,12 @@ function fillCall(
   for (let i = 0; i < stepCount; i++) {
     const part = (name: string): Int32Array =>
       (target[name] as Int32Array).subarray(i * tokensPerStep, (i + 1) * tokensPerStep);
-    fillBatch(order, corpus.train, { step: step + i, batchSize, inputs: part('inputs'), targets: part('targets') });
+    fillBatch(order, corpus.train, {
+      step: step + i,
+      batchSize,
+      inputs: part('inputs'),
+      targets: part('targets'),
+    });
   }
 }
 
@@ -201,7 +222,9 @@ async function evaluateFinal(
 ): Promise<NonNullable<RunRecord['final']>> {
   const { setup } = record;
   const state = runner.executable.getState();
-  const params: HostTensors = Object.fromEntries(runner.model.params.map(({ name }) => [paramKey(name), state[paramKey(name)]!]));
+  const params: HostTensors = Object.fromEntries(
+    runner.model.params.map(({ name }) => [paramKey(name), state[paramKey(name)]!]),
+  );
   const shape = { contextLength: setup.model.contextLength, evalTokens: setup.evalTokens };
   const evaluator = await compileEvaluation(engine, runner.model, corpus, shape, { threads });
   try {
@@ -210,7 +233,8 @@ async function evaluateFinal(
       const { lossNats, bitsPerByte, tokens, byDocument } = await evaluator.evaluate(params, split);
       const losses = { lossNats: finiteOrNull(lossNats), bitsPerByte: finiteOrNull(bitsPerByte), tokens };
       const logged = start.evaluations.some((row) => row.split === split && row.step === setup.steps);
-      if (!logged) rows.push({ kind: 'eval', split, metric: 'loss', step: setup.steps, ...losses, byDocument });
+      if (!logged)
+        rows.push({ kind: 'eval', split, metric: 'loss', step: setup.steps, ...losses, byDocument });
       return losses;
     };
     const final = { val: await one('val'), test: await one('test') };

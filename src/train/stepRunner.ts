@@ -19,7 +19,12 @@ export interface StepRunner {
 /** Compiles the training step of a model and puts its initial values in place. */
 export async function compileTraining(
   engine: Engine,
-  setup: { readonly model: ModelSetup; readonly optimizer: OptimizerSetup; readonly batchSize: number; readonly seed: number },
+  setup: {
+    readonly model: ModelSetup;
+    readonly optimizer: OptimizerSetup;
+    readonly batchSize: number;
+    readonly seed: number;
+  },
   options: EngineOptions,
 ): Promise<StepRunner> {
   const model = buildModel(setup.model);

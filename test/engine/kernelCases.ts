@@ -247,6 +247,12 @@ const shapes: readonly KernelCase[] = [
     { x: { shape: [6, 2] }, i: { shape: [6], ints: [3, 0, 3, 1, 0, 3] } },
     ({ x, i }) => tf.unsortedSegmentSum(x!, i! as Tensor1D, 5),
   ),
+  kernelCase(
+    'UnsortedSegmentSum',
+    'of numbers',
+    { x: { shape: [5] }, i: { shape: [5], ints: [1, 0, 3, 1, 3] } },
+    ({ x, i }) => tf.unsortedSegmentSum(x!, i! as Tensor1D, 4),
+  ),
   kernelCase('Range', 'floats', { x: { shape: [5] } }, ({ x }) => tf.mul(x!, tf.range(1, 6))),
   kernelCase('Range', 'downwards', { x: { shape: [4] } }, ({ x }) => tf.add(x!, tf.range(4, 0, -1))),
 ];
@@ -326,11 +332,20 @@ const contractions: readonly KernelCase[] = [
   unary('Min', (x) => tf.min(x, 0)),
   // The gradient needs tfjs's kernel Cumprod, which the engine does not have.
   unary('Prod', (x) => tf.prod(x, 1), -2, 2, NONE),
+  unary('ArgMax', (x) => tf.argMax(x, 0), -2, 2, NONE),
+  kernelCase(
+    'ArgMax',
+    'with ties',
+    { x: { shape: [2, 3], floats: [1, 5, 5, -1, -2, -1] } },
+    ({ x }) => tf.argMax(x!, -1),
+    NONE,
+  ),
+  unary('Cumsum', (x) => tf.cumsum(x, 1)),
+  unary('Cumsum', (x) => tf.cumsum(x, 1, true, true)),
+  // The gradient of tfjs itself fails for an axis that is not the last.
+  unary('Cumsum', (x) => tf.cumsum(x, 0, true), -2, 2, NONE),
   unary('Softmax', (x) => tf.softmax(x), -5, 5),
 ];
-
-const TARGETS = { shape: [4], ints: [5, 0, 3, 3] };
-const asCrossEntropy: Fn = ({ logits, targets }) => crossEntropy(logits!, targets!);
 
 /** The project's own kernels, through the operations that use them. */
 const fused: readonly KernelCase[] = [
@@ -343,17 +358,13 @@ const fused: readonly KernelCase[] = [
   kernelCase('IsolossRmsNorm', 'rmsNorm', { x: { shape: [4, 6] }, gamma: { shape: [6] } }, ({ x, gamma }) =>
     rmsNorm(x!, gamma!),
   ),
-  kernelCase(
-    'IsolossPickTarget',
-    'crossEntropy',
-    { logits: { shape: [4, 6] }, targets: TARGETS },
-    asCrossEntropy,
-  ),
-  kernelCase(
-    'IsolossSubtractOneHot',
-    'gradient of crossEntropy',
-    { logits: { shape: [4, 6] }, targets: TARGETS },
-    asCrossEntropy,
+  ...['IsolossLogSoftmax', 'IsolossPickTarget', 'IsolossSubtractOneHot'].map((kernel) =>
+    kernelCase(
+      kernel,
+      'crossEntropy',
+      { logits: { shape: [4, 6] }, targets: { shape: [4], ints: [5, 0, 3, 3] } },
+      ({ logits, targets }) => crossEntropy(logits!, targets!),
+    ),
   ),
 ];
 

@@ -30,7 +30,13 @@ export interface SyntheticOptions {
   readonly source?: string;
 }
 
-const split = (tokens: number): object => ({ documents: 10, utf8Bytes: tokens * 3, tokens, bytesPerToken: 3, sha256: 'cd'.repeat(32) });
+const split = (tokens: number): object => ({
+  documents: 10,
+  utf8Bytes: tokens * 3,
+  tokens,
+  bytesPerToken: 3,
+  sha256: 'cd'.repeat(32),
+});
 
 const CORPUS = {
   id: 'sotu',
@@ -59,11 +65,17 @@ function tunedRates(archs: readonly SyntheticArch[]): object[] {
         learningRate: best,
         vertexLearningRate: null,
         edge: best === 0.032 ? 'high' : null,
-        flags: best === 0.032 ? ['The best rate 0.032 is the largest one tried; extend the grid to that side.'] : [],
+        flags:
+          best === 0.032
+            ? ['The best rate 0.032 is the largest one tried; extend the grid to that side.']
+            : [],
         trials: grid.map((learningRate) => ({
           learningRate,
           seed: 0,
-          lossNats: learningRate === 0.032 && a === 1 ? null : 5.2 + 0.02 * a + 0.05 * Math.log(learningRate / best) ** 2,
+          lossNats:
+            learningRate === 0.032 && a === 1
+              ? null
+              : 5.2 + 0.02 * a + 0.05 * Math.log(learningRate / best) ** 2,
           runKey: '0'.repeat(16),
         })),
       };
@@ -136,7 +148,15 @@ export function syntheticStudy(options: SyntheticOptions): Study {
                 tiedEmbeddings: false,
                 init: 'small',
               },
-              optimizer: { kind: 'adamw', learningRate: 0.016, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1 },
+              optimizer: {
+                kind: 'adamw',
+                learningRate: 0.016,
+                beta1: 0.9,
+                beta2: 0.95,
+                epsilon: 1e-8,
+                weightDecay: 0.1,
+                clipNorm: 1,
+              },
               schedule: { kind: 'cosine', warmupFraction: 0.05, finalFraction: 0.1 },
               steps,
               batchSize: 8,
@@ -149,10 +169,19 @@ export function syntheticStudy(options: SyntheticOptions): Study {
             paramsTotal: paramsNonEmbedding + 2 * 1024 * dModel,
             paramsNonEmbedding,
             paramsActive: paramsNonEmbedding + 2 * 1024 * dModel,
-            paramsByGroup: { embedding: 1024 * dModel, output: 1024 * dModel, attention: paramsNonEmbedding / 3, feedForward: (paramsNonEmbedding * 2) / 3 },
+            paramsByGroup: {
+              embedding: 1024 * dModel,
+              output: 1024 * dModel,
+              attention: paramsNonEmbedding / 3,
+              feedForward: (paramsNonEmbedding * 2) / 3,
+            },
             flopsPerStep,
             flopsMatmulPerStep: flopsPerStep * 0.9,
-            flopsByKind: { matMul: flopsPerStep * 0.9, elementwise: flopsPerStep * 0.07, reduction: flopsPerStep * 0.03 },
+            flopsByKind: {
+              matMul: flopsPerStep * 0.9,
+              elementwise: flopsPerStep * 0.07,
+              reduction: flopsPerStep * 0.03,
+            },
             tokensPerStep,
             tokens: steps * tokensPerStep,
             epochs: (steps * tokensPerStep) / 3.1e6,
@@ -184,14 +213,20 @@ export function syntheticStudy(options: SyntheticOptions): Study {
           };
           runs.push(record);
           curves[runKey] = Array.from({ length: Math.min(curveRows, steps) }, (_, i): TrainRow => {
-            const step = Math.max(i + 1, Math.round(steps ** (i / Math.max(1, Math.min(curveRows, steps) - 1))));
+            const step = Math.max(
+              i + 1,
+              Math.round(steps ** (i / Math.max(1, Math.min(curveRows, steps) - 1))),
+            );
             const share = step / steps;
             return {
               kind: 'train',
               step,
               tokens: step * tokensPerStep,
               flops: step * flopsPerStep,
-              lossNats: lossNats + 2.4 * (1 - share) ** 3 * (1 - Math.log(step) / 12) + 0.08 * normal(a + 1, s + 1, seed + 1, step),
+              lossNats:
+                lossNats +
+                2.4 * (1 - share) ** 3 * (1 - Math.log(step) / 12) +
+                0.08 * normal(a + 1, s + 1, seed + 1, step),
               lr: 0.016,
               gradNorm: 1,
               wallSeconds: step * 0.01,

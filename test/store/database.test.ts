@@ -154,6 +154,7 @@ describe('an index that is damaged, or of another version', () => {
     db.close();
     bytes.fill(0xff, (root - 1) * size, root * size);
     writeFileSync(path, bytes);
+    expect(use(openIndex(results), ({ notices }) => notices)).toEqual([]);
     const answer = withIndex(results, {}, ({ db, notices }) => ({
       count: db.prepare('SELECT count(lossNats) FROM train_metrics').pluck().get(),
       notices,

@@ -128,6 +128,17 @@ describe.skipIf(!existsSync(PROGRAM))('isoloss run (needs `npm run build`)', () 
     expect(outcome('disturbed')).toEqual(expected);
   });
 
+  it('names what keeps a run from being trained, and ends the others', { timeout: 60_000 }, async () => {
+    const [broken] = listRuns(join(folder, 'disturbed'), 'tiny');
+    writeFileSync(join(broken!.directory, 'run.json'), '{ "half');
+    const child = start('disturbed', '--json');
+    expect(await exitOf(child), child.output).toBe(1);
+    expect(child.output).toContain('run.json is not JSON');
+    expect(child.output).toContain('Remove the run directory to train this run again');
+    expect(child.output).toContain('"done": 3');
+    expect(readFileSync(join(broken!.directory, 'run.json'), 'utf8')).toBe('{ "half');
+  });
+
   it('trains nothing a second time, and says how a sweep file is wrong', { timeout: 60_000 }, async () => {
     const again = start('undisturbed', '--json');
     expect(await exitOf(again), again.output).toBe(0);

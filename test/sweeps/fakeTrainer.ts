@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../../src/store/files.js';
 import type { RunRecord } from '../../src/store/record.js';
 import { writeRunRecord } from '../../src/store/runDirectory.js';
 import type { Trainer } from '../../src/sweeps/workerLoop.js';
-import { finishedRecord } from './tasks.js';
+import { finishedRecord } from './finished.js';
 
 const MS_PER_CALL = 4;
 
@@ -30,7 +30,7 @@ export function expectedLoss(record: RunRecord): number {
 }
 
 /** What the first attempt at a run meets after half of its steps; a second one finds that it has been. */
-async function mishap(kind: unknown, directory: string): Promise<void> {
+function mishap(kind: unknown, directory: string): void {
   const mark = join(directory, 'mishap-met');
   const always = kind === 'exit-always';
   if (kind === undefined || (!always && existsSync(mark))) return;
@@ -62,7 +62,7 @@ export const fakeTrainer: Trainer = async ({ task, record, directory, shouldStop
     for (let k = 0; k < task.stepsPerCall && step < steps; k++) state = nextState(state, ++step);
     writeFileAtomic(checkpoint, JSON.stringify({ step, state }));
     onProgress({ stepsDone: step, steps, lossNats: lossOf(state), tokensPerSecond: 1000 });
-    if (step >= steps / 2) await mishap(record.keyParts['mishap'], directory);
+    if (step >= steps / 2) mishap(record.keyParts['mishap'], directory);
   }
   appendFileSync(join(task.resultsDir, 'finished.log'), `${task.runKey} ${process.pid}\n`);
   const final = finishedRecord(record, lossOf(state));

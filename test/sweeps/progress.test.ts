@@ -9,7 +9,8 @@ import {
   progressLine,
   type SweepProgress,
 } from '../../src/sweeps/progress.js';
-import { finishedRecord, makeTask } from './tasks.js';
+import { finishedRecord } from './finished.js';
+import { makeTask } from './tasks.js';
 
 /** Four runs of 100 steps, 1e8 FLOPs and 3200 tokens each; one more had ended before. */
 function state(): SweepProgress {

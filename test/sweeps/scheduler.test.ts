@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/store/record.js';
 import type { Executor, RunTask, TaskOutcome } from '../../src/sweeps/executor.js';
 import { schedule, type ScheduleOptions, type SweepEvent } from '../../src/sweeps/scheduler.js';
-import { finishedRecord, makeTask } from './tasks.js';
+import { finishedRecord } from './finished.js';
+import { makeTask } from './tasks.js';
 
 const tasks = (count: number): RunTask[] => Array.from({ length: count }, (_, i) => makeTask(i, '/nowhere'));
 const done = (task: RunTask): TaskOutcome => ({ kind: 'ended', record: finishedRecord(task.record, 4) });
@@ -33,7 +34,7 @@ function fakeExecutor(
       return outcome;
     },
     stop: (mode) => stops.push(mode),
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
   return { executor, attempts, stops, begun, most: () => most };
 }
@@ -49,7 +50,10 @@ function options(
     tasks: list,
     executor,
     findEnded: () => null,
-    recordFailure: async (task, cause) => void failures.push(`${task.label}: ${cause}`),
+    recordFailure: (task, cause) => {
+      failures.push(`${task.label}: ${cause}`);
+      return Promise.resolve();
+    },
     onEvent: (event) => events.push(event),
     stopAfterCall: new AbortController().signal,
     stopNow: new AbortController().signal,
@@ -150,6 +154,19 @@ describe('schedule', () => {
     expect(fake.begun).toEqual(['run 0', 'run 1']);
     expect(result.left.map((task) => task.label)).toEqual(['run 1', 'run 2', 'run 3']);
     expect(result.failed).toEqual([]);
+  });
+
+  it('does not count against a run what happens to it while the sweep is stopped', async () => {
+    const stop = new AbortController();
+    const fake = fakeExecutor(2, (task) => {
+      stop.abort();
+      return crash(`${task.label} was ended by SIGINT`);
+    });
+    const opts = options(tasks(2), fake.executor, { stopAfterCall: stop.signal });
+    const result = await schedule(opts);
+    expect(result.left).toHaveLength(2);
+    expect(opts.failures).toEqual([]);
+    expect(opts.events.filter((event) => event.kind === 'retrying')).toEqual([]);
   });
 
   it('gets every run to one of its ends, whatever the attempts come to', async () => {

@@ -74,9 +74,3 @@ export function makeTask(index: number, resultsDir: string, steps = 40, sweep = 
     stepsPerCall: 8,
   };
 }
-
-/** The record of a finished run with a loss. */
-export function finishedRecord(record: RunRecord, lossNats: number): RunRecord {
-  const final = { lossNats, bitsPerByte: null, tokens: 32 };
-  return { ...record, status: 'done', stepsDone: record.setup.steps, final: { val: final, test: final } };
-}

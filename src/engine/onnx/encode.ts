@@ -1,7 +1,14 @@
 /** Writes ONNX files: a subset of onnx.proto (opset 21, IR version 10) encoded with protobufjs. */
 import protobuf from 'protobufjs';
 import type { TensorSpec } from '../tensors.js';
-import { ONNX_DTYPE, type OnnxAttr, type OnnxData, type OnnxDType, type OnnxGraph, type OnnxValue } from './graph.js';
+import {
+  ONNX_DTYPE,
+  type OnnxAttr,
+  type OnnxData,
+  type OnnxDType,
+  type OnnxGraph,
+  type OnnxValue,
+} from './graph.js';
 
 const PROTO = `
 syntax = "proto3";
@@ -47,12 +54,18 @@ const valueInfo = (name: string, dtype: OnnxDType, shape: readonly Dimension[]):
 
 function attributeProto(name: string, value: OnnxAttr): Json {
   if (typeof value === 'number') return { name, i: value, type: ATTRIBUTE_TYPE.int };
-  if (typeof value === 'string') return { name, s: new TextEncoder().encode(value), type: ATTRIBUTE_TYPE.string };
+  if (typeof value === 'string')
+    return { name, s: new TextEncoder().encode(value), type: ATTRIBUTE_TYPE.string };
   if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPE.float };
   return { name, ints: value, type: ATTRIBUTE_TYPE.ints };
 }
 
-const plainNode = (op: string, inputs: readonly string[], outputs: readonly string[], attribute: readonly Json[] = []): Json => ({
+const plainNode = (
+  op: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attribute: readonly Json[] = [],
+): Json => ({
   op_type: op,
   input: inputs,
   output: outputs,
@@ -73,7 +86,8 @@ function encodeGraph(graph: OnnxGraph): EncodedGraph {
   graph.inputs.forEach((input) => names.set(input, input.inputName!));
   for (const { name, value } of graph.outputs) {
     // An output that is also an input, a constant or another output needs a node of its own.
-    if (value.producer === null || names.has(value)) extra.push(plainNode('Identity', [nameOf(value)], [name]));
+    if (value.producer === null || names.has(value))
+      extra.push(plainNode('Identity', [nameOf(value)], [name]));
     else names.set(value, name);
   }
   function nameOf(value: OnnxValue): string {
@@ -81,7 +95,8 @@ function encodeGraph(graph: OnnxGraph): EncodedGraph {
     if (known !== undefined) return known;
     const name = `v${value.id}`;
     names.set(value, name);
-    if (value.constant !== null) initializer.push(tensorProto(name, value.dtype, value.shape, value.constant));
+    if (value.constant !== null)
+      initializer.push(tensorProto(name, value.dtype, value.shape, value.constant));
     return name;
   }
   const node = graph.nodes.map((node) => ({

@@ -78,7 +78,12 @@ export class GraphBuilder {
     return this.constant('int64', [values.length], typedArray('int64', values));
   }
 
-  node(op: string, inputs: readonly OnnxValue[], outputs: readonly ValueType[], options: NodeOptions = {}): readonly OnnxValue[] {
+  node(
+    op: string,
+    inputs: readonly OnnxValue[],
+    outputs: readonly ValueType[],
+    options: NodeOptions = {},
+  ): readonly OnnxValue[] {
     const attrs = options.attrs ?? {};
     const domain = options.domain ?? '';
     const key = `${op}|${domain}|${inputs.map((v) => v.id).join()}|${JSON.stringify(attrs)}|${outputs.length}`;
@@ -108,15 +113,24 @@ export class GraphBuilder {
   }
 
   reshape(x: OnnxValue, shape: Shape): OnnxValue {
-    return sameShape(x.shape, shape) ? x : this.op('Reshape', [x, this.int64s(shape)], { shape, dtype: x.dtype });
+    return sameShape(x.shape, shape)
+      ? x
+      : this.op('Reshape', [x, this.int64s(shape)], { shape, dtype: x.dtype });
   }
 
   expand(x: OnnxValue, shape: Shape): OnnxValue {
-    return sameShape(x.shape, shape) ? x : this.op('Expand', [x, this.int64s(shape)], { shape, dtype: x.dtype });
+    return sameShape(x.shape, shape)
+      ? x
+      : this.op('Expand', [x, this.int64s(shape)], { shape, dtype: x.dtype });
   }
 
   transpose(x: OnnxValue, perm: readonly number[]): OnnxValue {
-    return this.op('Transpose', [x], { shape: perm.map((axis) => x.shape[axis]!), dtype: x.dtype }, { attrs: { perm } });
+    return this.op(
+      'Transpose',
+      [x],
+      { shape: perm.map((axis) => x.shape[axis]!), dtype: x.dtype },
+      { attrs: { perm } },
+    );
   }
 
   /** Reduction over `axes` (non-negative), as in `ReduceSum(x, axes)`. */
@@ -126,11 +140,18 @@ export class GraphBuilder {
     const shape = keepDims
       ? x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
       : x.shape.filter((_, axis) => !axes.includes(axis));
-    return this.op(op, [x, this.int64s(axes)], { shape, dtype: x.dtype }, { attrs: { keepdims: keepDims ? 1 : 0 } });
+    return this.op(
+      op,
+      [x, this.int64s(axes)],
+      { shape, dtype: x.dtype },
+      { attrs: { keepdims: keepDims ? 1 : 0 } },
+    );
   }
 
   cast(x: OnnxValue, dtype: OnnxDType): OnnxValue {
-    return x.dtype === dtype ? x : this.op('Cast', [x], { shape: x.shape, dtype }, { attrs: { to: ONNX_DTYPE[dtype] } });
+    return x.dtype === dtype
+      ? x
+      : this.op('Cast', [x], { shape: x.shape, dtype }, { attrs: { to: ONNX_DTYPE[dtype] } });
   }
 
   slice(x: OnnxValue, begin: readonly number[], size: readonly number[]): OnnxValue {
@@ -138,7 +159,10 @@ export class GraphBuilder {
     if (axes.length === 0) return x;
     const starts = axes.map((axis) => begin[axis]!);
     const ends = axes.map((axis) => begin[axis]! + size[axis]!);
-    return this.op('Slice', [x, this.int64s(starts), this.int64s(ends), this.int64s(axes)], { shape: size, dtype: x.dtype });
+    return this.op('Slice', [x, this.int64s(starts), this.int64s(ends), this.int64s(axes)], {
+      shape: size,
+      dtype: x.dtype,
+    });
   }
 
   /** Zeros (or another value) of a shape, made where they are used instead of being stored in the file. */
@@ -188,6 +212,7 @@ export function uniformValue(value: OnnxValue): number | null {
     return value.constant.every((x: number | bigint) => x === first) ? Number(first) : null;
   }
   const { producer } = value;
-  if (producer !== null && (producer.op === 'Expand' || producer.op === 'Reshape')) return uniformValue(producer.inputs[0]!);
+  if (producer !== null && (producer.op === 'Expand' || producer.op === 'Reshape'))
+    return uniformValue(producer.inputs[0]!);
   return null;
 }

@@ -16,6 +16,12 @@ export const PASSES: readonly { readonly name: string; readonly rules: RuleSet }
 ];
 
 /** The graph after all passes (or those named). */
-export function optimise(graph: OnnxGraph, names: readonly string[] = PASSES.map(({ name }) => name)): OnnxGraph {
-  return PASSES.filter(({ name }) => names.includes(name)).reduce((current, { rules }) => rewrite(current, rules), graph);
+export function optimise(
+  graph: OnnxGraph,
+  names: readonly string[] = PASSES.map(({ name }) => name),
+): OnnxGraph {
+  return PASSES.filter(({ name }) => names.includes(name)).reduce(
+    (current, { rules }) => rewrite(current, rules),
+    graph,
+  );
 }

@@ -9,7 +9,8 @@ export function scaled(value: OnnxValue): { source: OnnxValue; factor: number } 
   const [a, b] = producer.inputs as [OnnxValue, OnnxValue];
   if (value.dtype !== 'float32') return null;
   const right = uniformValue(b);
-  if (right !== null && a.shape.length === value.shape.length) return { source: a, factor: producer.op === 'Mul' ? right : 1 / right };
+  if (right !== null && a.shape.length === value.shape.length)
+    return { source: a, factor: producer.op === 'Mul' ? right : 1 / right };
   const left = producer.op === 'Mul' ? uniformValue(a) : null;
   return left !== null && b.shape.length === value.shape.length ? { source: b, factor: left } : null;
 }
@@ -21,7 +22,9 @@ const times = (builder: GraphBuilder, x: OnnxValue, factor: number): OnnxValue =
 const sinkThroughLinear: Rule = ({ builder, node, inputs, usesOfInput }) => {
   const inner = scaled(inputs[0]!);
   if (inner === null || usesOfInput(0) > 1) return null;
-  const result = builder.op(node.op, [inner.source, ...inputs.slice(1)], node.outputs[0]!, { attrs: node.attrs });
+  const result = builder.op(node.op, [inner.source, ...inputs.slice(1)], node.outputs[0]!, {
+    attrs: node.attrs,
+  });
   return [times(builder, result, inner.factor)];
 };
 
@@ -43,7 +46,11 @@ const sinkThroughProduct: Rule = (context) => {
   return null;
 };
 
-function sinkConstant({ builder, node }: RuleContext, inner: { source: OnnxValue; factor: number }, constant: number) {
+function sinkConstant(
+  { builder, node }: RuleContext,
+  inner: { source: OnnxValue; factor: number },
+  constant: number,
+) {
   return [builder.expand(times(builder, inner.source, inner.factor * constant), node.outputs[0]!.shape)];
 }
 
@@ -51,7 +58,7 @@ function sinkConstant({ builder, node }: RuleContext, inner: { source: OnnxValue
 const sinkThroughSum: Rule = ({ builder, node, inputs, usesOfInput }) => {
   const a = scaled(inputs[0]!);
   const b = scaled(inputs[1]!);
-  if (a === null || b === null || a.factor !== b.factor || usesOfInput(0) > 1 || usesOfInput(1) > 1) return null;
+  if (a === null || a.factor !== b?.factor || usesOfInput(0) > 1 || usesOfInput(1) > 1) return null;
   return [times(builder, builder.binary(node.op, a.source, b.source), a.factor)];
 };
 

@@ -1,5 +1,5 @@
 /** Pass 1: what can be seen to be superfluous. Identities, chains of reshapes and transposes, broadcasts made too early. */
-import { sameShape, broadcastShape, type Shape } from '../tensors.js';
+import { sameShape, broadcastShape } from '../tensors.js';
 import { uniformValue, type OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleContext, RuleSet } from './rewrite.js';
 
@@ -10,8 +10,36 @@ const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
   Div: (a, b) => a / b,
 };
 
-const BINARY = ['Add', 'Sub', 'Mul', 'Div', 'Max', 'Min', 'Pow', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Equal'];
-const UNARY = ['Abs', 'Cast', 'Cos', 'Erf', 'Exp', 'Log', 'Neg', 'Reciprocal', 'Relu', 'Sigmoid', 'Sign', 'Sin', 'Sqrt', 'Tanh'];
+const BINARY = [
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Max',
+  'Min',
+  'Pow',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'Equal',
+];
+const UNARY = [
+  'Abs',
+  'Cast',
+  'Cos',
+  'Erf',
+  'Exp',
+  'Log',
+  'Neg',
+  'Reciprocal',
+  'Relu',
+  'Sigmoid',
+  'Sign',
+  'Sin',
+  'Sqrt',
+  'Tanh',
+];
 
 const outputOf = ({ node }: RuleContext): OnnxValue => node.outputs[0]!;
 
@@ -47,8 +75,13 @@ const broadcastLate: Rule = (context) => {
   const small = inputs.map(beforeExpand);
   if (small.every((value, i) => value === inputs[i])) return null;
   const output = outputOf(context);
-  const shape = small.map(({ shape }) => shape).reduce(broadcastShape as (a: Shape, b: Shape) => Shape);
-  const result = builder.op(node.op, small, { shape, dtype: output.dtype }, { attrs: node.attrs, domain: node.domain });
+  const shape = small.map(({ shape }) => shape).reduce(broadcastShape);
+  const result = builder.op(
+    node.op,
+    small,
+    { shape, dtype: output.dtype },
+    { attrs: node.attrs, domain: node.domain },
+  );
   return [builder.expand(result, output.shape)];
 };
 
@@ -68,7 +101,8 @@ const simplerTranspose: Rule = ({ builder, node, inputs }) => {
   const x = inputs[0]!;
   const perm = node.attrs['perm'] as readonly number[];
   const moved = perm.filter((axis) => x.shape[axis] !== 1);
-  if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return [builder.reshape(x, node.outputs[0]!.shape)];
+  if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!))
+    return [builder.reshape(x, node.outputs[0]!.shape)];
   if (x.producer?.op !== 'Transpose') return null;
   const inner = x.producer.attrs['perm'] as readonly number[];
   const composed = perm.map((axis) => inner[axis]!);
@@ -83,12 +117,15 @@ const simplerExpand: Rule = ({ builder, node, inputs }) => {
   return source !== inputs[0] || sameShape(source.shape, shape) ? [builder.expand(source, shape)] : null;
 };
 
-const sameType: Rule = ({ node, inputs }) => (inputs[0]!.dtype === node.outputs[0]!.dtype ? [inputs[0]!] : null);
+const sameType: Rule = ({ node, inputs }) =>
+  inputs[0]!.dtype === node.outputs[0]!.dtype ? [inputs[0]!] : null;
 
 /** Reducing dimensions of 1 is a reshape. */
 const reduceNothing: Rule = ({ builder, node, inputs }) => {
   const axes = Array.from(inputs[1]!.constant as BigInt64Array, Number);
-  return axes.every((axis) => inputs[0]!.shape[axis] === 1) ? [builder.reshape(inputs[0]!, node.outputs[0]!.shape)] : null;
+  return axes.every((axis) => inputs[0]!.shape[axis] === 1)
+    ? [builder.reshape(inputs[0]!, node.outputs[0]!.shape)]
+    : null;
 };
 
 /** a * cast(condition) selects: one pass over the data less than casting and multiplying. */
@@ -98,7 +135,8 @@ const maskedProduct: Rule = ({ builder, node, inputs }) => {
     [inputs[1]!, inputs[0]!],
   ] as const) {
     const condition = masked.producer?.op === 'Cast' ? masked.producer.inputs[0]! : null;
-    if (condition?.dtype === 'bool') return [builder.op('Where', [condition, other, builder.scalar(0)], node.outputs[0]!)];
+    if (condition?.dtype === 'bool')
+      return [builder.op('Where', [condition, other, builder.scalar(0)], node.outputs[0]!)];
   }
   return null;
 };

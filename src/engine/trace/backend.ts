@@ -63,8 +63,12 @@ type Slot =
   | { readonly kind: 'traced'; readonly value: TraceValue }
   | { readonly kind: 'host'; readonly data: ConstantData; readonly dtype: TraceDType };
 
-/** tfjs's functions that draw random numbers on the host, found on the stack of the write that stores them. */
-const RANDOM_OPERATION = /\b(randomNormal|randomUniform|randomUniformInt|randomStandardNormal|truncatedNormal|randomGamma|multinomial)_?\b/;
+/**
+ * tfjs's functions that draw random numbers on the host, found on the stack of the write that stores them. Their frames end
+ * in an underscore (`at randomNormal_ (...)`), which keeps files and models of these names out.
+ */
+const RANDOM_OPERATION =
+  /^\s*at (?:\S+\.)?(rand|randomNormal|randomUniform|randomUniformInt|randomStandardNormal|truncatedNormal|randomGamma)_(?:_op)? /m;
 
 function describeOrigin(value: TraceValue): string {
   switch (value.origin.kind) {
@@ -82,7 +86,9 @@ function describeOrigin(value: TraceValue): string {
 function cleanAttrs(attrs: Readonly<Record<string, unknown>> | undefined): Attrs {
   return Object.fromEntries(
     Object.entries(attrs ?? {}).flatMap(([name, value]): [string, AttrValue][] =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? ([...value] as number[]) : (value as AttrValue)]],
+      value === undefined
+        ? []
+        : [[name, Array.isArray(value) ? [...(value as number[])] : (value as AttrValue)]],
     ),
   );
 }
@@ -120,15 +126,22 @@ export class TraceBackend extends tf.KernelBackend {
   traced(info: TensorInfo): TraceValue {
     const slot = this.slots.get(info.dataId);
     if (slot === undefined) {
-      throw new Error(`a tensor of shape [${info.shape.join()}] made outside the traced function was used in it; pass it as an input`);
+      throw new Error(
+        `a tensor of shape [${info.shape.join()}] made outside the traced function was used in it; pass it as an input`,
+      );
     }
     if (slot.kind === 'traced') {
-      if (!sameShape(slot.value.shape, info.shape)) throw new Error(`traced shape [${slot.value.shape.join()}] is not [${info.shape.join()}]`);
+      if (!sameShape(slot.value.shape, info.shape))
+        throw new Error(`traced shape [${slot.value.shape.join()}] is not [${info.shape.join()}]`);
       return slot.value;
     }
     const known = this.constantValues.get(info.dataId);
     if (known !== undefined && sameShape(known.shape, info.shape)) return known;
-    const value: TraceValue = { shape: [...info.shape], dtype: slot.dtype, origin: { kind: 'constant', data: slot.data } };
+    const value: TraceValue = {
+      shape: [...info.shape],
+      dtype: slot.dtype,
+      origin: { kind: 'constant', data: slot.data },
+    };
     this.constantValues.set(info.dataId, value);
     return value;
   }

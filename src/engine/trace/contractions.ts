@@ -1,4 +1,4 @@
-/** tfjs kernels that combine whole rows: matrix products, reductions, softmax. */
+/** tfjs kernels that combine whole rows: matrix products, reductions, running sums, softmax. */
 import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
 import { broadcastShape, sizeOf } from '../tensors.js';
 import {
@@ -24,7 +24,12 @@ function productShape(a: TraceType, b: TraceType, transposeA: boolean, transpose
 function productFlops(node: TraceNode): number {
   const a = node.inputs[0]!;
   const b = node.inputs[1]!;
-  const { batch, m, k, n } = productShape(a, b, flagAttr(node.attrs, 'transposeA'), flagAttr(node.attrs, 'transposeB'));
+  const { batch, m, k, n } = productShape(
+    a,
+    b,
+    flagAttr(node.attrs, 'transposeA'),
+    flagAttr(node.attrs, 'transposeB'),
+  );
   return 2 * sizeOf(batch) * m * n * k;
 }
 
@@ -55,7 +60,9 @@ const reduction = (op: string, { axesName = 'axis', asFloat = false } = {}): Ker
 function reducedAxes(x: TraceType, axes: unknown): readonly number[] {
   const rank = x.shape.length;
   if (axes === null || axes === undefined) return x.shape.map((_, axis) => axis);
-  return (Array.isArray(axes) ? (axes as number[]) : [axes as number]).map((axis) => positiveAxis(axis, rank));
+  return (Array.isArray(axes) ? (axes as number[]) : [axes as number]).map((axis) =>
+    positiveAxis(axis, rank),
+  );
 }
 
 /** max, subtract, exp, sum, divide: five operations an element. */
@@ -65,7 +72,12 @@ export const contractionKernels: KernelTable = {
   BatchMatMul: {
     inputNames: ['a', 'b'],
     infer: ([a, b], attrs) => {
-      const { batch, m, n } = productShape(a!, b!, flagAttr(attrs, 'transposeA'), flagAttr(attrs, 'transposeB'));
+      const { batch, m, n } = productShape(
+        a!,
+        b!,
+        flagAttr(attrs, 'transposeA'),
+        flagAttr(attrs, 'transposeB'),
+      );
       return [{ shape: [...batch, m, n], dtype: 'float32' }];
     },
     lower: ({ builder, inputs, attrs, outputs }) => {
@@ -82,14 +94,47 @@ export const contractionKernels: KernelTable = {
   Max: reduction('ReduceMax', { axesName: 'reductionIndices' }),
   Min: reduction('ReduceMin'),
   Prod: reduction('ReduceProd'),
+  /** The first of equal elements, as in tfjs. */
+  ArgMax: {
+    inputNames: ['x'],
+    infer: ([x], attrs) => [
+      {
+        shape: x!.shape.toSpliced(positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length), 1),
+        dtype: 'int32',
+      },
+    ],
+    lower: ({ builder, inputs, attrs, outputs }) => {
+      const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length);
+      const index = { shape: outputs[0]!.shape, dtype: 'int64' } as const;
+      return [
+        builder.cast(builder.op('ArgMax', [inputs[0]!], index, { attrs: { axis, keepdims: 0 } }), 'int32'),
+      ];
+    },
+    cost: REDUCTION,
+  },
+  Cumsum: {
+    inputNames: ['x'],
+    infer: ([x]) => [x!],
+    lower: ({ builder, inputs, attrs }) => {
+      const x = inputs[0]!;
+      const axis = builder.scalar(positiveAxis(numberAttr(attrs, 'axis'), x.shape.length), 'int64');
+      const exclusive = Number(flagAttr(attrs, 'exclusive'));
+      const reverse = Number(flagAttr(attrs, 'reverse'));
+      return [builder.op('CumSum', [x, axis], x, { attrs: { exclusive, reverse } })];
+    },
+    cost: REDUCTION,
+  },
   Softmax: {
     inputNames: ['logits'],
     infer: ([x]) => [x!],
     lower: ({ builder, inputs, attrs }) => {
       const x = inputs[0]!;
-      return [builder.op('Softmax', [x], x, { attrs: { axis: positiveAxis(numberAttr(attrs, 'dim'), x.shape.length) } })];
+      return [
+        builder.op('Softmax', [x], x, {
+          attrs: { axis: positiveAxis(numberAttr(attrs, 'dim'), x.shape.length) },
+        }),
+      ];
     },
     cost: { kind: 'composite', flops: softmaxFlops },
   },
 };
-

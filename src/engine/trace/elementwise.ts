@@ -15,7 +15,8 @@ const binary = (lower: BinaryLowering, dtype?: TraceDType): Kernel => ({
 });
 
 const arithmetic = (op: string): Kernel => binary((builder, a, b) => builder.binary(op, a, b));
-const comparison = (op: string): Kernel => binary((builder, a, b) => builder.binary(op, a, b, 'bool'), 'bool');
+const comparison = (op: string): Kernel =>
+  binary((builder, a, b) => builder.binary(op, a, b, 'bool'), 'bool');
 
 const unary = (lower: string | UnaryLowering): Kernel => ({
   inputNames: ['x'],
@@ -96,7 +97,9 @@ export const elementwiseKernels: KernelTable = {
     inputNames: ['x'],
     infer: ([x]) => [x!],
     lower: ({ builder, inputs, attrs }) => [
-      builder.op('LeakyRelu', [inputs[0]!], inputs[0]!, { attrs: { alpha: { float: numberAttr(attrs, 'alpha') } } }),
+      builder.op('LeakyRelu', [inputs[0]!], inputs[0]!, {
+        attrs: { alpha: { float: numberAttr(attrs, 'alpha') } },
+      }),
     ],
     cost: ELEMENTWISE,
   },
@@ -106,7 +109,11 @@ export const elementwiseKernels: KernelTable = {
     lower: ({ builder, inputs, attrs }) => [
       builder.op(
         'Clip',
-        [inputs[0]!, builder.scalar(numberAttr(attrs, 'clipValueMin')), builder.scalar(numberAttr(attrs, 'clipValueMax'))],
+        [
+          inputs[0]!,
+          builder.scalar(numberAttr(attrs, 'clipValueMin')),
+          builder.scalar(numberAttr(attrs, 'clipValueMax')),
+        ],
         inputs[0]!,
       ),
     ],

@@ -6,7 +6,8 @@ import { MOVE, type KernelTable, type TraceType } from './kernel.js';
 
 const rowStatistic = (x: TraceType): TraceType => ({ shape: x.shape.with(-1, 1), dtype: 'float32' });
 
-const asColumn = (builder: GraphBuilder, targets: OnnxValue): OnnxValue => builder.reshape(targets, [targets.shape[0]!, 1]);
+const asColumn = (builder: GraphBuilder, targets: OnnxValue): OnnxValue =>
+  builder.reshape(targets, [targets.shape[0]!, 1]);
 
 const normAttrs = { axis: -1, epsilon: { float: NORM_EPSILON } } as const;
 
@@ -15,7 +16,8 @@ export const fusedKernels: KernelTable = {
   [KERNEL.layerNorm]: {
     inputNames: ['x', 'gamma', 'beta'],
     infer: ([x]) => [x!, rowStatistic(x!), rowStatistic(x!)],
-    lower: ({ builder, inputs, outputs }) => builder.node('LayerNormalization', inputs, outputs, { attrs: normAttrs }),
+    lower: ({ builder, inputs, outputs }) =>
+      builder.node('LayerNormalization', inputs, outputs, { attrs: normAttrs }),
     cost: MOVE,
   },
   [KERNEL.rmsNorm]: {
@@ -25,11 +27,19 @@ export const fusedKernels: KernelTable = {
       builder.node('SimplifiedLayerNormalization', inputs, outputs, { attrs: normAttrs }),
     cost: MOVE,
   },
+  [KERNEL.logSoftmax]: {
+    inputNames: ['logits'],
+    infer: ([logits]) => [logits!],
+    lower: ({ builder, inputs }) => [builder.op('LogSoftmax', inputs, inputs[0]!, { attrs: { axis: 1 } })],
+    cost: MOVE,
+  },
   [KERNEL.pickTarget]: {
-    inputNames: ['probabilities', 'targets'],
-    infer: ([probabilities]) => [rowStatistic(probabilities!)],
+    inputNames: ['values', 'targets'],
+    infer: ([values]) => [rowStatistic(values!)],
     lower: ({ builder, inputs, outputs }) => [
-      builder.op('GatherElements', [inputs[0]!, asColumn(builder, inputs[1]!)], outputs[0]!, { attrs: { axis: 1 } }),
+      builder.op('GatherElements', [inputs[0]!, asColumn(builder, inputs[1]!)], outputs[0]!, {
+        attrs: { axis: 1 },
+      }),
     ],
     cost: MOVE,
   },

@@ -25,28 +25,40 @@ function completeShape(shape: readonly number[], size: number): Shape {
   return shape.map((dim) => (dim === -1 ? size / known : dim));
 }
 
-const reinterpret = (inputName: string, shapeOf: (x: TraceType, attrs: Parameters<Kernel['infer']>[1]) => Shape): Kernel => ({
+const reinterpret = (
+  inputName: string,
+  shapeOf: (x: TraceType, attrs: Parameters<Kernel['infer']>[1]) => Shape,
+): Kernel => ({
   inputNames: [inputName],
   infer: ([x], attrs) => [{ shape: shapeOf(x!, attrs), dtype: x!.dtype }],
   lower: ({ builder, inputs, outputs }) => [builder.reshape(inputs[0]!, outputs[0]!.shape)],
   cost: MOVE,
 });
 
-const filled = (inputNames: readonly string[], valueOf: (attrs: Parameters<Kernel['infer']>[1]) => number): Kernel => ({
+const filled = (
+  inputNames: readonly string[],
+  valueOf: (attrs: Parameters<Kernel['infer']>[1]) => number,
+): Kernel => ({
   inputNames,
   infer: ([x], attrs) =>
     x === undefined
       ? [{ shape: numbersAttr(attrs, 'shape'), dtype: dtypeAttr(attrs['dtype'] ?? 'float32') }]
       : [x],
-  lower: ({ builder, attrs, outputs }) => [builder.filled(valueOf(attrs), outputs[0]!.shape, outputs[0]!.dtype)],
+  lower: ({ builder, attrs, outputs }) => [
+    builder.filled(valueOf(attrs), outputs[0]!.shape, outputs[0]!.dtype),
+  ],
   cost: MOVE,
 });
 
-function splitSizes(x: TraceType, attrs: Parameters<Kernel['infer']>[1]): { axis: number; sizes: readonly number[] } {
+function splitSizes(
+  x: TraceType,
+  attrs: Parameters<Kernel['infer']>[1],
+): { axis: number; sizes: readonly number[] } {
   const axis = positiveAxis(numberAttr(attrs, 'axis'), x.shape.length);
   const requested = attrs['numOrSizeSplits'];
   const total = x.shape[axis]!;
-  if (typeof requested === 'number') return { axis, sizes: Array.from({ length: requested }, () => total / requested) };
+  if (typeof requested === 'number')
+    return { axis, sizes: Array.from({ length: requested }, () => total / requested) };
   return { axis, sizes: completeSizes(numbersAttr(attrs, 'numOrSizeSplits'), total) };
 }
 
@@ -56,7 +68,10 @@ function completeSizes(sizes: readonly number[], total: number): readonly number
 }
 
 /** tfjs lets begin and size name the leading axes alone, and leave the size out. */
-function sliceSizes({ shape }: TraceType, attrs: Parameters<Kernel['infer']>[1]): { begin: readonly number[]; size: readonly number[] } {
+function sliceSizes(
+  { shape }: TraceType,
+  attrs: Parameters<Kernel['infer']>[1],
+): { begin: readonly number[]; size: readonly number[] } {
   const givenBegin = numbersAttr(attrs, 'begin');
   const givenSize = attrs['size'] === undefined ? [] : numbersAttr(attrs, 'size');
   const begin = shape.map((_, axis) => givenBegin[axis] ?? 0);
@@ -88,7 +103,9 @@ export const shapeKernels: KernelTable = {
   }),
   Transpose: {
     inputNames: ['x'],
-    infer: ([x], attrs) => [{ shape: numbersAttr(attrs, 'perm').map((axis) => x!.shape[axis]!), dtype: x!.dtype }],
+    infer: ([x], attrs) => [
+      { shape: numbersAttr(attrs, 'perm').map((axis) => x!.shape[axis]!), dtype: x!.dtype },
+    ],
     lower: ({ builder, inputs, attrs }) => [builder.transpose(inputs[0]!, numbersAttr(attrs, 'perm'))],
     cost: MOVE,
   },
@@ -96,7 +113,11 @@ export const shapeKernels: KernelTable = {
     inputNames: ['x'],
     infer: ([x], attrs) => [{ shape: sliceSizes(x!, attrs).size, dtype: x!.dtype }],
     lower: ({ builder, inputs, attrs, outputs }) => [
-      builder.slice(inputs[0]!, sliceSizes({ shape: inputs[0]!.shape, dtype: 'float32' }, attrs).begin, outputs[0]!.shape),
+      builder.slice(
+        inputs[0]!,
+        sliceSizes({ shape: inputs[0]!.shape, dtype: 'float32' }, attrs).begin,
+        outputs[0]!.shape,
+      ),
     ],
     cost: MOVE,
   },
@@ -143,14 +164,22 @@ export const shapeKernels: KernelTable = {
     inputNames: ['value'],
     infer: ([x], attrs) => {
       const axis = positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length);
-      return Array.from({ length: x!.shape[axis]! }, () => ({ shape: x!.shape.toSpliced(axis, 1), dtype: x!.dtype }));
+      return Array.from({ length: x!.shape[axis]! }, () => ({
+        shape: x!.shape.toSpliced(axis, 1),
+        dtype: x!.dtype,
+      }));
     },
     lower: ({ builder, inputs, attrs, outputs }) => {
       const x = inputs[0]!;
       const axis = positiveAxis(numberAttr(attrs, 'axis'), x.shape.length);
       const part: TraceType = { shape: x.shape.with(axis, 1), dtype: outputs[0]!.dtype };
       const sizes = outputs.map(() => 1);
-      const parts = builder.node('Split', [x, builder.int64s(sizes)], outputs.map(() => part), { attrs: { axis } });
+      const parts = builder.node(
+        'Split',
+        [x, builder.int64s(sizes)],
+        outputs.map(() => part),
+        { attrs: { axis } },
+      );
       return parts.map((value, i) => builder.reshape(value, outputs[i]!.shape));
     },
     cost: MOVE,
@@ -159,7 +188,12 @@ export const shapeKernels: KernelTable = {
     inputNames: ['x'],
     infer: ([x], attrs) => {
       const paddings = attrs['paddings'] as readonly (readonly number[])[];
-      return [{ shape: x!.shape.map((dim, axis) => dim + paddings[axis]![0]! + paddings[axis]![1]!), dtype: x!.dtype }];
+      return [
+        {
+          shape: x!.shape.map((dim, axis) => dim + paddings[axis]![0]! + paddings[axis]![1]!),
+          dtype: x!.dtype,
+        },
+      ];
     },
     lower: ({ builder, inputs, attrs, outputs }) => {
       const paddings = attrs['paddings'] as readonly (readonly number[])[];
@@ -191,14 +225,26 @@ export const shapeKernels: KernelTable = {
   OneHot: {
     inputNames: ['indices'],
     infer: ([indices], attrs) => [
-      { shape: [...indices!.shape, numberAttr(attrs, 'depth')], dtype: dtypeAttr(attrs['dtype'] ?? 'float32') },
+      {
+        shape: [...indices!.shape, numberAttr(attrs, 'depth')],
+        dtype: dtypeAttr(attrs['dtype'] ?? 'float32'),
+      },
     ],
     lower: ({ builder, inputs, attrs, outputs }) => {
       const { shape, dtype } = outputs[0]!;
       // ONNX Runtime has one-hot of int32 indices for float32 values only.
-      const values = builder.constant('float32', [2], typedArray('float32', [numberAttr(attrs, 'offValue'), numberAttr(attrs, 'onValue')]));
+      const values = builder.constant(
+        'float32',
+        [2],
+        typedArray('float32', [numberAttr(attrs, 'offValue'), numberAttr(attrs, 'onValue')]),
+      );
       const depth = builder.scalar(numberAttr(attrs, 'depth'), 'int32');
-      const oneHot = builder.op('OneHot', [inputs[0]!, depth, values], { shape, dtype: 'float32' }, { attrs: { axis: -1 } });
+      const oneHot = builder.op(
+        'OneHot',
+        [inputs[0]!, depth, values],
+        { shape, dtype: 'float32' },
+        { attrs: { axis: -1 } },
+      );
       return [builder.cast(oneHot, dtype)];
     },
     cost: MOVE,
@@ -210,13 +256,18 @@ export const shapeKernels: KernelTable = {
       const batchDims = numberAttr(attrs, 'batchDims');
       return [
         {
-          shape: [...x!.shape.slice(0, axis), ...indices!.shape.slice(batchDims), ...x!.shape.slice(axis + 1)],
+          shape: [
+            ...x!.shape.slice(0, axis),
+            ...indices!.shape.slice(batchDims),
+            ...x!.shape.slice(axis + 1),
+          ],
           dtype: x!.dtype,
         },
       ];
     },
     lower: ({ builder, inputs, attrs, outputs }) => {
-      if (numberAttr(attrs, 'batchDims') !== 0) throw new Error('tf.gather with batchDims is not supported by the engine yet');
+      if (numberAttr(attrs, 'batchDims') !== 0)
+        throw new Error('tf.gather with batchDims is not supported by the engine yet');
       const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length);
       return [builder.op('Gather', inputs, outputs[0]!, { attrs: { axis } })];
     },
@@ -247,12 +298,17 @@ export const shapeKernels: KernelTable = {
   Range: {
     inputNames: [],
     infer: (_, attrs) => {
-      const length = Math.ceil((numberAttr(attrs, 'stop') - numberAttr(attrs, 'start')) / numberAttr(attrs, 'step'));
+      const length = Math.ceil(
+        (numberAttr(attrs, 'stop') - numberAttr(attrs, 'start')) / numberAttr(attrs, 'step'),
+      );
       return [{ shape: [Math.max(0, length)], dtype: dtypeAttr(attrs['dtype'] ?? 'float32') }];
     },
     lower: ({ builder, attrs, outputs }) => {
       const { shape, dtype } = outputs[0]!;
-      const values = Array.from({ length: shape[0]! }, (_, i) => numberAttr(attrs, 'start') + i * numberAttr(attrs, 'step'));
+      const values = Array.from(
+        { length: shape[0]! },
+        (_, i) => numberAttr(attrs, 'start') + i * numberAttr(attrs, 'step'),
+      );
       return [builder.constant(dtype, shape, typedArray(dtype, values))];
     },
     cost: ELEMENTWISE,

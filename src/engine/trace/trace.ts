@@ -16,7 +16,8 @@ export type TensorFunction = (inputs: Tensors) => Tensors;
 export function trace(fn: TensorFunction, specs: readonly TensorSpec[], mode: TraceMode): TraceGraph {
   const backend = traceBackend(mode);
   const engine = tf.engine();
-  const previous = tf.getBackend();
+  // tfjs's types leave out that there is no backend before the first is chosen.
+  const previous = tf.getBackend() as string | undefined;
   void tf.setBackend(backendName(mode));
   backend.begin();
   engine.startScope('trace');

@@ -52,14 +52,20 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
   const amounts = runs.map((run) => kind.of(run));
   const totals = amounts.map((groups) => Object.values(groups).reduce((a, b) => a + b, 0));
   const names = [...new Set(amounts.flatMap((groups) => Object.keys(groups)))];
-  const peak = (name: string): number => Math.max(...amounts.map((groups, i) => (groups[name] ?? 0) / (totals[i]! || 1)));
-  const kept = names.filter((name) => peak(name) >= 0.01).sort((a, b) => peak(b) - peak(a) || (a < b ? -1 : 1)).slice(0, CATEGORY_COLORS.length - 1);
+  const peak = (name: string): number =>
+    Math.max(...amounts.map((groups, i) => (groups[name] ?? 0) / (totals[i]! || 1)));
+  const kept = names
+    .filter((name) => peak(name) >= 0.01)
+    .sort((a, b) => peak(b) - peak(a) || (a < b ? -1 : 1))
+    .slice(0, CATEGORY_COLORS.length - 1);
   const rows = runs.flatMap((run, i) => {
     const groups = amounts[i]!;
     const { dModel, nLayers } = run.setup.model;
     const size = `${dModel}x${nLayers}`;
     const base = { row: `${run.arch}|${size}`, arch: run.arch, size };
-    const other = names.filter((name) => !kept.includes(name)).reduce((sum, name) => sum + (groups[name] ?? 0), 0);
+    const other = names
+      .filter((name) => !kept.includes(name))
+      .reduce((sum, name) => sum + (groups[name] ?? 0), 0);
     return [...kept.map((name) => [name, groups[name] ?? 0] as const), ['other', other] as const]
       .filter(([, amount]) => amount > 0)
       .map(([group, amount]) => ({ ...base, group, amount, share: amount / totals[i]! }));
@@ -71,7 +77,16 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
     id: kind.id,
     title: kind.title,
     caption: kind.caption,
-    alt: `${kind.title}. ${runs.map((run) => `${run.arch}: ${rows.filter((row) => row.arch === run.arch).slice(0, 3).map((row) => `${row.group} ${formatPercent(row.share)}`).join(', ')}.`).join(' ')}`,
+    alt: `${kind.title}. ${runs
+      .map(
+        (run) =>
+          `${run.arch}: ${rows
+            .filter((row) => row.arch === run.arch)
+            .slice(0, 3)
+            .map((row) => `${row.group} ${formatPercent(row.share)}`)
+            .join(', ')}.`,
+      )
+      .join(' ')}`,
     layout: { kind: 'rows', rows: pairs.length, step: 38 },
     archs: [],
     scales: {},
@@ -81,11 +96,38 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
       transform: [SHOWN, { calculate: `indexof(${JSON.stringify(groups)}, datum.group)`, as: 'rank' }],
       mark: { type: 'bar', stroke: INK.paper, strokeWidth: 1.5, opacity: 0.88, height: { band: 0.62 } },
       encoding: {
-        y: { field: 'row', type: 'nominal', scale: { domain: pairs }, axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text, labelLineHeight: 14, labelOffset: -6.5 } },
-        x: { field: 'amount', type: 'quantitative', axis: { title: kind.unit, tickCount: 5, labelExpr: kind.axisLabel, grid: true } },
-        color: { field: 'group', type: 'nominal', scale: { domain: groups, range: CATEGORY_COLORS.slice(0, groups.length) }, legend: { title: null } },
+        y: {
+          field: 'row',
+          type: 'nominal',
+          scale: { domain: pairs },
+          axis: {
+            title: null,
+            labelExpr: "split(datum.label, '|')",
+            labelFontSize: 12,
+            labelColor: INK.text,
+            labelLineHeight: 14,
+            labelOffset: -6.5,
+          },
+        },
+        x: {
+          field: 'amount',
+          type: 'quantitative',
+          axis: { title: kind.unit, tickCount: 5, labelExpr: kind.axisLabel, grid: true },
+        },
+        color: {
+          field: 'group',
+          type: 'nominal',
+          scale: { domain: groups, range: CATEGORY_COLORS.slice(0, groups.length) },
+          legend: { title: null },
+        },
         order: { field: 'rank', type: 'quantitative' },
-        tooltip: [tip('arch', 'Architecture'), tip('size', 'Size'), tip('group', 'Group'), tip('amount', kind.unit, kind.tooltipFormat), tip('share', 'Share', '.1%')],
+        tooltip: [
+          tip('arch', 'Architecture'),
+          tip('size', 'Size'),
+          tip('group', 'Group'),
+          tip('amount', kind.unit, kind.tooltipFormat),
+          tip('share', 'Share', '.1%'),
+        ],
       },
     },
     table: {
@@ -106,7 +148,9 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
 function bestRun(context: ReportContext, arch: string): RunRecord | null {
   const cells = context.analysis.cells.filter((cell) => cell.arch === arch);
   const largest = Math.max(...cells.map((cell) => cell.budgetFlops));
-  const best = cells.filter((cell) => cell.budgetFlops === largest).sort((a, b) => a.lossNats - b.lossNats)[0];
+  const best = cells
+    .filter((cell) => cell.budgetFlops === largest)
+    .sort((a, b) => a.lossNats - b.lossNats)[0];
   const id = best?.runIds[0];
   return id === undefined ? null : (context.runsById.get(id) ?? null);
 }

@@ -77,7 +77,14 @@ export function tip(field: string, title: string, format?: string): Spec {
 }
 
 /** Formats of d3 that tooltips and axes use. */
-export const FORMAT = { flops: '.3~e', loss: '.4f', factor: '.3~f', count: ',', short: '.3~s', percent: '.2%' } as const;
+export const FORMAT = {
+  flops: '.3~e',
+  loss: '.4f',
+  factor: '.3~f',
+  count: ',',
+  short: '.3~s',
+  percent: '.2%',
+} as const;
 
 /** Vega expression that writes an axis value as a power of ten: `3×10¹¹`, `10¹²`. */
 export const POWER_OF_TEN_LABEL = (() => {
@@ -102,9 +109,20 @@ export const FACTOR_LABEL = "format(datum.value, '.3~f') + '×'";
 export const SIGNED_LABEL = "datum.value === 0 ? '0' : format(datum.value, '+.3~f')";
 export const SIGNED_PERCENT_LABEL = "datum.value === 0 ? '0' : format(datum.value, '+.2~%')";
 
-/** A label above each mark, with a rim in the colour of the page so that lines behind don't cross it. */
-export function labelAbove(encoding: Spec): Spec[] {
-  const mark = { type: 'text', dy: -14, fontSize: 11.5, aria: false };
+/**
+ * The field `label` above each mark, with a rim in the colour of the page so that lines behind don't cross it. It
+ * extends to the inside of the panel from marks near the ends of `x`'s domain, so that it stays on a narrow screen.
+ */
+export function labelAbove(x: Spec, y: Spec): Spec[] {
+  const { type, domain } = x['scale'] as { type?: ScaleType; domain: [number, number] };
+  const forward = (value: string): string => (type === 'log' ? `log(${value})` : value);
+  const from = type === 'log' ? Math.log(domain[0]) : domain[0];
+  const span = (type === 'log' ? Math.log(domain[1]) : domain[1]) - from;
+  const place = `(${forward(`datum['${String(x['field'])}']`)} - ${from}) / ${span}`;
+  const align = { expr: `${place} < 1/3 ? 'left' : ${place} > 2/3 ? 'right' : 'center'` };
+  const dx = { expr: `${place} < 1/3 ? -6 : ${place} > 2/3 ? 6 : 0` };
+  const mark = { type: 'text', dy: -14, dx, align, fontSize: 11.5, aria: false };
+  const encoding = { x, y, text: { field: 'label' } };
   return [
     { mark: { ...mark, stroke: INK.paper, strokeWidth: 4, strokeJoin: 'round' }, encoding },
     { mark, encoding },
@@ -130,7 +148,12 @@ export function paddedDomain(values: readonly number[], type: ScaleType, share =
 }
 
 /** An axis over compute: logarithmic, labelled by powers of ten at round values or at `values`. */
-export function computeAxis(field: string, title: string, domain: readonly [number, number], values?: readonly number[]): Spec {
+export function computeAxis(
+  field: string,
+  title: string,
+  domain: readonly [number, number],
+  values?: readonly number[],
+): Spec {
   return {
     field,
     type: 'quantitative',
@@ -150,7 +173,12 @@ export const TITLE_ABOVE: Spec = {
 };
 
 /** An axis over losses. */
-export function lossAxis(field: string, title: string, domain: readonly [number, number], type: ScaleType): Spec {
+export function lossAxis(
+  field: string,
+  title: string,
+  domain: readonly [number, number],
+  type: ScaleType,
+): Spec {
   return {
     field,
     type: 'quantitative',
@@ -159,13 +187,24 @@ export function lossAxis(field: string, title: string, domain: readonly [number,
   };
 }
 
+/** Lets the title of a horizontal axis end where the panel does: a narrow panel has room to its left. */
+export const TITLE_AT_END: Spec = { titleAnchor: 'end', titleAlign: 'right' };
+
 /** A categorical axis whose keys `first|second` are written on two lines. */
 export function pairAxis(field: string, keys: readonly string[]): Spec {
   return {
     field,
     type: 'nominal',
     scale: { domain: keys },
-    axis: { title: null, labelExpr: "split(datum.label, '|')", labelFontSize: 12, labelColor: INK.text, labelLimit: 220, labelLineHeight: 14, labelOffset: -6.5 },
+    axis: {
+      title: null,
+      labelExpr: "split(datum.label, '|')",
+      labelFontSize: 12,
+      labelColor: INK.text,
+      labelLimit: 220,
+      labelLineHeight: 14,
+      labelOffset: -6.5,
+    },
   };
 }
 

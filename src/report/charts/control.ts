@@ -5,7 +5,18 @@ import { formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval, signedNats, signedPercent } from '../text.js';
-import { labelAbove, paddedDomain, pairAxis, SIGNED_LABEL, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import {
+  labelAbove,
+  paddedDomain,
+  pairAxis,
+  SIGNED_LABEL,
+  referenceLine,
+  seriesEncoding,
+  SHOWN,
+  tip,
+  TITLE_AT_END,
+  type Chart,
+} from './chart.js';
 import { niceLinearTicks } from './ticks.js';
 
 /** One family's answer to a comparison at the control's budget. */
@@ -83,13 +94,23 @@ function atOptimalSize(all: readonly Speedup[]): ControlEntry[] | null {
 function atSameSize(all: readonly Speedup[]): ControlEntry[] | null {
   const budgetFlops = largestCommon(all.map((c) => c.sameSize.map((at) => at.budgetFlops)));
   if (budgetFlops === null) return null;
-  const at = (c: Speedup): Speedup['sameSize'] => c.sameSize.filter((entry) => entry.budgetFlops === budgetFlops);
-  const sizes = at(all[0]!).filter((entry) => all.every((c) => at(c).some((other) => other.size === entry.size)));
+  const at = (c: Speedup): Speedup['sameSize'] =>
+    c.sameSize.filter((entry) => entry.budgetFlops === budgetFlops);
+  const sizes = at(all[0]!).filter((entry) =>
+    all.every((c) => at(c).some((other) => other.size === entry.size)),
+  );
   const size = [...sizes].sort((a, b) => b.nSeeds - a.nSeeds || b.dModel - a.dModel)[0]?.size;
   if (size === undefined) return null;
   return all.map((c) => {
     const { differenceNats } = at(c).find((entry) => entry.size === size)!;
-    return { ...names(c), budgetFlops, basis: `both at size ${size}`, differenceNats, relative: null, verdict: verdictOf(differenceNats) };
+    return {
+      ...names(c),
+      budgetFlops,
+      basis: `both at size ${size}`,
+      differenceNats,
+      relative: null,
+      verdict: verdictOf(differenceNats),
+    };
   });
 }
 
@@ -104,7 +125,20 @@ function names(c: Speedup): { arch: string; baseline: string; positions: string 
   return { arch: c.arch, baseline: c.baseline, positions: c.positions };
 }
 
-const COLUMNS = ['pair', 'arch', 'baseline', 'positions', 'budgetFlops', 'basis', 'differenceNats', 'low', 'high', 'label', 'relative', 'verdict'] as const;
+const COLUMNS = [
+  'pair',
+  'arch',
+  'baseline',
+  'positions',
+  'budgetFlops',
+  'basis',
+  'differenceNats',
+  'low',
+  'high',
+  'label',
+  'relative',
+  'verdict',
+] as const;
 
 /** Differences of loss by family of positions; null without a second family. */
 export function controlChart(context: ReportContext, controls: readonly Control[]): Chart | null {
@@ -127,14 +161,27 @@ export function controlChart(context: ReportContext, controls: readonly Control[
   if (rows.length === 0) return null;
   const archs = context.archs.map((a) => a.arch).filter((arch) => rows.some((row) => row.arch === arch));
   const { color, shape } = seriesEncoding(context.styles, archs);
-  const domain = paddedDomain([0, ...rows.flatMap((row) => [row.differenceNats, row.low, row.high]).filter((v) => v !== null)], 'linear', 0.12);
+  const domain = paddedDomain(
+    [0, ...rows.flatMap((row) => [row.differenceNats, row.low, row.high]).filter((v) => v !== null)],
+    'linear',
+    0.12,
+  );
   const x = {
     field: 'differenceNats',
     type: 'quantitative',
     scale: { domain, nice: false },
-    axis: { title: 'Difference of test loss, nats (left of 0: lower than the baseline)', values: niceLinearTicks(domain, 5), labelExpr: SIGNED_LABEL, grid: true },
+    axis: {
+      title: "Loss minus the baseline's, nats (left is better)",
+      ...TITLE_AT_END,
+      values: niceLinearTicks(domain, 5),
+      labelExpr: SIGNED_LABEL,
+      grid: true,
+    },
   };
-  const y = pairAxis('pair', rows.map((row) => row.pair));
+  const y = pairAxis(
+    'pair',
+    rows.map((row) => row.pair),
+  );
   const tooltip = [
     tip('arch', 'Architecture'),
     tip('baseline', 'Minus'),
@@ -157,9 +204,15 @@ export function controlChart(context: ReportContext, controls: readonly Control[
       transform: [SHOWN],
       layer: [
         referenceLine('x', 0),
-        { mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' }, encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip } },
-        { mark: { type: 'point', filled: true, size: 110, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
-        ...labelAbove({ x, y, text: { field: 'label' } }),
+        {
+          mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' },
+          encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip },
+        },
+        {
+          mark: { type: 'point', filled: true, size: 110, opacity: 1 },
+          encoding: { x, y, color, shape, tooltip },
+        },
+        ...labelAbove(x, y),
       ],
     },
     table: {

@@ -4,16 +4,51 @@ import type { ReportContext } from '../context.js';
 import { formatCount, formatLoss, formatPowerOfTen, formatShortCount } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { computeAxis, FORMAT, lossAxis, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import {
+  computeAxis,
+  FORMAT,
+  lossAxis,
+  paddedDomain,
+  seriesEncoding,
+  SHOWN,
+  tip,
+  type Chart,
+} from './chart.js';
 
 /** Points that all curves of a page share, so that a thousand runs stay a page of a few megabytes. */
-const POINT_BUDGET = 24_000;
+const POINT_BUDGET = 16_000;
 /** A point of a curve is the mean over the kept rows within this factor of its step. */
 const WINDOW = 1.2;
 
-const CURVE = ['run', 'arch', 'size', 'budget', 'seed', 'best', 'tokens', 'flops', 'lossNats'] as const;
+const CURVE = [
+  'run',
+  'arch',
+  'size',
+  'budget',
+  'seed',
+  'best',
+  'point',
+  'tokens',
+  'flops',
+  'lossNats',
+] as const;
 const FINAL = ['run', 'arch', 'size', 'budget', 'seed', 'flops', 'lossNats'] as const;
-const TABLE = ['run', 'arch', 'size', 'budgetFlops', 'seed', 'status', 'steps', 'tokens', 'epochs', 'learningRate', 'trainNats', 'valNats', 'testNats', 'testBitsPerByte'] as const;
+const TABLE = [
+  'run',
+  'arch',
+  'size',
+  'budgetFlops',
+  'seed',
+  'status',
+  'steps',
+  'tokens',
+  'epochs',
+  'learningRate',
+  'trainNats',
+  'valNats',
+  'testNats',
+  'testBitsPerByte',
+] as const;
 
 /** All runs that have training rows; null where there is none. */
 export function curvesChart(context: ReportContext): Chart | null {
@@ -25,14 +60,27 @@ export function curvesChart(context: ReportContext): Chart | null {
   const smooth = new Map(runs.map((run) => [run.runKey, smoothed(study.curves[run.runKey]!)]));
   const best = bestRuns(context);
   const points = runs.flatMap((run) =>
-    thinned(smooth.get(run.runKey)!, perRun).map((point) => ({ ...identity(run), best: best.has(run.runKey), ...point })),
+    thinned(smooth.get(run.runKey)!, perRun).map((point, i) => ({
+      ...identity(run),
+      best: best.has(run.runKey),
+      point: i,
+      ...point,
+    })),
   );
   const finals = runs.flatMap((run) => {
     const lossNats = run.final?.test.lossNats ?? null;
     return lossNats === null ? [] : [{ ...identity(run), flops: run.flops, lossNats }];
   });
-  const compute = paddedDomain(points.map((p) => p.flops), 'log', 0.02);
-  const losses = paddedDomain([...points, ...finals].map((p) => p.lossNats), 'log', 0.03);
+  const compute = paddedDomain(
+    points.map((p) => p.flops),
+    'log',
+    0.02,
+  );
+  const losses = paddedDomain(
+    [...points, ...finals].map((p) => p.lossNats),
+    'log',
+    0.03,
+  );
   const { color, shape, strokeDash } = seriesEncoding(context.styles, archs);
   const x = computeAxis('flops', 'Training compute, FLOPs', compute);
   const y = lossAxis('lossNats', 'Training loss, nats per token', losses, 'log');
@@ -44,11 +92,16 @@ export function curvesChart(context: ReportContext): Chart | null {
     tip('run', 'Run'),
   ];
   const faint = runs.length > 200 ? 0.12 : 0.28;
+  // One path an architecture, broken at the first point of each run: a path a run takes Vega a hundred times longer.
   const line = (filter: string, mark: object): object => ({
     data: { name: 'curves' },
-    transform: [SHOWN, { filter }],
-    mark: { type: 'line', aria: false, ...mark },
-    encoding: { color, strokeDash, detail: { field: 'run' } },
+    transform: [
+      SHOWN,
+      { filter },
+      { calculate: 'datum.point === 0 ? null : datum.lossNats', as: 'drawnNats' },
+    ],
+    mark: { type: 'line', aria: false, invalid: 'break-paths-show-path-domains', ...mark },
+    encoding: { y: { ...y, field: 'drawnNats' }, color, strokeDash, order: null },
   });
   return {
     id: 'curves',
@@ -70,7 +123,15 @@ export function curvesChart(context: ReportContext): Chart | null {
           data: { name: 'finals' },
           transform: [SHOWN],
           mark: { type: 'point', size: 30, filled: true, opacity: 0.7 },
-          encoding: { color, shape, tooltip: [...about, tip('lossNats', 'Final test loss, nats', FORMAT.loss), tip('flops', 'FLOPs', FORMAT.flops)] },
+          encoding: {
+            color,
+            shape,
+            tooltip: [
+              ...about,
+              tip('lossNats', 'Final test loss, nats', FORMAT.loss),
+              tip('flops', 'FLOPs', FORMAT.flops),
+            ],
+          },
         },
         {
           data: { name: 'curves' },
@@ -78,7 +139,12 @@ export function curvesChart(context: ReportContext): Chart | null {
           mark: { type: 'point', size: 36, filled: true, opacity: 0, aria: false },
           encoding: {
             color,
-            tooltip: [...about, tip('tokens', 'Tokens', FORMAT.short), tip('flops', 'FLOPs', FORMAT.flops), tip('lossNats', 'Training loss, nats', FORMAT.loss)],
+            tooltip: [
+              ...about,
+              tip('tokens', 'Tokens', FORMAT.short),
+              tip('flops', 'FLOPs', FORMAT.flops),
+              tip('lossNats', 'Training loss, nats', FORMAT.loss),
+            ],
           },
         },
       ],
@@ -126,7 +192,9 @@ function bestRuns({ analysis }: ReportContext): ReadonlySet<string> {
   return new Set(
     analysis.isoflop.flatMap((fit) =>
       analysis.cells
-        .filter((c) => c.arch === fit.arch && c.budgetFlops === fit.budgetFlops && c.size === fit.bestCell.size)
+        .filter(
+          (c) => c.arch === fit.arch && c.budgetFlops === fit.budgetFlops && c.size === fit.bestCell.size,
+        )
         .flatMap((c) => c.runIds),
     ),
   );
@@ -165,5 +233,8 @@ function smoothed(rows: readonly TrainRow[]): CurvePoint[] {
 /** At most `limit` points, evenly spaced in the list (which is spaced by the logarithm of the step), ends included. */
 function thinned(points: readonly CurvePoint[], limit: number): CurvePoint[] {
   if (points.length <= limit) return [...points];
-  return Array.from({ length: limit }, (_, i) => points[Math.round((i * (points.length - 1)) / (limit - 1))]!);
+  return Array.from(
+    { length: limit },
+    (_, i) => points[Math.round((i * (points.length - 1)) / (limit - 1))]!,
+  );
 }

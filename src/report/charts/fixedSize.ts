@@ -5,10 +5,33 @@ import { formatFactor, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortFactor } from '../text.js';
-import { FACTOR_LABEL, paddedDomain, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import {
+  FACTOR_LABEL,
+  paddedDomain,
+  referenceLine,
+  seriesEncoding,
+  SHOWN,
+  tip,
+  type Chart,
+} from './chart.js';
 import { niceLogTicks } from './ticks.js';
 
-const COLUMNS = ['panel', 'arch', 'baseline', 'positions', 'size', 'budgetFlops', 'lossNats', 'relation', 'factor', 'low', 'high', 'label', 'verdict', 'nBudgets'] as const;
+const COLUMNS = [
+  'panel',
+  'arch',
+  'baseline',
+  'positions',
+  'size',
+  'budgetFlops',
+  'lossNats',
+  'relation',
+  'factor',
+  'low',
+  'high',
+  'label',
+  'verdict',
+  'nBudgets',
+] as const;
 
 /** Fixed-size speedups of one family, a panel a baseline; null where none could be read. */
 export function fixedSizeChart(context: ReportContext, positions: string): Chart | null {
@@ -42,9 +65,18 @@ export function fixedSizeChart(context: ReportContext, positions: string): Chart
   const sizes = [...new Map(entries.map(({ at }) => [at.size, at])).values()]
     .sort((a, b) => a.dModel - b.dModel || a.nLayers - b.nLayers)
     .map((at) => at.size);
-  const domain = paddedDomain([1, ...rows.flatMap((row) => [row.factor, row.low, row.high]).filter((v) => v !== null)], 'log', 0.08);
+  const domain = paddedDomain(
+    [1, ...rows.flatMap((row) => [row.factor, row.low, row.high]).filter((v) => v !== null)],
+    'log',
+    0.08,
+  );
   const { color, shape } = seriesEncoding(context.styles, archs);
-  const x = { field: 'size', type: 'nominal', scale: { domain: sizes }, axis: { title: 'Size (width x layers)', labelAngle: 0 } };
+  const x = {
+    field: 'size',
+    type: 'nominal',
+    scale: { domain: sizes },
+    axis: { title: 'Size (width x layers)', labelAngle: 0 },
+  };
   const y = {
     field: 'factor',
     type: 'quantitative',
@@ -77,7 +109,10 @@ export function fixedSizeChart(context: ReportContext, positions: string): Chart
       spec: {
         layer: [
           referenceLine('y', 1),
-          { mark: { type: 'rule', strokeWidth: 2, aria: false }, encoding: { x, xOffset, y: { ...y, field: 'low' }, y2: { field: 'high' }, color } },
+          {
+            mark: { type: 'rule', strokeWidth: 2, aria: false },
+            encoding: { x, xOffset, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
+          },
           {
             transform: [{ filter: "datum.relation === '='" }],
             mark: { type: 'point', filled: true, size: 80, opacity: 1 },
@@ -105,7 +140,11 @@ export function fixedSizeChart(context: ReportContext, positions: string): Chart
   };
 }
 
-function bound(relation: '>' | '<', shape: string, encoding: Record<string, unknown>): Record<string, unknown> {
+function bound(
+  relation: '>' | '<',
+  shape: string,
+  encoding: Record<string, unknown>,
+): Record<string, unknown> {
   return {
     transform: [{ filter: `datum.relation === '${relation}'` }],
     mark: { type: 'point', shape, filled: false, size: 80, strokeWidth: 2 },

@@ -18,7 +18,18 @@ import {
 } from './chart.js';
 
 const CELL = ['arch', 'size', 'flops', 'lossNats', 'bitsPerByte', 'seeds', 'tokens', 'steps'] as const;
-const OPTIMUM = ['arch', 'budgetFlops', 'flops', 'lossNats', 'low', 'high', 'flopsPerToken', 'params', 'tokens', 'label'] as const;
+const OPTIMUM = [
+  'arch',
+  'budgetFlops',
+  'flops',
+  'lossNats',
+  'low',
+  'high',
+  'flopsPerToken',
+  'params',
+  'tokens',
+  'label',
+] as const;
 const BAND = ['arch', 'flops', 'lossNats', 'low', 'high'] as const;
 
 /** Frontiers of one family of positions; null where it has fewer than two budgets. */
@@ -56,9 +67,17 @@ export function frontierChart(context: ReportContext, positions: string): Chart 
     })),
   );
   const compute = paddedDomain([...cells.map((c) => c.flops), ...band.map((b) => b.flops)], 'log');
-  const losses = paddedDomain([...cells.map((c) => c.lossNats), ...optima.flatMap((o) => [o.low ?? o.lossNats, o.high ?? o.lossNats])], 'log');
+  const losses = paddedDomain(
+    [...cells.map((c) => c.lossNats), ...optima.flatMap((o) => [o.low ?? o.lossNats, o.high ?? o.lossNats])],
+    'log',
+  );
   const { color, shape, strokeDash } = seriesEncoding(context.styles, archs);
-  const x = computeAxis('flops', 'Training compute, FLOPs', compute, budgetTicks(cells.map((c) => c.budgetFlops)));
+  const x = computeAxis(
+    'flops',
+    'Training compute, FLOPs',
+    compute,
+    budgetTicks(cells.map((c) => c.budgetFlops)),
+  );
   const y = lossAxis('lossNats', 'Test loss, nats per token', losses, 'log');
   const main = positions === context.families[0];
   return {

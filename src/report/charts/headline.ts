@@ -4,7 +4,19 @@ import type { ReportContext } from '../context.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { costLabel, factorText, shortFactor } from '../text.js';
-import { FACTOR_LABEL, FORMAT, labelAbove, paddedDomain, pairAxis, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import {
+  FACTOR_LABEL,
+  FORMAT,
+  labelAbove,
+  paddedDomain,
+  pairAxis,
+  referenceLine,
+  seriesEncoding,
+  SHOWN,
+  tip,
+  TITLE_AT_END,
+  type Chart,
+} from './chart.js';
 import { niceLogTicks } from './ticks.js';
 
 const COLUMNS = [
@@ -30,7 +42,9 @@ type Row = Record<(typeof COLUMNS)[number], string | number | boolean | null>;
 export function headlineChart(context: ReportContext, positions: string): Chart | null {
   const comparisons = context.comparisons.filter((c) => c.positions === positions);
   const rows = comparisons.flatMap((c) => c.atOptimalSize.map((at) => rowOf(c, at)));
-  const drawn = comparisons.flatMap((c) => c.atOptimalSize.filter((at) => at.cost === 'flops').map((at) => ({ c, at })));
+  const drawn = comparisons.flatMap((c) =>
+    c.atOptimalSize.filter((at) => at.cost === 'flops').map((at) => ({ c, at })),
+  );
   if (drawn.length === 0) return null;
   const archs = context.archs.map((a) => a.arch).filter((arch) => drawn.some(({ c }) => c.arch === arch));
   const shown = drawn.flatMap(({ at }) => [at.bound ?? at.factor.value, at.factor.low, at.factor.high]);
@@ -41,7 +55,13 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
     field: 'factor',
     type: 'quantitative',
     scale: { type: 'log', domain, nice: false },
-    axis: { title: 'Speedup: compute of the baseline over compute of the architecture', values: niceLogTicks(domain, 7), labelExpr: FACTOR_LABEL, grid: true },
+    axis: {
+      title: 'Speedup (right of 1: less training compute)',
+      ...TITLE_AT_END,
+      values: niceLogTicks(domain, 7),
+      labelExpr: FACTOR_LABEL,
+      grid: true,
+    },
   };
   const y = pairAxis('pair', pairs);
   const tooltip = [
@@ -70,8 +90,11 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
           mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' },
           encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip },
         },
-        { mark: { type: 'point', filled: true, size: 110, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
-        ...labelAbove({ x, y, text: { field: 'label' } }),
+        {
+          mark: { type: 'point', filled: true, size: 110, opacity: 1 },
+          encoding: { x, y, color, shape, tooltip },
+        },
+        ...labelAbove(x, y),
       ],
     },
     table: {

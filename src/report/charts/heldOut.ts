@@ -4,10 +4,36 @@ import { formatLoss, formatPercent, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval, signedPercent } from '../text.js';
-import { pairAxis, paddedDomain, referenceLine, seriesEncoding, SHOWN, SIGNED_PERCENT_LABEL, tip, type Chart } from './chart.js';
+import {
+  pairAxis,
+  paddedDomain,
+  referenceLine,
+  seriesEncoding,
+  SHOWN,
+  SIGNED_PERCENT_LABEL,
+  tip,
+  TITLE_AT_END,
+  type Chart,
+} from './chart.js';
 import { niceLinearTicks } from './ticks.js';
 
-const COLUMNS = ['row', 'arch', 'budgetFlops', 'nFitted', 'predicted', 'low', 'high', 'observed', 'relativeError', 'relativeLow', 'relativeHigh', 'inSampleError', 'prediction', 'covered', 'label'] as const;
+const COLUMNS = [
+  'row',
+  'arch',
+  'budgetFlops',
+  'nFitted',
+  'predicted',
+  'low',
+  'high',
+  'observed',
+  'relativeError',
+  'relativeLow',
+  'relativeHigh',
+  'inSampleError',
+  'prediction',
+  'covered',
+  'label',
+] as const;
 
 /** Error of the held-out predictions; null where there are fewer than three budgets. */
 export function heldOutChart(context: ReportContext): Chart | null {
@@ -35,14 +61,32 @@ export function heldOutChart(context: ReportContext): Chart | null {
     }));
   const archs = order.filter((arch) => rows.some((row) => row.arch === arch));
   const { color, shape } = seriesEncoding(context.styles, archs);
-  const domain = paddedDomain([0, ...rows.flatMap((row) => [row.relativeError, row.relativeLow, row.relativeHigh]).filter((v) => v !== null)], 'linear', 0.1);
+  const domain = paddedDomain(
+    [
+      0,
+      ...rows
+        .flatMap((row) => [row.relativeError, row.relativeLow, row.relativeHigh])
+        .filter((v) => v !== null),
+    ],
+    'linear',
+    0.1,
+  );
   const x = {
     field: 'relativeError',
     type: 'quantitative',
     scale: { domain, nice: false },
-    axis: { title: 'Predicted over observed loss, minus 1', values: niceLinearTicks(domain, 6), labelExpr: SIGNED_PERCENT_LABEL, grid: true },
+    axis: {
+      title: 'Predicted over observed loss, minus 1',
+      ...TITLE_AT_END,
+      values: niceLinearTicks(domain, 6),
+      labelExpr: SIGNED_PERCENT_LABEL,
+      grid: true,
+    },
   };
-  const y = pairAxis('row', rows.map((row) => row.row));
+  const y = pairAxis(
+    'row',
+    rows.map((row) => row.row),
+  );
   const tooltip = [
     tip('arch', 'Architecture'),
     tip('prediction', 'Predicted, nats'),
@@ -55,7 +99,12 @@ export function heldOutChart(context: ReportContext): Chart | null {
     id: 'held-out',
     title: 'Held-out prediction',
     caption: rich`Each law is fitted without the largest budgets and predicts them. The bar is the 95% interval of the prediction; it should reach 0. An error much above the in-sample one says that the law is not to be extended.`,
-    alt: rows.map((row) => `${row.arch} at ${formatPowerOfTen(row.budgetFlops)} FLOPs: error ${row.label}, in sample ${formatPercent(row.inSampleError)}.`).join(' '),
+    alt: rows
+      .map(
+        (row) =>
+          `${row.arch} at ${formatPowerOfTen(row.budgetFlops)} FLOPs: error ${row.label}, in sample ${formatPercent(row.inSampleError)}.`,
+      )
+      .join(' '),
     layout: { kind: 'rows', rows: rows.length, step: 40 },
     archs,
     scales: {},
@@ -65,8 +114,14 @@ export function heldOutChart(context: ReportContext): Chart | null {
       transform: [SHOWN],
       layer: [
         referenceLine('x', 0),
-        { mark: { type: 'rule', strokeWidth: 2, aria: false }, encoding: { x: { ...x, field: 'relativeLow' }, x2: { field: 'relativeHigh' }, y, color } },
-        { mark: { type: 'point', filled: true, size: 90, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
+        {
+          mark: { type: 'rule', strokeWidth: 2, aria: false },
+          encoding: { x: { ...x, field: 'relativeLow' }, x2: { field: 'relativeHigh' }, y, color },
+        },
+        {
+          mark: { type: 'point', filled: true, size: 90, opacity: 1 },
+          encoding: { x, y, color, shape, tooltip },
+        },
       ],
     },
     table: {
@@ -79,7 +134,11 @@ export function heldOutChart(context: ReportContext): Chart | null {
         { field: 'prediction', label: 'Predicted, nats (95%)' },
         { field: 'observed', label: 'Observed, nats', format: formatLoss },
         { field: 'label', label: 'Error' },
-        { field: 'inSampleError', label: 'Mean error in sample', format: (share) => `${(share * 100).toFixed(2)}%` },
+        {
+          field: 'inSampleError',
+          label: 'Mean error in sample',
+          format: (share) => `${(share * 100).toFixed(2)}%`,
+        },
         { field: 'covered', label: 'Interval holds it' },
       ],
     },

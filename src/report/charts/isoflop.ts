@@ -6,12 +6,45 @@ import { formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval } from '../text.js';
-import { FORMAT, ofKind, paddedDomain, POWER_OF_TEN_LABEL, seriesEncoding, SHOWN, tip, TITLE_ABOVE, type Chart } from './chart.js';
+import {
+  FORMAT,
+  ofKind,
+  paddedDomain,
+  POWER_OF_TEN_LABEL,
+  seriesEncoding,
+  SHOWN,
+  tip,
+  TITLE_ABOVE,
+  type Chart,
+} from './chart.js';
 import { INK } from '../theme.js';
 import { niceLogTicks } from './ticks.js';
 
-const DRAWN = ['kind', 'arch', 'budget', 'flopsPerToken', 'lossNats', 'low', 'high', 'size', 'seeds', 'note'] as const;
-const TABLE = ['arch', 'budgetFlops', 'accepted', 'flopsPerToken', 'optimum', 'bestSize', 'bestLossNats', 'bestSteps', 'nSizes', 'nRuns', 'note'] as const;
+const DRAWN = [
+  'kind',
+  'arch',
+  'budget',
+  'flopsPerToken',
+  'lossNats',
+  'low',
+  'high',
+  'size',
+  'seeds',
+  'note',
+] as const;
+const TABLE = [
+  'arch',
+  'budgetFlops',
+  'accepted',
+  'flopsPerToken',
+  'optimum',
+  'bestSize',
+  'bestLossNats',
+  'bestSteps',
+  'nSizes',
+  'nRuns',
+  'note',
+] as const;
 
 /** IsoFLOP curves of one family of positions, a panel a budget; null where it has no finished run. */
 export function isoflopChart(context: ReportContext, positions: string): Chart | null {
@@ -23,7 +56,15 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
   const panel = (flops: number): string => `${formatPowerOfTen(flops)} FLOPs`;
   const empty = { low: null, high: null, size: null, seeds: null, note: null };
   const drawn = [
-    ...fits.flatMap((fit) => fit.curve.map((point) => ({ ...empty, kind: 'curve', arch: fit.arch, budget: panel(fit.budgetFlops), ...point }))),
+    ...fits.flatMap((fit) =>
+      fit.curve.map((point) => ({
+        ...empty,
+        kind: 'curve',
+        arch: fit.arch,
+        budget: panel(fit.budgetFlops),
+        ...point,
+      })),
+    ),
     ...cells.map((cell) => ({
       ...empty,
       kind: 'cell',
@@ -37,19 +78,39 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
     ...fits.map((fit) => {
       const base = { ...empty, arch: fit.arch, budget: panel(fit.budgetFlops), note: noteOf(fit) };
       if (fit.optimum === null) {
-        return { ...base, kind: 'flagged', flopsPerToken: fit.bestCell.flopsPerToken, lossNats: fit.bestCell.lossNats };
+        return {
+          ...base,
+          kind: 'flagged',
+          flopsPerToken: fit.bestCell.flopsPerToken,
+          lossNats: fit.bestCell.lossNats,
+        };
       }
       const { flopsPerToken, lossNats } = fit.optimum;
-      return { ...base, kind: 'optimum', flopsPerToken: flopsPerToken.value, low: flopsPerToken.low, high: flopsPerToken.high, lossNats: lossNats.value };
+      return {
+        ...base,
+        kind: 'optimum',
+        flopsPerToken: flopsPerToken.value,
+        low: flopsPerToken.low,
+        high: flopsPerToken.high,
+        lossNats: lossNats.value,
+      };
     }),
   ];
   const { color, shape, strokeDash } = seriesEncoding(context.styles, archs);
-  const sizes = paddedDomain(cells.map((cell) => cell.flopsPerToken), 'log', 0.08);
+  const sizes = paddedDomain(
+    cells.map((cell) => cell.flopsPerToken),
+    'log',
+    0.08,
+  );
   const x = {
     field: 'flopsPerToken',
     type: 'quantitative',
     scale: { type: 'log', domain: sizes, nice: false },
-    axis: { title: 'Size: training FLOPs per token', values: niceLogTicks(sizes, 4), labelExpr: POWER_OF_TEN_LABEL },
+    axis: {
+      title: 'Size: training FLOPs per token',
+      values: niceLogTicks(sizes, 4),
+      labelExpr: POWER_OF_TEN_LABEL,
+    },
   };
   const y = {
     field: 'lossNats',
@@ -57,7 +118,12 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
     scale: { zero: false, nice: true, padding: 8 },
     axis: { title: 'Test loss, nats per token', tickCount: 5, format: '.3~f', ...TITLE_ABOVE },
   };
-  const place = [tip('arch', 'Architecture'), tip('budget', 'Budget'), tip('flopsPerToken', 'FLOPs per token', FORMAT.flops), tip('lossNats', 'Test loss, nats', FORMAT.loss)];
+  const place = [
+    tip('arch', 'Architecture'),
+    tip('budget', 'Budget'),
+    tip('flopsPerToken', 'FLOPs per token', FORMAT.flops),
+    tip('lossNats', 'Test loss, nats', FORMAT.loss),
+  ];
   const flagged = fits.filter((fit) => !fit.accepted).length;
   const main = positions === context.families[0];
   return {
@@ -84,7 +150,13 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
           {
             transform: [ofKind('cell')],
             mark: { type: 'point', size: 40, fill: INK.paper },
-            encoding: { x, y, color, shape, tooltip: [...place, tip('size', 'Size (width x layers)'), tip('seeds', 'Seeds')] },
+            encoding: {
+              x,
+              y,
+              color,
+              shape,
+              tooltip: [...place, tip('size', 'Size (width x layers)'), tip('seeds', 'Seeds')],
+            },
           },
           {
             transform: [ofKind('optimum')],
@@ -98,7 +170,13 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
           },
           {
             transform: [ofKind('flagged')],
-            mark: { type: 'point', shape: 'm-.5,-.5l1,1m0,-1l-1,1', size: 170, strokeWidth: 2.2, filled: false },
+            mark: {
+              type: 'point',
+              shape: 'm-.5,-.5l1,1m0,-1l-1,1',
+              size: 170,
+              strokeWidth: 2.2,
+              filled: false,
+            },
             encoding: { x, y, color, tooltip: [...place, tip('note', 'Not accepted')] },
           },
         ],

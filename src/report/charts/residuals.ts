@@ -4,10 +4,23 @@ import { formatLoss, formatPowerOfTen, formatShortCount } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { signedNats } from '../text.js';
-import { FORMAT, referenceLine, seriesEncoding, SHOWN, SIGNED_LABEL, SPARSE_POWER_OF_TEN_LABEL, tip, type Chart } from './chart.js';
+import {
+  FORMAT,
+  referenceLine,
+  seriesEncoding,
+  SHOWN,
+  SIGNED_LABEL,
+  SPARSE_POWER_OF_TEN_LABEL,
+  tip,
+  type Chart,
+} from './chart.js';
 
 const COLUMNS = ['run', 'arch', 'budgetFlops', 'flopsPerToken', 'tokens', 'flops', 'residualNats'] as const;
-const PANELS = { flopsPerToken: 'Size, FLOPs per token', tokens: 'Training tokens', flops: 'Training compute, FLOPs' } as const;
+const PANELS = {
+  flopsPerToken: 'Size, FLOPs per token',
+  tokens: 'Training tokens',
+  flops: 'Training compute, FLOPs',
+} as const;
 
 /** Residuals in three panels; null where no parabola was fitted. */
 export function residualsChart(context: ReportContext): Chart | null {
@@ -15,7 +28,10 @@ export function residualsChart(context: ReportContext): Chart | null {
   if (residuals.length === 0) return null;
   const archs = context.archs.map((a) => a.arch).filter((arch) => residuals.some((r) => r.arch === arch));
   const { color, shape } = seriesEncoding(context.styles, archs);
-  const dataset = datasetOf(COLUMNS, residuals.map((r) => ({ ...r, run: r.runId })));
+  const dataset = datasetOf(
+    COLUMNS,
+    residuals.map((r) => ({ ...r, run: r.runId })),
+  );
   const fields = Object.keys(PANELS) as (keyof typeof PANELS)[];
   const noise = seedNoise === null ? null : seedNoise.standardDeviation;
   return {
@@ -29,7 +45,11 @@ export function residualsChart(context: ReportContext): Chart | null {
     datasets: { residuals: dataset },
     spec: {
       data: { name: 'residuals' },
-      transform: [SHOWN, { fold: fields, as: ['against', 'at'] }, { calculate: `${JSON.stringify(PANELS)}[datum.against]`, as: 'panel' }],
+      transform: [
+        SHOWN,
+        { fold: fields, as: ['against', 'at'] },
+        { calculate: `${JSON.stringify(PANELS)}[datum.against]`, as: 'panel' },
+      ],
       facet: { field: 'panel', type: 'nominal', sort: Object.values(PANELS), header: { title: null } },
       resolve: { scale: { x: 'independent' } },
       spec: {
@@ -38,8 +58,17 @@ export function residualsChart(context: ReportContext): Chart | null {
           {
             mark: { type: 'point', size: 34, filled: true, opacity: 0.7 },
             encoding: {
-              x: { field: 'at', type: 'quantitative', scale: { type: 'log', nice: false, padding: 12 }, axis: { title: null, labelExpr: SPARSE_POWER_OF_TEN_LABEL, labelFlush: true } },
-              y: { field: 'residualNats', type: 'quantitative', axis: { title: 'Residual, nats', tickCount: 5, labelExpr: SIGNED_LABEL } },
+              x: {
+                field: 'at',
+                type: 'quantitative',
+                scale: { type: 'log', nice: false, padding: 12 },
+                axis: { title: null, labelExpr: SPARSE_POWER_OF_TEN_LABEL, labelFlush: true },
+              },
+              y: {
+                field: 'residualNats',
+                type: 'quantitative',
+                axis: { title: 'Residual, nats', tickCount: 5, labelExpr: SIGNED_LABEL },
+              },
               color,
               shape,
               tooltip: [

@@ -4,10 +4,33 @@ import { formatFactor, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortFactor } from '../text.js';
-import { budgetTicks, computeAxis, FACTOR_LABEL, FORMAT, ofKind, paddedDomain, referenceLine, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import {
+  budgetTicks,
+  computeAxis,
+  FACTOR_LABEL,
+  FORMAT,
+  ofKind,
+  paddedDomain,
+  referenceLine,
+  seriesEncoding,
+  SHOWN,
+  tip,
+  type Chart,
+} from './chart.js';
 import { niceLogTicks } from './ticks.js';
 
-const DRAWN = ['kind', 'arch', 'baseline', 'baselineFlops', 'lossNats', 'factor', 'low', 'high', 'extrapolated', 'label'] as const;
+const DRAWN = [
+  'kind',
+  'arch',
+  'baseline',
+  'baselineFlops',
+  'lossNats',
+  'factor',
+  'low',
+  'high',
+  'extrapolated',
+  'label',
+] as const;
 
 /** Speedup against compute in one family, a panel a baseline; null where no comparison has a curve. */
 export function speedupCurveChart(context: ReportContext, positions: string): Chart | null {
@@ -29,11 +52,25 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
       label: `${shortFactor(point.factor)}${point.extrapolated ? ', extrapolated' : ''}`,
     })),
   );
-  const compute = paddedDomain(rows.map((row) => row.baselineFlops), 'log', 0.03);
-  const factors = paddedDomain([1, ...rows.flatMap((row) => [row.factor, row.low, row.high]).filter((v) => v !== null)], 'log');
-  const budgets = context.analysis.cells.filter((cell) => baselines.includes(cell.arch)).map((cell) => cell.budgetFlops);
+  const compute = paddedDomain(
+    rows.map((row) => row.baselineFlops),
+    'log',
+    0.03,
+  );
+  const factors = paddedDomain(
+    [1, ...rows.flatMap((row) => [row.factor, row.low, row.high]).filter((v) => v !== null)],
+    'log',
+  );
+  const budgets = context.analysis.cells
+    .filter((cell) => baselines.includes(cell.arch))
+    .map((cell) => cell.budgetFlops);
   const { color } = seriesEncoding(context.styles, archs);
-  const x = computeAxis('baselineFlops', "Baseline's training compute, FLOPs", compute, budgetTicks(budgets, 5).filter((b) => b >= compute[0] && b <= compute[1]));
+  const x = computeAxis(
+    'baselineFlops',
+    "Baseline's training compute, FLOPs",
+    compute,
+    budgetTicks(budgets, 5).filter((b) => b >= compute[0] && b <= compute[1]),
+  );
   const y = {
     field: 'factor',
     type: 'quantitative',
@@ -65,7 +102,12 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
     spec: {
       data: { name: 'speedup' },
       transform: [SHOWN],
-      facet: { field: 'baseline', type: 'nominal', sort: baselines.map((b) => `over ${b}`), header: { title: null } },
+      facet: {
+        field: 'baseline',
+        type: 'nominal',
+        sort: baselines.map((b) => `over ${b}`),
+        header: { title: null },
+      },
       spec: {
         layer: [
           {
@@ -97,7 +139,9 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
  * The rows with the measured neighbour of each extrapolated stretch repeated as a part of it, so that the dashed
  * line starts where the solid one ends.
  */
-function joined<Row extends { readonly kind: string; readonly arch: string; readonly baseline: string }>(rows: readonly Row[]): Row[] {
+function joined<Row extends { readonly kind: string; readonly arch: string; readonly baseline: string }>(
+  rows: readonly Row[],
+): Row[] {
   return rows.flatMap((row, i) => {
     const touches = [rows[i - 1], rows[i + 1]].some(
       (other) => other?.kind === 'extrapolated' && other.arch === row.arch && other.baseline === row.baseline,

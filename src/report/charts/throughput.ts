@@ -6,7 +6,17 @@ import { datasetOf } from '../table.js';
 import { pairAxis, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 import { niceLogTicks } from './ticks.js';
 
-const COLUMNS = ['size', 'arch', 'tokensPerSecond', 'low', 'high', 'gflopsPerSecond', 'milliseconds', 'madMilliseconds', 'rounds'] as const;
+const COLUMNS = [
+  'size',
+  'arch',
+  'tokensPerSecond',
+  'low',
+  'high',
+  'gflopsPerSecond',
+  'milliseconds',
+  'madMilliseconds',
+  'rounds',
+] as const;
 
 /** Throughput by size; null where the sweep was not timed. */
 export function throughputChart(context: ReportContext): Chart | null {
@@ -40,7 +50,11 @@ export function throughputChart(context: ReportContext): Chart | null {
   const drawn = rows.filter((row) => archs.includes(row.arch));
   if (drawn.length === 0) return null;
   const sizes = [...new Set(drawn.map((row) => row.size))];
-  const domain = paddedDomain(drawn.flatMap((row) => [row.low, row.high]), 'log', 0.06);
+  const domain = paddedDomain(
+    drawn.flatMap((row) => [row.low, row.high]),
+    'log',
+    0.06,
+  );
   const { color, shape } = seriesEncoding(context.styles, archs);
   const x = {
     field: 'tokensPerSecond',
@@ -64,7 +78,10 @@ export function throughputChart(context: ReportContext): Chart | null {
       data: { name: 'throughput' },
       transform: [SHOWN],
       layer: [
-        { mark: { type: 'rule', strokeWidth: 1.5, aria: false }, encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, yOffset, color } },
+        {
+          mark: { type: 'rule', strokeWidth: 1.5, aria: false },
+          encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, yOffset, color },
+        },
         {
           mark: { type: 'point', filled: true, size: 70, opacity: 1 },
           encoding: {

@@ -18,12 +18,24 @@ export function tuningChart(context: ReportContext): Chart | null {
   const entries = tuning.rates
     .filter((rate) => order.includes(rate.arch))
     .sort((a, b) => order.indexOf(a.arch) - order.indexOf(b.arch) || a.shape.dModel - b.shape.dModel)
-    .map((rate) => ({ ...rate, size: `${rate.shape.dModel}x${rate.shape.nLayers}`, points: meansByRate(rate.trials) }));
+    .map((rate) => ({
+      ...rate,
+      size: `${rate.shape.dModel}x${rate.shape.nLayers}`,
+      points: meansByRate(rate.trials),
+    }));
   const rows = entries.flatMap((entry) =>
     entry.points.flatMap(({ learningRate, lossNats }) =>
       lossNats === null
         ? []
-        : [{ kind: learningRate === entry.learningRate ? 'chosen' : 'trial', arch: entry.arch, size: entry.size, learningRate, lossNats }],
+        : [
+            {
+              kind: learningRate === entry.learningRate ? 'chosen' : 'trial',
+              arch: entry.arch,
+              size: entry.size,
+              learningRate,
+              lossNats,
+            },
+          ],
     ),
   );
   if (rows.length === 0) return null;
@@ -40,14 +52,22 @@ export function tuningChart(context: ReportContext): Chart | null {
     scale: { type: 'log', domain: paddedDomain(rates, 'log', 0.08), nice: false },
     axis: { title: 'Learning rate', values: rates, format: '.2~g' },
   };
-  const losses = paddedDomain(rows.map((row) => row.lossNats), 'linear');
+  const losses = paddedDomain(
+    rows.map((row) => row.lossNats),
+    'linear',
+  );
   const y = {
     field: 'lossNats',
     type: 'quantitative',
     scale: { domain: losses, nice: false },
     axis: { title: 'Validation loss, nats', values: niceLinearTicks(losses, 6), format: '.3~f' },
   };
-  const tooltip = [tip('arch', 'Architecture'), tip('size', 'Size'), tip('learningRate', 'Learning rate', '.3~g'), tip('lossNats', 'Validation loss, nats', FORMAT.loss)];
+  const tooltip = [
+    tip('arch', 'Architecture'),
+    tip('size', 'Size'),
+    tip('learningRate', 'Learning rate', '.3~g'),
+    tip('lossNats', 'Validation loss, nats', FORMAT.loss),
+  ];
   return {
     id: 'tuning',
     title: 'Validation loss against learning rate',
@@ -65,7 +85,11 @@ export function tuningChart(context: ReportContext): Chart | null {
         layer: [
           { mark: { type: 'line', strokeWidth: 1.4, aria: false }, encoding: { x, y, color, strokeDash } },
           { mark: { type: 'point', size: 34, strokeWidth: 1.4 }, encoding: { x, y, color, shape, tooltip } },
-          { transform: [ofKind('chosen')], mark: { type: 'point', size: 70, filled: true, opacity: 1 }, encoding: { x, y, color, shape, tooltip } },
+          {
+            transform: [ofKind('chosen')],
+            mark: { type: 'point', size: 70, filled: true, opacity: 1 },
+            encoding: { x, y, color, shape, tooltip },
+          },
         ],
       },
     },
@@ -81,7 +105,10 @@ export function tuningChart(context: ReportContext): Chart | null {
           edge: entry.edge === null ? 'no' : `yes, ${entry.edge}`,
           bestNats: entry.points.find((point) => point.learningRate === entry.learningRate)?.lossNats ?? null,
           trials: entry.points
-            .map(({ learningRate, lossNats }) => `${learningRate}: ${lossNats === null ? 'diverged' : formatLoss(lossNats)}`)
+            .map(
+              ({ learningRate, lossNats }) =>
+                `${learningRate}: ${lossNats === null ? 'diverged' : formatLoss(lossNats)}`,
+            )
             .join(', '),
           notes: entry.flags.length === 0 ? null : entry.flags.join(' '),
         })),
@@ -104,7 +131,9 @@ export function tuningChart(context: ReportContext): Chart | null {
 function meansByRate(trials: TuningRate['trials']): { learningRate: number; lossNats: number | null }[] {
   const rates = [...new Set(trials.map((trial) => trial.learningRate))].sort((a, b) => a - b);
   return rates.map((learningRate) => {
-    const losses = trials.filter((trial) => trial.learningRate === learningRate).map((trial) => trial.lossNats);
+    const losses = trials
+      .filter((trial) => trial.learningRate === learningRate)
+      .map((trial) => trial.lossNats);
     const finite = losses.filter((loss) => loss !== null);
     const lossNats = finite.length < losses.length ? null : finite.reduce((a, b) => a + b, 0) / finite.length;
     return { learningRate, lossNats };

@@ -38,6 +38,7 @@ nav a:hover { text-decoration: underline; }
 .answers .undecided .big { color: var(--muted); font-weight: 400; }
 .answers strong { font-weight: 650; }
 .answers .text { max-width: 74ch; }
+.answers .further { color: var(--muted); }
 section ul:not(.answers) { padding-left: 20px; max-width: 76ch; }
 section ul:not(.answers) li { margin: 0 0 7px; }
 figure { margin: 30px 0 0; padding: 0; }

@@ -15,5 +15,14 @@ const SYMBOLS: Readonly<Record<string, string>> = {
 
 export function swatch({ color, shape, dash }: SeriesStyle): Html {
   const variable = `var(--c-${color.slice(1)})`;
-  return html`<svg width="26" height="12" viewBox="-13 -6 26 12" aria-hidden="true" style="color: ${variable}"><path d="M-13 0H13" stroke="currentColor" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}"/><g fill="currentColor">${raw(SYMBOLS[shape]!)}</g></svg>`;
+  return html`<svg
+    width="26"
+    height="12"
+    viewBox="-13 -6 26 12"
+    aria-hidden="true"
+    style="color: ${variable}"
+  >
+    <path d="M-13 0H13" stroke="currentColor" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}" />
+    <g fill="currentColor">${raw(SYMBOLS[shape]!)}</g>
+  </svg>`;
 }

@@ -6,7 +6,16 @@ import type { ReportContext } from '../context.js';
 import { chartBlock, type Answer, type Block, type Section } from '../document.js';
 import { formatPowerOfTen, listInWords } from '../format.js';
 import { rich, strong, type Rich } from '../rich.js';
-import { answerSentence, factorText, headlineOf, noIntervalReason, shortInterval, signedNats, signedPercent } from '../text.js';
+import {
+  answerSentence,
+  factorText,
+  furtherCosts,
+  headlineOf,
+  noIntervalReason,
+  shortInterval,
+  signedNats,
+  signedPercent,
+} from '../text.js';
 
 export function answerSection(context: ReportContext): Section {
   const { comparisons, families, analysis } = context;
@@ -27,12 +36,14 @@ function answerOf(comparison: Speedup, noInterval: string): Answer {
     factor: at === undefined ? '–' : factorText(at),
     decided: at?.verdict === 'better' || at?.verdict === 'worse',
     sentence: answerSentence(comparison, noInterval),
+    further: furtherCosts(comparison),
   };
 }
 
 function nothingToCompare({ study, archs }: ReportContext): Rich {
   const { baselines } = study.sweep;
-  const named = baselines.length === 0 ? 'The sweep names no baseline' : `The baselines are ${listInWords(baselines)}`;
+  const named =
+    baselines.length === 0 ? 'The sweep names no baseline' : `The baselines are ${listInWords(baselines)}`;
   return rich`${strong('Nothing is compared here.')} ${named}, and the runs are of ${listInWords(archs.map((a) => a.arch))}: a comparison needs a baseline and another architecture with the same positions.`;
 }
 
@@ -53,7 +64,9 @@ function controlBlocks(context: ReportContext): Block[] {
     .filter((c) => c.positions !== families[0] && c.atOptimalSize.length > 0)
     .map((c) => answerSentence(c, noInterval));
   const blocks: Block[] = [{ kind: 'heading', text: `Control: ${listInWords(others)} positions` }];
-  blocks.push(...[...further, ...controls.map(controlSentence)].map((text): Block => ({ kind: 'prose', text })));
+  blocks.push(
+    ...[...further, ...controls.map(controlSentence)].map((text): Block => ({ kind: 'prose', text })),
+  );
   blocks.push(...others.flatMap((family) => chartBlock(headlineChart(context, family))));
   blocks.push(...chartBlock(controlChart(context, controls)));
   if (further.length === 0 && controls.length === 0) {

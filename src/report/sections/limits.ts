@@ -37,7 +37,9 @@ function scopeOfStudy({ analysis, study, corpus }: ReportContext): Rich[] {
 function unfinished({ study }: ReportContext): Rich[] {
   const items: Rich[] = [];
   if (study.missing.length > 0) {
-    items.push(rich`${strong('Not finished.')} ${counted(study.missing.length, 'planned run')} of ${study.sweep.runs.length} not started yet; the report shows what there is.`);
+    items.push(
+      rich`${strong('Not finished.')} ${counted(study.missing.length, 'planned run')} of ${study.sweep.runs.length} not started yet; the report shows what there is.`,
+    );
   }
   for (const run of study.runs) {
     if (run.status === 'done') continue;
@@ -69,7 +71,9 @@ function power({ comparisons }: ReportContext): Rich[] {
 function offBudget({ study }: ReportContext): Rich[] {
   const off = study.runs.filter((run) => Math.abs(run.flops / run.budgetFlops - 1) > ROUGH_SPENDING);
   if (off.length === 0) return [];
-  const worst = off.reduce((a, b) => (Math.abs(b.flops / b.budgetFlops - 1) > Math.abs(a.flops / a.budgetFlops - 1) ? b : a));
+  const worst = off.reduce((a, b) =>
+    Math.abs(b.flops / b.budgetFlops - 1) > Math.abs(a.flops / a.budgetFlops - 1) ? b : a,
+  );
   return [
     rich`${counted(off.length, 'run')} spent more than 1% more or less than the budget, since a run has whole steps (the largest difference: ${(100 * (worst.flops / worst.budgetFlops - 1)).toFixed(1)}%). Fits use the compute spent.`,
   ];

@@ -2,7 +2,17 @@
 import type { RunRecord } from '../../store/record.js';
 import type { ReportContext } from '../context.js';
 import type { Block, Section } from '../document.js';
-import { counted, formatCount, formatFlops, formatLoss, formatNumber, formatPowerOfTen, formatSeconds, formatShortCount, listInWords } from '../format.js';
+import {
+  counted,
+  formatCount,
+  formatFlops,
+  formatLoss,
+  formatNumber,
+  formatPowerOfTen,
+  formatSeconds,
+  formatShortCount,
+  listInWords,
+} from '../format.js';
 import { documentsText } from '../resolved.js';
 import { code, rich, type Rich } from '../rich.js';
 import { datasetOf, type Table } from '../table.js';
@@ -18,9 +28,27 @@ export function reproduceSection(context: ReportContext): Section {
       kind: 'prose',
       text: rich`Save the sweep file below as ${code(file)} and type ${code(`isoloss run ${file} --report`)}. Runs that exist are not trained again; a run is known by its key, which is hashed from everything that decides its numbers.`,
     },
-    { kind: 'facts', facts: [...costFacts(context), ...dataFacts(context), ...settingFacts(context), ...machineFacts(context)] },
-    { kind: 'code', summary: `Sweep file (SHA-256 ${sweep.sourceSha256})`, language: 'yaml', text: sweep.source },
-    { kind: 'code', summary: 'Sweep with all defaults filled in', language: 'json', text: JSON.stringify(sweep.resolved['settings'] ?? sweep.resolved, null, 2) },
+    {
+      kind: 'facts',
+      facts: [
+        ...costFacts(context),
+        ...dataFacts(context),
+        ...settingFacts(context),
+        ...machineFacts(context),
+      ],
+    },
+    {
+      kind: 'code',
+      summary: `Sweep file (SHA-256 ${sweep.sourceSha256})`,
+      language: 'yaml',
+      text: sweep.source,
+    },
+    {
+      kind: 'code',
+      summary: 'Sweep with all defaults filled in',
+      language: 'json',
+      text: JSON.stringify(sweep.resolved['settings'] ?? sweep.resolved, null, 2),
+    },
     { kind: 'table', table: runsTable(study.runs), file: 'runs', collapsed: true },
   ];
   return { id: 'reproduce', title: 'How to reproduce it', blocks };
@@ -29,39 +57,72 @@ export function reproduceSection(context: ReportContext): Section {
 function costFacts({ study }: ReportContext): Fact[] {
   const { runs, sweep } = study;
   const statuses = [...new Set(runs.map((run) => run.status))].sort();
-  const counts = statuses.map((status) => `${formatCount(runs.filter((run) => run.status === status).length)} ${status}`);
+  const counts = statuses.map(
+    (status) => `${formatCount(runs.filter((run) => run.status === status).length)} ${status}`,
+  );
   const missing = study.missing.length > 0 ? [`${formatCount(study.missing.length)} not started`] : [];
   const flops = sum(runs, (run) => run.flopsPerStep * run.stepsDone);
   const seconds = sum(runs, (run) => run.execution?.trainSeconds ?? 0);
   const days = runs
-    .flatMap(({ execution }) => (execution === null ? [] : [execution.startedAt, execution.finishedAt ?? execution.startedAt]))
+    .flatMap(({ execution }) =>
+      execution === null ? [] : [execution.startedAt, execution.finishedAt ?? execution.startedAt],
+    )
     .map((time) => time.slice(0, 10))
     .sort();
   const span = [...new Set([days[0], days.at(-1)])].join(' to ');
   return [
     ['Runs', rich`${formatCount(sweep.runs.length)} planned: ${[...counts, ...missing].join(', ')}`],
-    ['Compute', rich`${formatFlops(flops)} and ${formatShortCount(sum(runs, (run) => run.tokensPerStep * run.stepsDone))} tokens of training`],
-    ['Time', rich`${formatSeconds(seconds)} of training summed over runs; evaluation, compilation and checkpoints excluded`],
+    [
+      'Compute',
+      rich`${formatFlops(flops)} and ${formatShortCount(sum(runs, (run) => run.tokensPerStep * run.stepsDone))} tokens of training`,
+    ],
+    [
+      'Time',
+      rich`${formatSeconds(seconds)} of training summed over runs; evaluation, compilation and checkpoints excluded`,
+    ],
     ...(span === '' ? [] : [['Trained', rich`${span}`] as const]),
   ];
 }
 
 function dataFacts({ study, corpus }: ReportContext): Fact[] {
   const epochs = study.runs.map((run) => run.epochs);
-  const range = epochs.length === 0 ? '' : `; runs read ${formatNumber(Math.min(...epochs), 2)} to ${formatNumber(Math.max(...epochs), 2)} epochs`;
+  const range =
+    epochs.length === 0
+      ? ''
+      : `; runs read ${formatNumber(Math.min(...epochs), 2)} to ${formatNumber(Math.max(...epochs), 2)} epochs`;
   if (corpus === null) {
     const named = [...new Set(study.runs.map((run) => run.setup.corpus))];
     return [['Text', rich`${listInWords(named)}, of which sweep.json does not tell the sizes${range}`]];
   }
   const { splits } = corpus;
-  const tokens = (['train', 'val', 'test'] as const).map((split) => `${split} ${formatShortCount(splits[split].tokens)}`).join(', ');
-  const evaluated = [...new Set(study.runs.flatMap((run) => (run.final === null ? [] : [run.final.test.tokens])))];
+  const tokens = (['train', 'val', 'test'] as const)
+    .map((split) => `${split} ${formatShortCount(splits[split].tokens)}`)
+    .join(', ');
+  const evaluated = [
+    ...new Set(study.runs.flatMap((run) => (run.final === null ? [] : [run.final.test.tokens]))),
+  ];
   return [
-    ['Text', rich`${corpus.name}: ${documentsText(corpus)}, ${formatShortCount(corpus.utf8Bytes)} bytes${corpus.licence === null ? '' : `, ${corpus.licence}`}; ${corpus.origin}`],
+    [
+      'Text',
+      rich`${corpus.name}: ${documentsText(corpus)}, ${formatShortCount(corpus.utf8Bytes)} bytes${corpus.licence === null ? '' : `, ${corpus.licence}`}; ${corpus.origin}`,
+    ],
     ['Text, SHA-256', rich`${code(corpus.contentSha256)}`],
-    ['Tokens', rich`${tokens} (vocabulary ${formatCount(corpus.vocabSize)}, byte-level BPE trained on the training split, ${formatNumber(splits.test.bytesPerToken, 3)} bytes per token in test)${range}`],
-    ['Yardstick', rich`Unigram entropy of the test split: ${formatLoss(corpus.testUnigramEntropyNats)} nats; a loss above it is no better than token frequencies`],
-    ...(evaluated.length === 0 ? [] : [['Evaluation', rich`val chooses, test is reported, once, at the last step: ${listInWords(evaluated.map(formatCount))} tokens in fixed windows`] as const]),
+    [
+      'Tokens',
+      rich`${tokens} (vocabulary ${formatCount(corpus.vocabSize)}, byte-level BPE trained on the training split, ${formatNumber(splits.test.bytesPerToken, 3)} bytes per token in test)${range}`,
+    ],
+    [
+      'Yardstick',
+      rich`Unigram entropy of the test split: ${formatLoss(corpus.testUnigramEntropyNats)} nats; a loss above it is no better than token frequencies`,
+    ],
+    ...(evaluated.length === 0
+      ? []
+      : [
+          [
+            'Evaluation',
+            rich`val chooses, test is reported, once, at the last step: ${listInWords(evaluated.map(formatCount))} tokens in fixed windows`,
+          ] as const,
+        ]),
   ];
 }
 
@@ -69,11 +130,20 @@ function settingFacts({ study, analysis }: ReportContext): Fact[] {
   const { runs } = study;
   const setups = runs.map((run) => run.setup);
   const facts: Fact[] = [
-    ['Step', rich`${distinct(runs.map((run) => formatCount(run.tokensPerStep)))} tokens (context ${distinct(setups.map((s) => s.model.contextLength))}, batch ${distinct(setups.map((s) => s.batchSize))}), precision ${distinct(setups.map((s) => s.precision))}`],
+    [
+      'Step',
+      rich`${distinct(runs.map((run) => formatCount(run.tokensPerStep)))} tokens (context ${distinct(setups.map((s) => s.model.contextLength))}, batch ${distinct(setups.map((s) => s.batchSize))}), precision ${distinct(setups.map((s) => s.precision))}`,
+    ],
     ['Optimizer', rich`${distinct(setups.map((s) => optimizerText(s.optimizer)))}`],
     ['Schedule', rich`${distinct(setups.map((s) => scheduleText(s.schedule)))}`],
-    ['Rules', rich`FLOP rule ${distinct(runs.map((run) => String(run.keyParts['flopRule'] ?? 'not recorded')))}, numerics ${distinct(runs.map((run) => String(run.keyParts['numerics'] ?? 'not recorded')))}`],
-    ['Intervals', rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk, paired over architectures by seed${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}`],
+    [
+      'Rules',
+      rich`FLOP rule ${keyPart(runs, 'flopRule')}, numerics ${keyPart(runs, 'numerics')}`,
+    ],
+    [
+      'Intervals',
+      rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk, paired over architectures by seed${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}`,
+    ],
   ];
   return facts;
 }
@@ -82,14 +152,42 @@ function machineFacts({ study }: ReportContext): Fact[] {
   const executions = study.runs.flatMap((run) => (run.execution === null ? [] : [run.execution]));
   if (executions.length === 0) return [];
   return [
-    ['Versions', rich`isoloss ${distinct(executions.map((e) => e.isolossVersion))}, ${distinct(executions.map((e) => `${e.engine} ${e.engineVersion}`))}, Node ${distinct(executions.map((e) => e.nodeVersion))}`],
-    ['Machine', rich`${distinct(executions.map((e) => `${e.cpuModel}, ${counted(e.threads, 'thread')} a run, ${e.stepsPerCall} steps a call`))}`],
+    [
+      'Versions',
+      rich`isoloss ${distinct(executions.map((e) => e.isolossVersion))}, ${distinct(executions.map((e) => `${e.engine} ${e.engineVersion}`))}, Node ${distinct(executions.map((e) => e.nodeVersion))}`,
+    ],
+    [
+      'Machine',
+      rich`${distinct(executions.map((e) => `${e.cpuModel}, ${counted(e.threads, 'thread')} a run, ${e.stepsPerCall} steps a call`))}`,
+    ],
     ...(study.timings === null ? [] : [['Timed on', rich`${study.timings.hardware}`] as const]),
   ];
 }
 
 function runsTable(runs: readonly RunRecord[]): Table {
-  const columns = ['run', 'arch', 'dModel', 'nLayers', 'dFf', 'budgetFlops', 'seed', 'status', 'steps', 'tokens', 'epochs', 'flops', 'flopsMatmul', 'paramsTotal', 'paramsNonEmbedding', 'learningRate', 'valNats', 'testNats', 'testBitsPerByte', 'trainSeconds', 'trunk'] as const;
+  const columns = [
+    'run',
+    'arch',
+    'dModel',
+    'nLayers',
+    'dFf',
+    'budgetFlops',
+    'seed',
+    'status',
+    'steps',
+    'tokens',
+    'epochs',
+    'flops',
+    'flopsMatmul',
+    'paramsTotal',
+    'paramsNonEmbedding',
+    'learningRate',
+    'valNats',
+    'testNats',
+    'testBitsPerByte',
+    'trainSeconds',
+    'trunk',
+  ] as const;
   return {
     caption: 'All runs, by run key',
     dataset: datasetOf(
@@ -140,6 +238,15 @@ function runsTable(runs: readonly RunRecord[]): Table {
 
 function sum(runs: readonly RunRecord[], value: (run: RunRecord) => number): number {
   return runs.reduce((total, run) => total + value(run), 0);
+}
+
+/** A number that the run keys were hashed from. */
+function keyPart(runs: readonly RunRecord[], name: string): string {
+  const value = (run: RunRecord): number | string => {
+    const part = run.keyParts[name];
+    return typeof part === 'number' ? part : 'not recorded';
+  };
+  return distinct(runs.map(value));
 }
 
 /** The distinct values in a sentence; more than four are counted. */

@@ -43,7 +43,9 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     });
     const died = (cause: string, environment: boolean): void => {
       if (!pool.delete(worker)) return;
-      worker.attempt?.settle(stopped === 'now' ? { kind: 'stopped' } : { kind: 'crashed', cause, environment });
+      worker.attempt?.settle(
+        stopped === 'now' ? { kind: 'stopped' } : { kind: 'crashed', cause, environment },
+      );
     };
     child.on('error', (error) => died(`a worker process could not be started: ${error.message}`, true));
     // One that ends by itself before it is ready would do so for every run.
@@ -127,7 +129,7 @@ function exitCause(
   worker: PoolWorker,
   oomKilled: boolean,
 ): string {
-  if (/heap out of memory/.test(worker.stderr)) {
+  if (worker.stderr.includes('heap out of memory')) {
     return 'the worker process ran out of JavaScript memory; NODE_OPTIONS=--max-old-space-size=MEGABYTES gives it more';
   }
   if (signal === 'SIGKILL') {

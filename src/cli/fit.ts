@@ -1,0 +1,176 @@
+/** `isoloss fit`: scaling-law fits of a sweep, or of anyone's runs in a CSV file. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { FitRunsOptions } from '../fit/fitRuns.js';
+import type { ParametricName } from '../fit/parametric.js';
+import type { RunSet } from '../fit/runSet.js';
+import { RUN_FIELDS, type RunColumns } from '../fit/runTable.js';
+import { UsageError } from '../store/errors.js';
+
+const PARAMETRIC = ['E', 'A', 'alpha', 'B', 'beta'] as const satisfies readonly ParametricName[];
+
+interface FitCommandOptions extends RunColumns {
+  readonly where: readonly string[];
+  readonly baselines?: string;
+  readonly form: NonNullable<FitRunsOptions['form']>;
+  readonly objective: NonNullable<FitRunsOptions['objective']>;
+  readonly delta: string;
+  readonly fix: readonly string[];
+  readonly starts: string;
+  readonly bootstraps: string;
+  readonly bootstrapSeed: string;
+  readonly interval: NonNullable<FitRunsOptions['interval']>;
+  readonly threads?: string;
+  readonly optima?: true;
+  readonly results: string;
+  readonly json?: true;
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export function addFitCommand(program: Command): void {
+  program
+    .command('fit')
+    .description('fit scaling laws to a sweep or to runs in a CSV file')
+    .argument('<source>', 'a CSV or TSV file with a header line, or the name of a sweep')
+    .option('--params <column>', 'column of parameters N')
+    .option('--tokens <column>', 'column of training tokens D')
+    .option('--flops <column>', 'column of training FLOPs C')
+    .option('--loss <column>', 'column of the loss')
+    .option('--arch <column>', 'column of the architecture')
+    .option('--positions <column>', 'column of the family of positions')
+    .option('--seed <column>', 'column of the seed')
+    .option('--budget <column>', 'column of the compute budget a run belongs to')
+    .option('--weight <column>', 'column of weights for the fit in N and D')
+    .option('--trunk <column>', 'column naming runs that share a trunk, drawn together in bootstraps')
+    .option('--status <column>', 'column of the status; only rows that are done are fitted')
+    .option('--steps <column>', 'column of optimizer steps')
+    .option('--seconds <column>', 'column of training seconds (with --steps and --hardware)')
+    .option('--hardware <column>', 'column naming the hardware of the seconds')
+    .option('--flops-matmul <column>', 'column of the FLOPs of matrix products')
+    .option('--where <column=value>', 'only rows with this value (repeatable)', collect, [])
+    .option('--baselines <names>', 'architectures to compare with, separated by commas')
+    .addOption(
+      new Option('--form <form>', 'form in N and D')
+        .choices(['chinchilla', 'over-training'])
+        .default('chinchilla'),
+    )
+    .addOption(
+      new Option('--objective <objective>', 'what the fit in N and D minimises')
+        .choices(['huber', 'asymmetric', 'leastSquares', 'logLeastSquares'])
+        .default('huber'),
+    )
+    .option('--delta <x>', 'Huber threshold on log loss', '1e-3')
+    .option('--fix <name=value>', 'hold E, A, alpha, B or beta (repeatable)', collect, [])
+    .option('--starts <n>', 'starts of the search', '500')
+    .option('--bootstraps <n>', 'bootstrap draws behind the intervals; 0 for none', '1000')
+    .option('--bootstrap-seed <n>', 'seed of the bootstrap', '0')
+    .addOption(
+      new Option('--interval <kind>', 'kind of interval in N and D')
+        .choices(['percentile', 'bca'])
+        .default('percentile'),
+    )
+    .option('--threads <n>', 'threads of the bootstrap; those of the machine unless given')
+    .option('--optima', 'the rows are optima already, one a budget: fit N, D and loss against compute')
+    .option('--results <dir>', 'folder of the results, for a sweep', 'results')
+    .option('--json', 'everything, as JSON')
+    .addHelpText(
+      'after',
+      `
+A column in another unit is given with its factor: --tokens "tokens_billions*1e9".
+Columns with usual names (N, D, C, loss, arch, seed ...) need no flag.
+
+Examples:
+  isoloss fit runs.csv --params N --tokens D --flops C --loss L --json
+  isoloss fit quick --baselines transformer
+  isoloss fit runs.csv --objective asymmetric --fix E=1.69 --where dataset=c4
+  isoloss fit optima.csv --optima --params n_opt --tokens d_opt --loss bpb --arch convention`,
+    )
+    .action(async (source: string, options: FitCommandOptions) => {
+      const { fitRuns } = await import('../fit/fitRuns.js');
+      const { summarise } = await import('../fit/summary.js');
+      const { set, baselines } = await loadRuns(source, options);
+      const progress = process.stderr.isTTY
+        ? (done: number, total: number): void => {
+            process.stderr.write(`\rbootstrap ${done}/${total}${done === total ? '\n' : ''}`);
+          }
+        : undefined;
+      const report = await fitRuns(set, {
+        baselines: options.baselines?.split(',').map((name) => name.trim()) ?? baselines,
+        form: options.form,
+        optima: options.optima === true,
+        objective: options.objective,
+        delta: toNumber('--delta', options.delta),
+        starts: toNumber('--starts', options.starts),
+        bootstraps: toNumber('--bootstraps', options.bootstraps),
+        seed: toNumber('--bootstrap-seed', options.bootstrapSeed),
+        interval: options.interval,
+        fixed: toFixed(options.fix),
+        ...(options.threads === undefined ? {} : { threads: toNumber('--threads', options.threads) }),
+        ...(progress === undefined ? {} : { onProgress: progress }),
+      });
+      process.stdout.write(
+        `${options.json === true ? JSON.stringify(report, null, 2) : summarise(report)}\n`,
+      );
+    });
+}
+
+/** A file is a table of anyone's runs; anything else names a sweep. */
+async function loadRuns(
+  source: string,
+  options: FitCommandOptions,
+): Promise<{ set: RunSet; baselines: readonly string[] }> {
+  const { runSetOfRows, runSetOfTable } = await import('../fit/runSet.js');
+  if (existsSync(source)) {
+    const { parseCsv } = await import('../fit/csv.js');
+    const { readRunTable } = await import('../fit/runTable.js');
+    const table = parseCsv(await readFile(source, 'utf8'), source);
+    const where = Object.fromEntries(options.where.map((text) => splitPair('--where', text)));
+    return { set: runSetOfTable(readRunTable(table, columnsOf(options), where), source), baselines: [] };
+  }
+  if (/\.(csv|tsv|txt)$/i.test(source)) throw new UsageError(`There is no file ${source}.`);
+  const { loadStudy } = await import('../store/study.js');
+  const { sweep, runs, fitRows } = loadStudy(options.results, source);
+  const outputOf = new Map(
+    runs.map((run) => [run.runKey, run.setup.model.vocabSize * run.setup.model.dModel]),
+  );
+  const convention = 'non-embedding parameters plus the output matrix';
+  const set = runSetOfRows(
+    fitRows,
+    source,
+    convention,
+    (row) => row.paramsNonEmbedding + (outputOf.get(row.id) ?? 0),
+  );
+  return { set, baselines: sweep.baselines };
+}
+
+/** The flags that name columns. */
+function columnsOf(options: FitCommandOptions): RunColumns {
+  return Object.fromEntries(
+    RUN_FIELDS.flatMap((field) => (options[field] === undefined ? [] : [[field, options[field]]])),
+  );
+}
+
+function toNumber(flag: string, text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isFinite(value)) throw new UsageError(`${flag} needs a number, not "${text}".`);
+  return value;
+}
+
+function splitPair(flag: string, text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new UsageError(`${flag} needs NAME=VALUE, not "${text}".`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function toFixed(pairs: readonly string[]): Partial<Record<ParametricName, number>> {
+  const fixed: Partial<Record<ParametricName, number>> = {};
+  for (const pair of pairs) {
+    const [text, value] = splitPair('--fix', pair);
+    const name = PARAMETRIC.find((known) => known === text);
+    if (name === undefined) throw new UsageError(`--fix knows ${PARAMETRIC.join(', ')}, not "${text}".`);
+    fixed[name] = toNumber(`--fix ${name}`, value);
+  }
+  return fixed;
+}

@@ -1,0 +1,132 @@
+/** Multi-head self-attention: projections, convolutions on them, where the weights come from, what is done after. */
+import { attention, type AttentionShape } from '../ops/attention.js';
+import { causalConv, MDHA_KERNEL } from '../ops/causalConv.js';
+import { rotary } from '../ops/positions.js';
+import { denseSynthesizer, randomSynthesizer } from '../ops/synthesizer.js';
+import { tf, type Tensor } from '../ops/tf.js';
+import type { DecoderOptions } from './decoderOptions.js';
+import type { ModelShape } from './model.js';
+import type { ParamSpec } from './params.js';
+import { kernelOf, matrix, residualScale, table } from './paramSpecs.js';
+import type { Pass } from './pass.js';
+
+/** Standard deviation of a Synthesizer's learned scores: attention is near even to begin with. */
+const RANDOM_SCORE_STD = 0.02;
+
+/** Names of the projections from the residual stream; with shared Q/K there is one for both. */
+function inputProjections({ sharedQueryKey, attentionWeights }: DecoderOptions): readonly string[] {
+  switch (attentionWeights) {
+    case 'queryKey':
+    case 'randomPlus':
+      return sharedQueryKey ? ['qk', 'v'] : ['q', 'k', 'v'];
+    case 'dense':
+      return ['q', 'v'];
+    case 'random':
+      return ['v'];
+    default:
+      return attentionWeights satisfies never;
+  }
+}
+
+export function attentionParams(prefix: string, shape: ModelShape, options: DecoderOptions): ParamSpec[] {
+  const { dModel, nHeads, dHead, contextLength, init } = shape;
+  const { attentionWeights, qkvConvolution } = options;
+  const width = nHeads * dHead;
+  const queryStd = (fanIn: number): number => (init === 't5' ? (fanIn * dHead) ** -0.5 : fanIn ** -0.5);
+  const names = inputProjections(options);
+  const params = names.map((name) =>
+    matrix(
+      `${prefix}.${name}`,
+      dModel,
+      width,
+      // A Synthesizer's query is not multiplied by a key, so T5's factor of 1 / sqrt(dHead) is not for it.
+      name === 'q' && attentionWeights !== 'dense' ? queryStd(dModel) : dModel ** -0.5,
+      'attention',
+    ),
+  );
+  if (options.sharedQueryKey) {
+    params.push(matrix(`${prefix}.qFromShared`, width, width, queryStd(width), 'attention'));
+  }
+  if (qkvConvolution !== 'none') {
+    const channels = qkvConvolution === 'afterProjection' ? width : dModel;
+    params.push(...names.map((name) => kernelOf(`${prefix}.${name}Conv`, MDHA_KERNEL, channels)));
+  }
+  if (attentionWeights === 'random' || attentionWeights === 'randomPlus') {
+    const scores = [nHeads, contextLength, contextLength];
+    params.push(table(`${prefix}.scores`, scores, { kind: 'normal', std: RANDOM_SCORE_STD }, 'attention'));
+  }
+  if (attentionWeights === 'dense') {
+    params.push(matrix(`${prefix}.scoreProjection`, dHead, contextLength, dHead ** -0.5, 'attention'));
+  }
+  if (options.postSoftmaxGating) {
+    params.push(table(`${prefix}.gate`, [contextLength, width], { kind: 'constant', value: 1 }, 'attention'));
+  }
+  params.push(matrix(`${prefix}.o`, width, dModel, width ** -0.5 * residualScale(shape), 'attention'));
+  return params;
+}
+
+const joined = (tensors: Tensor[]): Tensor => tf.concat(tensors, 1);
+
+/** The projections of x in the order of `inputProjections`, each [rows, nHeads * dHead]. */
+function project(prefix: string, x: Tensor, { params, batchSize, options }: Pass): Tensor[] {
+  const names = inputProjections(options);
+  const parameter = (name: string): Tensor => params[`${prefix}.${name}`]!;
+  if (options.qkvConvolution === 'beforeProjection') {
+    return names.map((name) =>
+      tf.matMul(causalConv(x, parameter(`${name}Conv`), batchSize), parameter(name)),
+    );
+  }
+  // One product for all projections, and one convolution: fewer and larger operations.
+  let projected = tf.matMul(x, joined(names.map(parameter)));
+  if (options.qkvConvolution === 'afterProjection') {
+    projected = causalConv(projected, joined(names.map((name) => parameter(`${name}Conv`))), batchSize);
+  }
+  return tf.split(projected, names.length, 1);
+}
+
+/**
+ * Multi-head self-attention as the options have it.
+ * @param x [contextLength * batchSize, dModel], time-major
+ * @param mask causal mask, with the relative bias in it where positions are relative
+ */
+export function selfAttention(prefix: string, x: Tensor, mask: Tensor, pass: Pass): Tensor {
+  const { params, options, shape, batchSize } = pass;
+  const { contextLength, nHeads, dHead } = shape;
+  const heads: AttentionShape = { contextLength, batchSize, nHeads, dHead };
+  const context = attend(prefix, project(prefix, x, pass), mask, heads, pass);
+  const gated = options.postSoftmaxGating ? gate(context, params[`${prefix}.gate`]!, heads) : context;
+  return tf.matMul(gated, params[`${prefix}.o`]!);
+}
+
+function attend(prefix: string, parts: Tensor[], mask: Tensor, heads: AttentionShape, pass: Pass): Tensor {
+  const { params, options, shape, positions } = pass;
+  const parameter = (name: string): Tensor => params[`${prefix}.${name}`]!;
+  const byProducts = (scoreMask: Tensor): Tensor => {
+    const [query, key, value] = options.sharedQueryKey
+      ? [tf.matMul(parts[0]!, parameter('qFromShared')), parts[0]!, parts[1]!]
+      : [parts[0]!, parts[1]!, parts[2]!];
+    const turned = (y: Tensor): Tensor => (positions === 'rotary' ? rotary(y, heads) : y);
+    // T5's initial values leave the factor 1 / sqrt(dHead) to the query projection.
+    const queryScale = shape.init === 't5' ? 1 : shape.dHead ** -0.5;
+    return attention(turned(query), turned(key), value, scoreMask, queryScale, heads);
+  };
+  switch (options.attentionWeights) {
+    case 'queryKey':
+      return byProducts(mask);
+    case 'randomPlus':
+      return byProducts(tf.add(parameter('scores'), mask));
+    case 'random':
+      return randomSynthesizer(parts[0]!, tf.add(parameter('scores'), mask), heads);
+    case 'dense':
+      return denseSynthesizer(parts[0]!, parameter('scoreProjection'), parts[1]!, mask, heads);
+    default:
+      return options.attentionWeights satisfies never;
+  }
+}
+
+/** Primer's post-softmax gating: every position and channel has its factor. @param factors [contextLength, channels] */
+function gate(context: Tensor, factors: Tensor, { contextLength, batchSize }: AttentionShape): Tensor {
+  const channels = factors.shape[1]!;
+  const byTime = tf.reshape(context, [contextLength, batchSize, channels]);
+  return tf.reshape(tf.mul(byTime, tf.expandDims(factors, 1)), context.shape);
+}
