@@ -1,7 +1,7 @@
 /** The reference engine: the same functions run at once on a tfjs backend, one operation after the other. */
 import { tf, type Tensor } from '../ops/tf.js';
 import type { Engine, Executable, ExecutableFunction, FunctionProgram, StepProgram } from './executable.js';
-import { sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
+import { checkLength, sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
 import type { Tensors } from './trace/trace.js';
 
 const upload = ({ shape, dtype }: TensorSpec, data: HostArray): Tensor => tf.tensor(data, [...shape], dtype);
@@ -10,10 +10,16 @@ function selectBackend(name: string): void {
   if (tf.getBackend() !== name) void tf.setBackend(name);
 }
 
+/** Lets go of tensors that none of the `kept` records holds: a step may return a tensor of its state unchanged. */
+function disposeUnlessIn(tensors: Tensors, ...kept: readonly Tensors[]): void {
+  const living = new Set(kept.flatMap((record) => Object.values(record)));
+  tf.dispose(Object.values(tensors).filter((tensor) => !living.has(tensor)));
+}
+
 class EagerExecutable implements Executable {
   private readonly program: StepProgram;
   private readonly backend: string;
-  private state: Record<string, Tensor> = {};
+  private state: Tensors = {};
 
   constructor(program: StepProgram, backend: string) {
     this.program = program;
@@ -22,9 +28,10 @@ class EagerExecutable implements Executable {
 
   setState(state: HostTensors): void {
     selectBackend(this.backend);
-    tf.dispose(this.state);
+    const values = this.program.state.map((spec) => checkLength(spec, state[spec.name], sizeOf(spec.shape)));
+    tf.dispose(Object.values(this.state));
     this.state = Object.fromEntries(
-      this.program.state.map((spec) => [spec.name, upload(spec, state[spec.name]!)]),
+      this.program.state.map((spec, i) => [spec.name, upload(spec, values[i]!.slice())]),
     );
   }
 
@@ -35,35 +42,61 @@ class EagerExecutable implements Executable {
   }
 
   async run(stepCount: number, perStep: HostTensors): Promise<Record<string, Float32Array>> {
+    for (const spec of this.program.perStep) {
+      checkLength(spec, perStep[spec.name], stepCount * sizeOf(spec.shape));
+    }
     selectBackend(this.backend);
     const metrics = Object.fromEntries(
       this.program.metrics.map((name) => [name, new Float32Array(stepCount)]),
     );
-    for (let i = 0; i < stepCount; i++) {
-      const [next, scalars] = tf.tidy(() => {
-        const result = this.program.step(this.state, this.inputsOf(i, perStep));
-        return [result.state, result.metrics] as [Record<string, Tensor>, Record<string, Tensor>];
-      });
-      for (const name of this.program.metrics) metrics[name]![i] = scalars[name]!.dataSync()[0]!;
-      // A step may return a state tensor unchanged; it must then live on.
-      const kept = new Set(Object.values(next));
-      tf.dispose([...Object.values(this.state).filter((old) => !kept.has(old)), ...Object.values(scalars)]);
-      this.state = next;
+    // The state from before the call lives until all steps are made, so that a failed call leaves it as it was.
+    let current: Tensors = this.state;
+    try {
+      for (let i = 0; i < stepCount; i++) {
+        const next = this.step(
+          current,
+          this.inputsOf(i, perStep),
+          (name, value) => (metrics[name]![i] = value),
+        );
+        disposeUnlessIn(current, next, this.state);
+        current = next;
+      }
+    } catch (error) {
+      disposeUnlessIn(current, this.state);
+      throw error;
     }
+    disposeUnlessIn(this.state, current);
+    this.state = current;
     return Promise.resolve(metrics);
   }
 
-  private inputsOf(i: number, perStep: HostTensors): Tensors {
+  private step(
+    state: Tensors,
+    inputs: HostTensors,
+    report: (metric: string, value: number) => void,
+  ): Tensors {
+    return tf.tidy(() => {
+      const tensors = this.program.perStep.map(
+        (spec) => [spec.name, upload(spec, inputs[spec.name]!)] as const,
+      );
+      const result = this.program.step(state, Object.fromEntries(tensors));
+      for (const name of this.program.metrics) report(name, result.metrics[name]!.dataSync()[0]!);
+      tf.dispose(Object.values(result.metrics));
+      return result.state;
+    });
+  }
+
+  private inputsOf(i: number, perStep: HostTensors): HostTensors {
     return Object.fromEntries(
-      this.program.perStep.map((spec) => {
-        const size = sizeOf(spec.shape);
-        return [spec.name, upload(spec, perStep[spec.name]!.slice(i * size, (i + 1) * size))];
+      this.program.perStep.map(({ name, shape }) => {
+        const size = sizeOf(shape);
+        return [name, perStep[name]!.slice(i * size, (i + 1) * size)];
       }),
     );
   }
 
   async dispose(): Promise<void> {
-    tf.dispose(this.state);
+    tf.dispose(Object.values(this.state));
     this.state = {};
     return Promise.resolve();
   }

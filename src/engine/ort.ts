@@ -14,7 +14,14 @@ import type {
   StepProgram,
 } from './executable.js';
 import { traceStep } from './stepGraph.js';
-import { hostArray, sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
+import {
+  checkLength,
+  hostArray,
+  sizeOf,
+  type HostArray,
+  type HostTensors,
+  type TensorSpec,
+} from './tensors.js';
 import { trace } from './trace/trace.js';
 import type { TraceGraph } from './trace/graph.js';
 
@@ -52,12 +59,6 @@ const filled = (specs: readonly TensorSpec[]): Record<string, Tensor> =>
 const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(tensors).map(([name, value]) => [prefix + name, value]));
 
-function checkLength(spec: TensorSpec, data: HostArray | undefined, length: number): HostArray {
-  if (data?.length !== length)
-    throw new Error(`input "${spec.name}" has ${data?.length ?? 'no'} values instead of ${length}`);
-  return data;
-}
-
 class OrtExecutable implements Executable {
   private readonly program: StepProgram;
   private readonly session: InferenceSession;
@@ -73,10 +74,10 @@ class OrtExecutable implements Executable {
   }
 
   setState(state: HostTensors): void {
-    for (const spec of this.program.state) {
-      const target = this.current[spec.name]!.data as HostArray;
-      target.set(checkLength(spec, state[spec.name], target.length));
-    }
+    const values = this.program.state.map((spec) => checkLength(spec, state[spec.name], sizeOf(spec.shape)));
+    this.program.state.forEach(({ name }, i) => {
+      (this.current[name]!.data as HostArray).set(values[i]!);
+    });
   }
 
   getState(): HostTensors {

@@ -36,3 +36,10 @@ export function broadcastShape(a: Shape, b: Shape): Shape {
 
 export const hostArray = (dtype: DType, length: number): HostArray =>
   dtype === 'float32' ? new Float32Array(length) : new Int32Array(length);
+
+/** @throws Error naming the tensor if it is missing or does not hold `length` values */
+export function checkLength({ name }: TensorSpec, data: HostArray | undefined, length: number): HostArray {
+  if (data?.length !== length)
+    throw new Error(`input "${name}" has ${data?.length ?? 'no'} values instead of ${length}`);
+  return data;
+}

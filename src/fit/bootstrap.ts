@@ -118,7 +118,7 @@ export function bootstrapStudy(study: Study, options: BootstrapOptions): Bootstr
   if (study.seedNoise === null) return { point, draws: [] };
   const plan = planDraws(study, study.seedNoise.standardDeviation);
   const draws = Array.from({ length: bootstraps }, (_, draw) =>
-    fitStudy(study, drawLosses(study, plan, seed, draw, ownResidualsFrom)),
+    fitStudy(study, drawLosses(study, plan, seed, draw, ownResidualsFrom), point),
   );
   return { point, draws };
 }

@@ -10,8 +10,6 @@ export interface DrawOptions {
   /** Worker threads; those of the machine unless given. 1 or less stays in this thread. */
   readonly threads?: number;
   readonly onProgress?: (done: number, total: number) => void;
-  /** Compiled worker file, for those who run the sources by other means. */
-  readonly workerFile?: URL;
 }
 
 /** Tasks in one message: many enough that messages cost nothing, few enough that progress moves. */
@@ -26,11 +24,8 @@ export async function runDraws(
   tasks: readonly DrawTask[],
   options: DrawOptions = {},
 ): Promise<PowerSumParameters[]> {
-  const {
-    threads = availableParallelism(),
-    onProgress,
-    workerFile = new URL('./drawWorker.js', import.meta.url),
-  } = options;
+  const { threads = availableParallelism(), onProgress } = options;
+  const workerFile = new URL('./drawWorker.js', import.meta.url);
   const batches = Array.from({ length: Math.ceil(tasks.length / BATCH) }, (_, i) =>
     tasks.slice(i * BATCH, (i + 1) * BATCH),
   );

@@ -17,7 +17,10 @@ import { fitGroup, frontierPoints, type StudyFit, type Vertex } from './studyFit
 /** Fewer optimizer steps than this make a run's loss say little about its architecture. */
 const FEW_STEPS = 200;
 
-/** Share of bootstrap draws without an accepted minimum that is worth a word. */
+/** Share of a budget that compute may be off before it is worth a word: a step is less than 1% of any run. */
+const OFF_BUDGET = 0.02;
+
+/** Share of bootstrap draws with the minimum outside of the sampled sizes that is worth a word. */
 const UNSURE_SHARE = 0.05;
 
 const CURVE_POINTS = 41;
@@ -53,23 +56,24 @@ function optimumOf(study: Study, fit: BootstrappedFit, index: number, vertex: Ve
   };
 }
 
+/** Sentences without numbers of their own, so that warnings can name all the budgets that one holds for. */
 function flagsOf(study: Study, fit: BootstrappedFit, index: number, group: Group, best: number): string[] {
+  const cells = group.cells.map((cell) => study.cells[cell]!);
   const flags: string[] = [];
-  const steps = study.cells[group.cells[best]!]!.steps;
-  if (steps !== null && steps < FEW_STEPS)
-    flags.push(`The best run has ${Math.round(steps)} steps, fewer than ${FEW_STEPS}.`);
-  const atEdge = group.cells.length >= 3 && (best === 0 || best === group.cells.length - 1);
-  if (atEdge)
-    flags.push(`The size with the lowest loss is the ${best === 0 ? 'smallest' : 'largest'} one trained.`);
-  const spent = Math.max(
-    ...group.cells.map((cell) => Math.abs(study.cells[cell]!.flops / group.budgetFlops - 1)),
-  );
-  if (spent > 0.02) flags.push(`A run spends ${(spent * 100).toFixed(1)}% more or less than the budget.`);
-  const missing =
-    fit.draws.filter((draw) => draw.vertices[index] === null).length / Math.max(1, fit.draws.length);
-  if (fit.point.vertices[index] !== null && missing > UNSURE_SHARE) {
+  const { steps } = cells[best]!;
+  if (steps !== null && steps < FEW_STEPS) flags.push(`The best run has fewer than ${FEW_STEPS} steps.`);
+  if (cells.length >= 3 && best === 0)
+    flags.push('The size with the lowest loss is the smallest one trained.');
+  if (cells.length >= 3 && best === cells.length - 1) {
+    flags.push('The size with the lowest loss is the largest one trained.');
+  }
+  if (cells.some(({ flops }) => Math.abs(flops / group.budgetFlops - 1) > OFF_BUDGET)) {
+    flags.push(`The compute of a run is more than ${OFF_BUDGET * 100}% off its budget.`);
+  }
+  const atEdge = fit.draws.filter((draw) => draw.vertices[index]?.atEdge).length;
+  if (atEdge > UNSURE_SHARE * fit.draws.length) {
     flags.push(
-      `Seed noise alone would have hidden the minimum in ${Math.round(missing * 100)}% of the bootstrap draws.`,
+      `Seed noise alone may have put the minimum inside the sampled sizes (in more than ${UNSURE_SHARE * 100}% of the bootstrap draws it is not).`,
     );
   }
   return flags;
@@ -113,7 +117,10 @@ export function isoflopFits(study: Study, fit: BootstrappedFit): IsoflopFit[] {
 }
 
 /** A power law with intervals of the points that `pointsOf` reads off a fit; null where the fit gives none. */
-function lawWithIntervals(fit: BootstrappedFit, pointsOf: (fit: StudyFit) => LogPoint[]): PowerLaw | null {
+export function lawWithIntervals(
+  fit: BootstrappedFit,
+  pointsOf: (fit: StudyFit) => LogPoint[],
+): PowerLaw | null {
   const points = pointsOf(fit.point);
   const law = fitPowerLaw(points);
   const drawn = new Map([fit.point, ...fit.draws].map((draw) => [draw, fitPowerLaw(pointsOf(draw))]));

@@ -68,16 +68,15 @@ function numberSeeds(
 }
 
 function toFitRow(run: CompleteRun, budgetFlops: number, seed: number, source: string): FitRow {
-  const id = `${run.id}`;
   const params = run.params ?? run.flops / (ESTIMATE * run.tokens);
   const steps = run.steps ?? NaN;
   return {
-    id,
+    id: run.id,
     sweep: source,
     arch: run.arch,
     positions: run.positions,
     seed,
-    trunk: run.trunk ?? id,
+    trunk: run.trunk ?? run.id,
     dModel: run.dModel ?? 0,
     nLayers: run.nLayers ?? 0,
     paramsTotal: params,

@@ -33,7 +33,8 @@ function factorAt(fit: StudyFit, pair: Pair, cost: number, logBaselineCost: numb
   return logCost === null ? null : Math.exp(logBaselineCost - logCost);
 }
 
-function speedupAtOptimalSize(
+/** The headline in one cost, an index into `Study.costs`; null where a law is missing or does not fall. */
+export function speedupAtOptimalSize(
   study: Study,
   fit: BootstrappedFit,
   pair: Pair,

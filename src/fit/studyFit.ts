@@ -1,6 +1,6 @@
 /** All that is fitted to one set of losses: the same function gives the answer and, on resampled losses, its bootstrap. */
 import type { Group, Study } from './cells.js';
-import { findMinimum, fitParabola, interpolate, type Minimum, type Parabola } from './isoflop.js';
+import { findMinimum, fitParabola, interpolate, type Minimum, type Parabola, parabolaAt } from './isoflop.js';
 import { fitPowerLaw, type LogLaw, type LogPoint } from './powerLaw.js';
 
 /**
@@ -21,6 +21,8 @@ export interface Vertex {
   readonly lossNats: number;
   /** ln of each of the study's costs; NaN where a neighbouring size was not measured. */
   readonly logCost: readonly number[];
+  /** Only in a bootstrap draw: its parabola has no minimum inside the sampled sizes, and this is its lowest end. */
+  readonly atEdge: boolean;
 }
 
 export interface StudyFit {
@@ -62,22 +64,37 @@ export function frontierPoints(
   });
 }
 
-/** Fits the study to these losses, one for each of its rows. */
-export function fitStudy(study: Study, losses: Float64Array): StudyFit {
+/** The optimum of a group, or null where it is not accepted. `within` takes the lowest end instead. */
+function vertexOf(study: Study, group: Group, losses: Float64Array, within: boolean): Vertex | null {
+  const { parabola, minimum } = fitGroup(study, group, losses);
+  const toVertex = (logSize: number, lossNats: number, atEdge: boolean): Vertex => ({
+    logSize,
+    lossNats,
+    logCost: group.logCost.map((values) => interpolate(logSize, group.logSize, values)),
+    atEdge,
+  });
+  if (minimum.accepted) return toVertex(minimum.logSize, minimum.lossNats, false);
+  if (!within || parabola === null) return null;
+  const ends = [group.logSize[0]!, group.logSize.at(-1)!] as const;
+  const [left, right] = [parabolaAt(parabola, ends[0]), parabolaAt(parabola, ends[1])];
+  return left < right ? toVertex(ends[0], left, true) : toVertex(ends[1], right, true);
+}
+
+/**
+ * Fits the study to these losses, one for each of its rows.
+ *
+ * @param point - the fit to the measured losses, where these are a draw of its bootstrap. Then the same budgets are
+ * under the laws, and where a draw's minimum leaves the sampled sizes, its lowest end inside them stands for it:
+ * dropping such draws would keep only those that look well-behaved.
+ */
+export function fitStudy(study: Study, losses: Float64Array, point?: StudyFit): StudyFit {
   const sums = new Float64Array(study.cells.length);
   for (let i = 0; i < losses.length; i++) sums[study.cellOfRow[i]!]! += losses[i]!;
   const cellMeans = sums.map((sum, cell) => sum / study.cells[cell]!.losses.length);
 
-  const vertices = study.groups.map((group): Vertex | null => {
-    const { minimum } = fitGroup(study, group, losses);
-    if (!minimum.accepted) return null;
-    const { logSize, lossNats } = minimum;
-    return {
-      logSize,
-      lossNats,
-      logCost: group.logCost.map((values) => interpolate(logSize, group.logSize, values)),
-    };
-  });
+  const vertices = study.groups.map((group, index) =>
+    point?.vertices[index] === null ? null : vertexOf(study, group, losses, point !== undefined),
+  );
   const laws = study.archs.map(({ groups }) =>
     study.costs.map((_, cost) => fitPowerLaw(frontierPoints(vertices, groups, cost))),
   );

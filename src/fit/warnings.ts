@@ -37,14 +37,21 @@ function noiseWarnings(study: Study): string[] {
     : [];
 }
 
+/** One sentence for each architecture and finding, with all the budgets that it holds for. */
 function isoflopWarnings(isoflop: readonly IsoflopFit[]): string[] {
-  return isoflop.flatMap(({ arch, budgetFlops, accepted, reason, flags }) => {
-    const where = `${arch} at ${formatFlops(budgetFlops)} FLOPs`;
-    return [
-      ...(accepted ? [] : [`${where}: left out of the law. ${reason ?? ''}`]),
-      ...flags.map((flag) => `${where}: ${flag}`),
-    ];
-  });
+  const budgetsOf = new Map<string, { arch: string; finding: string; budgets: string[] }>();
+  for (const { arch, budgetFlops, accepted, reason, flags } of isoflop) {
+    const findings = [...(accepted ? [] : [`left out of the law. ${reason ?? ''}`]), ...flags];
+    for (const finding of findings) {
+      const key = `${arch}\n${finding}`;
+      const entry = budgetsOf.get(key) ?? { arch, finding, budgets: [] };
+      entry.budgets.push(formatFlops(budgetFlops));
+      budgetsOf.set(key, entry);
+    }
+  }
+  return [...budgetsOf.values()].map(
+    ({ arch, finding, budgets }) => `${arch} at ${listed(budgets)} FLOPs: ${finding}`,
+  );
 }
 
 function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string[] {

@@ -81,7 +81,8 @@ function project(prefix: string, x: Tensor, { params, batchSize, options }: Pass
   if (options.qkvConvolution === 'afterProjection') {
     projected = causalConv(projected, joined(names.map((name) => parameter(`${name}Conv`))), batchSize);
   }
-  return tf.split(projected, names.length, 1);
+  // tfjs has no gradient for a split into one.
+  return names.length === 1 ? [projected] : tf.split(projected, names.length, 1);
 }
 
 /**

@@ -44,7 +44,7 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     const type = switched(key);
     if (type !== undefined && copy['scale'] !== undefined) {
       copy['scale'] = { ...(copy['scale'] as object), type };
-      const axis = Object.entries((copy['axis'] ?? {}) as object).filter(([name]) => name !== 'values');
+      const axis = Object.entries(copy['axis'] ?? {}).filter(([name]) => name !== 'values');
       copy['axis'] = { ...Object.fromEntries<unknown>(axis), tickCount: 6 };
     }
     if (!options.standalone && copy['legend'] !== undefined && copy['field'] === 'arch')

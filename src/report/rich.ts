@@ -1,5 +1,5 @@
 /** Sentences with emphasis, written once and rendered as HTML, Markdown or plain text. */
-import { escapeHtml, raw, type Html } from './html.js';
+import { escapeHtml, raw, type Markup } from './html.js';
 
 export type RichPart = string | { readonly strong: string } | { readonly code: string };
 
@@ -23,7 +23,7 @@ export function rich(strings: TemplateStringsArray, ...values: readonly (RichPar
   return parts;
 }
 
-export function richToHtml(text: Rich): Html {
+export function richToHtml(text: Rich): Markup {
   return raw(
     text
       .map((part) => {

@@ -1,6 +1,6 @@
 /** A dataset and the ways it is shown: HTML table, Markdown table, CSV. Values are rounded when the dataset is made. */
 import { sixDigits } from './format.js';
-import { html, type Html } from './html.js';
+import { markup, type Markup } from './html.js';
 import { escapeMarkdown } from './rich.js';
 
 export type Value = string | number | boolean | null;
@@ -71,32 +71,21 @@ function cellsOf(table: Table): { text: string; numeric: boolean }[][] {
 const WRAPPED_LENGTH = 44;
 
 /** A real table with a caption and header cells, wide ones in a scroller of their own. */
-export function tableToHtml(table: Table): Html {
+export function tableToHtml(table: Table): Markup {
   const cells = cellsOf(table);
   const classes = table.columns.map((_, i) => {
-    if (cells.some((row) => row[i]!.numeric)) return html` class="n"`;
-    return cells.some((row) => row[i]!.text.length > WRAPPED_LENGTH) ? html` class="w"` : null;
+    if (cells.some((row) => row[i]!.numeric)) return markup` class="n"`;
+    return cells.some((row) => row[i]!.text.length > WRAPPED_LENGTH) ? markup` class="w"` : null;
   });
-  return html`<div class="scroll" role="region" aria-label="${table.caption}" tabindex="0">
-    <table>
-      <caption>
-        ${table.caption}
-      </caption>
-      <thead>
-        <tr>
-          ${table.columns.map((column, i) => html`<th scope="col" ${classes[i]!}>${column.label}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${cells.map(
-          (row) =>
-            html`<tr>
-              ${row.map((cell, i) => html`<td${classes[i]!}>${cell.text}</td>`)}
-            </tr> `,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  const heads = table.columns.map((column, i) => markup`<th scope="col"${classes[i]!}>${column.label}</th>`);
+  const rows = cells.map(
+    (row) => markup`<tr>${row.map((cell, i) => markup`<td${classes[i]!}>${cell.text}</td>`)}</tr>\n`,
+  );
+  return markup`<div class="scroll" role="region" aria-label="${table.caption}" tabindex="0">
+<table><caption>${table.caption}</caption>
+<thead><tr>${heads}</tr></thead>
+<tbody>
+${rows}</tbody></table></div>`;
 }
 
 export function tableToMarkdown(table: Table): string {

@@ -4,6 +4,8 @@ import { observeEvent, progressBlock, progressLine, type SweepProgress } from '.
 
 const REDRAW_MS = 200;
 const LINE_MS = 5000;
+/** A log gets about this many lines each time that the sweep has taken e times as long. */
+const LINES_PER_E_FOLD = 50;
 
 /** Where progress is written: the part of a terminal's stream that is used. */
 export interface ProgressStream {
@@ -24,26 +26,29 @@ export function sweepDisplay(state: SweepProgress, stream: ProgressStream): Swee
   let drawn = 0;
   let heard = false;
 
-  const erase = (): void => {
-    if (drawn > 0) stream.write(`\u001b[${drawn}A\u001b[0J`);
-    drawn = 0;
-  };
-  const draw = (): void => {
+  /** One write for what is erased and what replaces it, so that nothing flickers. */
+  const draw = (above = ''): void => {
+    const erased = drawn > 0 ? `\u001b[${drawn}A\u001b[0J` : '';
     const lines = progressBlock(state, stream.columns ?? 80);
-    erase();
-    stream.write(`${lines.join('\n')}\n`);
+    stream.write(`${erased}${above}${lines.join('\n')}\n`);
     drawn = lines.length;
   };
-  const say = (text: string): void => {
-    if (terminal) erase();
-    stream.write(`${text}\n`);
-    if (terminal) draw();
+  const writeLine = (): void => {
+    if (heard) stream.write(`${progressLine(state)}\n`);
+    heard = false;
   };
+  const started = performance.now();
+  let written = started;
   const timer = setInterval(
     () => {
-      if (terminal) draw();
-      else if (heard) stream.write(`${progressLine(state)}\n`);
-      heard = false;
+      if (terminal) {
+        draw();
+        return;
+      }
+      const now = performance.now();
+      if (now - written < (now - started) / LINES_PER_E_FOLD) return;
+      written = now;
+      writeLine();
     },
     terminal ? REDRAW_MS : LINE_MS,
   );
@@ -54,12 +59,14 @@ export function sweepDisplay(state: SweepProgress, stream: ProgressStream): Swee
       observeEvent(state, event);
       heard = true;
       const text = eventText(event);
-      if (text !== null) say(text);
+      if (text === null) return;
+      if (terminal) draw(`${text}\n`);
+      else stream.write(`${text}\n`);
     },
     close: () => {
       clearInterval(timer);
       if (terminal) draw();
-      else if (heard) stream.write(`${progressLine(state)}\n`);
+      else writeLine();
     },
   };
 }

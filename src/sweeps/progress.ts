@@ -15,6 +15,8 @@ export interface SweepProgress {
   /** Predicted seconds of a run that has not begun. */
   readonly predictedSeconds: (task: RunTask) => number;
   readonly running: Map<RunTask, RunProgress>;
+  /** Share of its steps that a run has on disk, whether or not it is under way. */
+  readonly shares: Map<RunTask, number>;
   readonly waiting: Set<RunTask>;
   readonly ended: Set<RunTask>;
   readonly failed: Set<RunTask>;
@@ -27,6 +29,7 @@ export function observeEvent(state: SweepProgress, event: SweepEvent): void {
     case 'progress':
       state.waiting.delete(event.task);
       state.running.set(event.task, event.progress);
+      state.shares.set(event.task, event.progress.stepsDone / event.progress.steps);
       return;
     case 'ended':
       leave(state, event.task);
@@ -74,10 +77,8 @@ export function progressFigures(state: SweepProgress): ProgressFigures {
   let flopsDone = before.flops;
   const seconds: number[] = [];
   for (const task of tasks) {
-    const current = running.get(task);
     flops += task.record.flops;
-    if (ended.has(task)) flopsDone += task.record.flops;
-    else if (current !== undefined) flopsDone += (current.stepsDone / current.steps) * task.record.flops;
+    flopsDone += (ended.has(task) ? 1 : (state.shares.get(task) ?? 0)) * task.record.flops;
   }
   for (const [task, current] of running) {
     seconds.push(((current.steps - current.stepsDone) * task.record.tokensPerStep) / current.tokensPerSecond);

@@ -87,6 +87,7 @@ async function trainRuns(
       before: { runs: ended.length, flops: ended.reduce((sum, { flops }) => sum + flops, 0) },
       predictedSeconds: (task) => secondsLeft(plan.speed, planned.get(task)!, stepsDone.get(task.runKey)!),
       running: new Map(),
+      shares: new Map(tasks.map((task) => [task, stepsDone.get(task.runKey)! / task.record.setup.steps])),
       waiting: new Set(),
       ended: new Set(),
       failed: new Set(),

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { encodeFunction } from '../../src/engine/onnx/encode.js';
-import { uniformValue, type OnnxGraph, type OnnxNode } from '../../src/engine/onnx/graph.js';
+import { uniformValue, type OnnxGraph, type OnnxNode, type OnnxValue } from '../../src/engine/onnx/graph.js';
 import { lower } from '../../src/engine/onnx/lower.js';
 import { optimise, PASSES } from '../../src/engine/passes/index.js';
 import { traceStep } from '../../src/engine/stepGraph.js';
@@ -11,7 +11,7 @@ import type { HostTensors, TensorSpec } from '../../src/engine/tensors.js';
 import type { TraceMode } from '../../src/engine/trace/backend.js';
 import { trace, type TensorFunction } from '../../src/engine/trace/trace.js';
 import { tf, type Tensor } from '../../src/ops/tf.js';
-import { CLOSE, eager, expectClose, fillInputs, randomValues, runOnce, type Tolerance } from './harness.js';
+import { eager, expectClose, fillInputs, randomValues, runOnce, type Tolerance } from './harness.js';
 import { tinyTraining } from './tinyTraining.js';
 
 async function runGraph(graph: OnnxGraph, inputs: HostTensors): Promise<Record<string, Float32Array>> {
@@ -33,17 +33,6 @@ async function runGraph(graph: OnnxGraph, inputs: HostTensors): Promise<Record<s
   );
 }
 
-async function expectSameResults(
-  before: OnnxGraph,
-  after: OnnxGraph,
-  inputs: HostTensors,
-  tolerance = CLOSE,
-): Promise<void> {
-  const expected = await runGraph(before, inputs);
-  const actual = await runGraph(after, inputs);
-  for (const [name, values] of Object.entries(expected)) expectClose(actual[name]!, values, name, tolerance);
-}
-
 const STEPS = {
   transformer: tinyTraining(),
   primer: tinyTraining({ preset: 'primer', positions: 'relative' }),
@@ -56,11 +45,13 @@ const stepGraph = (name: keyof typeof STEPS, mode: TraceMode): OnnxGraph =>
 /** A state in the middle of training: nothing is zero that would hide an error. */
 const stepInputs = (name: keyof typeof STEPS): HostTensors => {
   const { program, inputs } = STEPS[name];
-  const given = Object.fromEntries(Object.entries(inputs(7, 1)).map(([input, values]) => [input, values]));
   const positive = program.state
     .filter((spec) => spec.name.startsWith('squareSum/'))
     .map((spec) => [spec.name, randomValues(spec, 5, 0.5, 2)] as const);
-  return fillInputs([...program.state, ...program.perStep], { ...given, ...Object.fromEntries(positive) });
+  return fillInputs([...program.state, ...program.perStep], {
+    ...inputs(7, 1),
+    ...Object.fromEntries(positive),
+  });
 };
 
 const SINGLE = PASSES.map(({ name }) => [name]);
@@ -104,8 +95,6 @@ const ELEMENTWISE = [
   'Sigmoid',
 ];
 const ops = ({ nodes }: OnnxGraph): string[] => nodes.map(({ op }) => op);
-const inputsOf = (nodes: readonly OnnxNode[], kinds: readonly string[]) =>
-  nodes.filter(({ op }) => kinds.includes(op)).flatMap(({ inputs }) => inputs);
 
 describe('the fused and optimised training step', () => {
   const optimised = Object.keys(STEPS).map(
@@ -113,13 +102,13 @@ describe('the fused and optimised training step', () => {
   );
 
   it.each(optimised)('%s: products take transposes and factors into themselves', (_, { nodes }) => {
-    const producers = inputsOf(nodes, PRODUCTS).map(({ producer }) => producer?.op);
-    expect(producers).not.toContain('Transpose');
-    const scaled = inputsOf(nodes, PRODUCTS).filter(
-      ({ producer }) =>
-        producer?.op === 'Mul' && producer.inputs.some((input) => uniformValue(input) !== null),
-    );
-    expect(scaled).toEqual([]);
+    const operands = nodes
+      .filter(({ op }) => PRODUCTS.includes(op))
+      .flatMap(({ inputs }) => inputs.slice(0, 2));
+    expect(operands.map(({ producer }) => producer?.op)).not.toContain('Transpose');
+    const isScaled = ({ producer }: OnnxValue): boolean =>
+      producer?.op === 'Mul' && producer.inputs.some((input) => uniformValue(input) !== null);
+    expect(operands.filter(isScaled).length).toBe(0);
     expect(nodes.map(({ op }) => op)).not.toContain('MatMul');
   });
 
@@ -135,10 +124,10 @@ describe('the fused and optimised training step', () => {
   });
 
   it.each(optimised)('%s: elementwise operations broadcast constants by themselves', (_, { nodes }) => {
-    const expanded = inputsOf(nodes, ELEMENTWISE).filter(
-      (input) => input.producer?.op === 'Expand' && uniformValue(input) !== null,
-    );
-    expect(expanded).toEqual([]);
+    const operands = nodes.filter(({ op }) => ELEMENTWISE.includes(op)).flatMap(({ inputs }) => inputs);
+    const isExpanded = (value: OnnxValue): boolean =>
+      value.producer?.op === 'Expand' && uniformValue(value) !== null;
+    expect(operands.filter(isExpanded).length).toBe(0);
   });
 
   it.each(optimised)('%s: every node and constant is there once and is needed', (_, { nodes, outputs }) => {
@@ -146,12 +135,7 @@ describe('the fused and optimised training step', () => {
       `${op} ${inputs.map(({ id }) => id).join()} ${JSON.stringify(attrs)}`;
     expect(new Set(nodes.map(key)).size).toBe(nodes.length);
     const used = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs.map(({ value }) => value)]);
-    expect(nodes.filter((node) => !node.outputs.some((output) => used.has(output)))).toEqual([]);
-  });
-
-  it('has no more than half the nodes of the plain fused graph', () => {
-    const plain = stepGraph('transformer', 'fused');
-    expect(optimise(plain).nodes.length).toBeLessThan(plain.nodes.length / 2);
+    expect(nodes.filter((node) => !node.outputs.some((output) => used.has(output))).length).toBe(0);
   });
 });
 
@@ -220,7 +204,7 @@ const MOVES: readonly ((x: Tensor, y: Tensor) => Tensor)[] = [
   (x, y) => tf.sub(tf.mul(x, 0.5), tf.mul(y, 0.5)),
   (x, y) => tf.mul(x, tf.tanh(y)),
   (x) => tf.relu(x),
-  (x) => tf.mul(x, tf.cast(tf.greater(x, 0.1), 'float32')),
+  (x) => tf.mul(x, tf.step(x)),
   (x) => tf.transpose(tf.mul(tf.transpose(x), 2)),
   (x) => tf.reshape(tf.transpose(tf.reshape(tf.mul(x, 3), [3, 2, 1]), [0, 2, 1]), [2, 3]),
   (x) => tf.add(x, tf.sum(tf.mul(x, 0.3), 0, true)),
@@ -228,7 +212,7 @@ const MOVES: readonly ((x: Tensor, y: Tensor) => Tensor)[] = [
   (x) => tf.concat([tf.slice(tf.mul(x, 4), [1, 0], [1, 3]), tf.slice(x, [0, 0], [1, 3])], 0),
   (x, y) => tf.matMul(tf.matMul(tf.mul(x, 0.25), y, false, true), tf.add(x, 0.1)),
   (x, y) => tf.matMul(tf.softmax(tf.matMul(y, tf.mul(x, 0.5), false, true)), x),
-  (x, y) => tf.where(tf.greater(y, 0), x, tf.zerosLike(x)),
+  (x) => tf.where(tf.tensor2d([1, 0, 1, 1, 0, 0], [2, 3], 'bool'), x, tf.mul(x, 2)),
   (x) => tf.mul(tf.slice(x, [0, 0], [1, 3]), tf.tile(tf.slice(x, [0, 0], [2, 1]), [1, 3])),
 ];
 

@@ -143,6 +143,15 @@ describe.skipIf(!existsSync(PROGRAM))('isoloss run (needs `npm run build`)', () 
     const again = start('undisturbed', '--json');
     expect(await exitOf(again), again.output).toBe(0);
     expect(again.output).toContain('4 done already, 0 to do');
+    const plan = start('undisturbed', '--dry-run', '--json');
+    expect(await exitOf(plan)).toBe(0);
+    const planned = JSON.parse(plan.output.slice(plan.output.indexOf('{'))) as {
+      runs: { status: string; flops: number; steps: number; budgetFlops: number }[];
+    };
+    for (const { status, flops, steps, budgetFlops } of planned.runs) {
+      expect(status).toBe('done');
+      expect(Math.abs(flops - budgetFlops)).toBeLessThanOrEqual(flops / steps / 2);
+    }
     writeFileSync(
       join(folder, 'wrong.yaml'),
       SWEEP.replace('name: tiny', 'name: wrong').replace('primer-ez', 'primer-es'),

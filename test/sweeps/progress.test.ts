@@ -21,6 +21,7 @@ function state(): SweepProgress {
     before: { runs: 1, flops: 1e8 },
     predictedSeconds: () => 10,
     running: new Map(),
+    shares: new Map(),
     waiting: new Set(),
     ended: new Set(),
     failed: new Set(),
@@ -62,7 +63,7 @@ describe('progressFigures', () => {
     observeEvent(s, { kind: 'progress', task: c!, progress: progress(50, 160) });
     observeEvent(s, { kind: 'stopped', task: c! });
     observeEvent(s, { kind: 'stopping', mode: 'afterCall', cause: null });
-    expect(progressLine(s)).toBe(' 20% of 5e8 FLOPs  1 of 5 runs  1 failed  1 trained by another runner');
+    expect(progressLine(s)).toBe(' 30% of 5e8 FLOPs  1 of 5 runs  1 failed  1 trained by another runner');
     expect(progressBlock(s, 100).at(-1)).toContain('Ctrl-C again stops at once');
   });
 

@@ -1,7 +1,6 @@
 /** Made-up run tasks and records for tests of the scheduler and the workers. */
 import { type CountedModel, initialRecord } from '../../src/sweeps/expand.js';
 import type { RunTask } from '../../src/sweeps/executor.js';
-import type { RunRecord } from '../../src/store/record.js';
 
 const cost: CountedModel = {
   paramsTotal: 3000,

@@ -22,7 +22,7 @@ function operand(value: OnnxValue): Operand {
   for (;;) {
     const { source } = found;
     const inner = scaled(source);
-    if (inner !== null && sameShape(inner.source.shape, source.shape)) {
+    if (inner !== null) {
       found = { ...found, source: inner.source, factor: found.factor * inner.factor };
       continue;
     }
@@ -34,6 +34,9 @@ function operand(value: OnnxValue): Operand {
       found = { ...found, source: node.inputs[0]!, transposed: !found.transposed };
     } else if (rank === 3 && isPerm(node, [1, 0, 2]) && !found.batchSecond) {
       found = { ...found, source: node.inputs[0]!, batchSecond: true };
+    } else if (rank === 3 && isPerm(node, [1, 2, 0]) && !found.batchSecond) {
+      // Both in one, as two transposes in a row are joined by the first pass.
+      found = { ...found, source: node.inputs[0]!, batchSecond: true, transposed: !found.transposed };
     } else {
       return found;
     }

@@ -1,18 +1,19 @@
 /** Pass 2: multiplications by a constant move towards matrix products, which take a factor for nothing. */
 import { uniformValue, type GraphBuilder, type OnnxValue } from '../onnx/graph.js';
+import { sameShape } from '../tensors.js';
 import type { Rule, RuleContext, RuleSet } from './rewrite.js';
 
-/** value = source * factor, where value is a product with a constant. */
+/** value = source * factor, where value is a product with a constant that does not broadcast it. */
 export function scaled(value: OnnxValue): { source: OnnxValue; factor: number } | null {
   const { producer } = value;
   if (producer?.op !== 'Mul' && producer?.op !== 'Div') return null;
   const [a, b] = producer.inputs as [OnnxValue, OnnxValue];
   if (value.dtype !== 'float32') return null;
   const right = uniformValue(b);
-  if (right !== null && a.shape.length === value.shape.length)
+  if (right !== null && sameShape(a.shape, value.shape))
     return { source: a, factor: producer.op === 'Mul' ? right : 1 / right };
   const left = producer.op === 'Mul' ? uniformValue(a) : null;
-  return left !== null && b.shape.length === value.shape.length ? { source: b, factor: left } : null;
+  return left !== null && sameShape(b.shape, value.shape) ? { source: b, factor: left } : null;
 }
 
 const times = (builder: GraphBuilder, x: OnnxValue, factor: number): OnnxValue =>

@@ -130,6 +130,7 @@ const reduceNothing: Rule = ({ builder, node, inputs }) => {
 
 /** a * cast(condition) selects: one pass over the data less than casting and multiplying. */
 const maskedProduct: Rule = ({ builder, node, inputs }) => {
+  if (node.outputs[0]!.dtype !== 'float32') return null;
   for (const [masked, other] of [
     [inputs[0]!, inputs[1]!],
     [inputs[1]!, inputs[0]!],

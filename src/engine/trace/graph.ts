@@ -48,6 +48,10 @@ export function liveNodes(nodes: readonly TraceNode[], outputs: readonly TraceVa
   return nodes.filter((node) => needed.has(node));
 }
 
+/** JSON writes NaN and both infinities as null. */
+const nonFiniteByName = (_: string, value: unknown): unknown =>
+  typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+
 /**
  * SHA-256 over operations, shapes, attributes, constants and wiring; names of inputs and outputs do not enter, their order does.
  * Part of the run key (docs/numbers.md, "Run key").
@@ -68,7 +72,7 @@ export function hashGraph(graph: TraceGraph): string {
   for (const { value } of graph.inputs) hash.update(`in ${describe(value)}\n`);
   for (const node of graph.nodes) {
     const inputs = node.inputs.map(describe).join(' ');
-    const attrs = JSON.stringify(Object.entries(node.attrs).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const attrs = JSON.stringify(Object.entries(node.attrs).sort(([a], [b]) => (a < b ? -1 : 1)), nonFiniteByName);
     hash.update(`${node.kernel} ${inputs} ${attrs} -> ${node.outputs.map(describe).join(' ')}\n`);
   }
   for (const { value } of graph.outputs) hash.update(`out ${describe(value)}\n`);

@@ -1,5 +1,5 @@
 /** The mark of an architecture in the page's legends: its line and its symbol in the colour of the theme. */
-import { html, raw, type Html } from '../html.js';
+import { markup, raw, type Markup } from '../html.js';
 import type { SeriesStyle } from '../theme.js';
 
 /** Symbols of Vega, around 0 and about 8 pixels wide. */
@@ -13,16 +13,7 @@ const SYMBOLS: Readonly<Record<string, string>> = {
   cross: '<path d="M-1.5-4.4H1.5V-1.5H4.4V1.5H1.5V4.4H-1.5V1.5H-4.4V-1.5H-1.5Z"/>',
 };
 
-export function swatch({ color, shape, dash }: SeriesStyle): Html {
+export function swatch({ color, shape, dash }: SeriesStyle): Markup {
   const variable = `var(--c-${color.slice(1)})`;
-  return html`<svg
-    width="26"
-    height="12"
-    viewBox="-13 -6 26 12"
-    aria-hidden="true"
-    style="color: ${variable}"
-  >
-    <path d="M-13 0H13" stroke="currentColor" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}" />
-    <g fill="currentColor">${raw(SYMBOLS[shape]!)}</g>
-  </svg>`;
+  return markup`<svg width="26" height="12" viewBox="-13 -6 26 12" aria-hidden="true" style="color: ${variable}"><path d="M-13 0H13" stroke="currentColor" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}"/><g fill="currentColor">${raw(SYMBOLS[shape]!)}</g></svg>`;
 }

@@ -136,10 +136,7 @@ function settingFacts({ study, analysis }: ReportContext): Fact[] {
     ],
     ['Optimizer', rich`${distinct(setups.map((s) => optimizerText(s.optimizer)))}`],
     ['Schedule', rich`${distinct(setups.map((s) => scheduleText(s.schedule)))}`],
-    [
-      'Rules',
-      rich`FLOP rule ${keyPart(runs, 'flopRule')}, numerics ${keyPart(runs, 'numerics')}`,
-    ],
+    ['Rules', rich`FLOP rule ${keyPart(runs, 'flopRule')}, numerics ${keyPart(runs, 'numerics')}`],
     [
       'Intervals',
       rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk, paired over architectures by seed${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}`,

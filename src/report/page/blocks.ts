@@ -1,0 +1,92 @@
+/** The blocks of a document as HTML. */
+import type { Chart, ScaleType } from '../charts/chart.js';
+import type { Answer, Block } from '../document.js';
+import { markup, type Markup } from '../html.js';
+import { richToHtml } from '../rich.js';
+import { tableToHtml } from '../table.js';
+import type { SeriesStyle } from '../theme.js';
+import { swatch } from './swatch.js';
+
+type Styles = ReadonlyMap<string, SeriesStyle>;
+
+export function blockToHtml(block: Block, styles: Styles): Markup {
+  switch (block.kind) {
+    case 'prose':
+      return markup`<p>${richToHtml(block.text)}</p>\n`;
+    case 'answers':
+      return markup`<ul class="answers">\n${block.answers.map(answerToHtml)}</ul>\n`;
+    case 'heading':
+      return markup`<h3 class="apart">${block.text}</h3>\n`;
+    case 'list':
+      return markup`<ul>\n${block.items.map((item) => markup`<li>${richToHtml(item)}</li>\n`)}</ul>\n`;
+    case 'chart':
+      return chartToHtml(block.chart, styles);
+    case 'table': {
+      const { table, collapsed } = block;
+      if (!collapsed) return markup`<div class="tablebox">${tableToHtml(table)}</div>\n`;
+      return markup`<details><summary>${table.caption}</summary>${tableToHtml(table)}</details>\n`;
+    }
+    case 'facts': {
+      const facts = block.facts.map(([term, text]) => markup`<dt>${term}</dt><dd>${richToHtml(text)}</dd>\n`);
+      return markup`<dl>\n${facts}</dl>\n`;
+    }
+    case 'code':
+      return markup`<details><summary>${block.summary}</summary><pre tabindex="0"><code>${block.text}</code></pre></details>\n`;
+    default:
+      return block satisfies never;
+  }
+}
+
+function answerToHtml({ factor, decided, sentence, further }: Answer): Markup {
+  const big = markup`<span class="big" aria-hidden="true">${factor}</span>`;
+  const more = further === null ? null : markup` <span class="further">${further}</span>`;
+  return markup`<li${decided ? null : markup` class="undecided"`}>${big}<span class="text">${richToHtml(sentence)}${more}</span></li>\n`;
+}
+
+/** A figure: caption, legend, the place of the chart, its tools, and its table. */
+function chartToHtml(chart: Chart, styles: Styles): Markup {
+  const { id, title, caption, alt, table } = chart;
+  return markup`<figure id="${id}" data-chart="${id}" aria-labelledby="${id}-title">
+<figcaption><h3 id="${id}-title">${title}</h3><p>${richToHtml(caption)}</p></figcaption>
+${legend(chart, styles)}<div class="chart" role="img" aria-label="${alt}"></div>
+<noscript><img src="figures/${id}.svg" alt="${alt}"></noscript>
+<div class="tools">${scaleSwitch(chart, 'x')}${scaleSwitch(chart, 'y')}${downloads()}</div>
+<details><summary>Table: ${table.caption}</summary>${tableToHtml(table)}</details>
+</figure>
+`;
+}
+
+function legend({ archs }: Chart, styles: Styles): Markup | null {
+  if (archs.length === 0) return null;
+  const buttons = archs.map(
+    (arch) =>
+      markup`<button type="button" aria-pressed="true" data-arch="${arch}" title="Show or hide ${arch} in all charts">${swatch(styles.get(arch)!)}${arch}</button>`,
+  );
+  return markup`<div class="legend" role="group" aria-label="Show or hide architectures in all charts">${buttons}</div>\n`;
+}
+
+function scaleSwitch(chart: Chart, axis: 'x' | 'y'): Markup | null {
+  const initial = chart.scales[axis];
+  if (initial === undefined) return null;
+  const name = axis === 'x' ? 'Horizontal axis' : 'Vertical axis';
+  const types: readonly ScaleType[] = ['log', 'linear'];
+  const buttons = types.map(
+    (type) =>
+      markup`<button type="button" data-axis="${axis}" data-scale="${type}" aria-pressed="${String(type === initial)}">${type}</button>`,
+  );
+  return markup`<div role="group" aria-label="Scale of the ${name.toLowerCase()}"><span>${name}</span>${buttons}</div>`;
+}
+
+const FORMATS = [
+  ['svg', 'SVG'],
+  ['png', 'PNG'],
+  ['csv', 'CSV'],
+  ['json', 'Vega-Lite'],
+] as const;
+
+function downloads(): Markup {
+  const buttons = FORMATS.map(
+    ([format, label]) => markup`<button type="button" data-save="${format}">${label}</button>`,
+  );
+  return markup`<div role="group" aria-label="Download"><span>Save</span>${buttons}</div>`;
+}

@@ -1,0 +1,145 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reportSweep } from '../../src/report/reportSweep.js';
+import { writeReportFolder } from '../../src/report/writeReport.js';
+import type { Study } from '../../src/store/study.js';
+import { QUICK_DESIGN, syntheticStudy } from './syntheticStudy.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'isoloss-report-'));
+const resultsDir = join(folder, 'results');
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Writes a study as the run directories that it would have been read from. */
+function writeStudy(study: Study): void {
+  const sweepDir = join(resultsDir, study.sweep.name);
+  mkdirSync(sweepDir, { recursive: true });
+  writeFileSync(join(sweepDir, 'sweep.json'), JSON.stringify(study.sweep));
+  if (study.timings !== null) writeFileSync(join(sweepDir, 'timings.json'), JSON.stringify(study.timings));
+  for (const run of study.runs) {
+    const runDir = join(sweepDir, run.runKey);
+    mkdirSync(runDir);
+    writeFileSync(join(runDir, 'run.json'), JSON.stringify(run));
+    const rows = study.curves[run.runKey]!.map((row) => `${JSON.stringify(row)}\n`);
+    writeFileSync(join(runDir, 'metrics.jsonl'), rows.join(''));
+  }
+}
+
+const study = syntheticStudy({
+  ...QUICK_DESIGN,
+  name: 'small',
+  archs: QUICK_DESIGN.archs.filter(({ arch }) => arch === 'transformer' || arch === 'primer-ez'),
+  curveRows: 20,
+});
+
+describe('reportSweep', () => {
+  const outDir = join(folder, 'report');
+  let before: Awaited<ReturnType<typeof reportSweep>>;
+  const read = (path: string): string => readFileSync(join(outDir, path), 'utf8');
+  beforeAll(async () => {
+    writeStudy(study);
+    before = await reportSweep('small', { resultsDir, outDir });
+  });
+
+  it('writes the page, Markdown, figures and data', () => {
+    expect(before.htmlPath).toBe(join(outDir, 'index.html'));
+    expect(readdirSync(outDir).sort()).toEqual(['data', 'figures', 'index.html', 'report.md']);
+    for (const file of before.files) expect(existsSync(join(outDir, file)), file).toBe(true);
+    expect(readdirSync(folder).sort()).toEqual(['report', 'results']);
+    expect(readFileSync(join(outDir, 'figures/speedup.png')).subarray(1, 4).toString()).toBe('PNG');
+  });
+
+  it('shows a changed loss of one run in every place that shows it', async () => {
+    // The best size at the largest budget of the architecture that everything is compared with.
+    const run = study.runs.find(
+      (r) => r.arch === 'transformer' && r.budgetFlops === 1e12 && r.setup.model.dModel === 48,
+    )!;
+    const places = ['runs', 'curves', 'frontier', 'isoflop', 'residuals', 'speedup', 'speedup-curve']
+      .map((name) => `data/${name}.csv`)
+      .concat(['data/laws.csv', 'data/paired-differences.csv', 'data/held-out.csv'])
+      .concat(['figures/speedup.svg', 'figures/frontier.svg', 'figures/isoflop.svg', 'figures/curves.svg']);
+    const old = new Map([...places, 'report.md', 'index.html'].map((path) => [path, read(path)]));
+
+    const changed = run.final!.test.lossNats! - 0.1234;
+    const db = new Database(join(resultsDir, 'isoloss.db'));
+    const { changes } = db
+      .prepare('UPDATE runs SET testLossNats = ? WHERE runKey = ?')
+      .run(changed, run.runKey);
+    db.close();
+    expect(changes).toBe(1);
+    await reportSweep('small', { resultsDir, outDir });
+
+    for (const [path, content] of old) {
+      if (path !== 'data/curves.csv') expect(read(path), path).not.toBe(content);
+    }
+    const line = read('data/runs.csv')
+      .split('\r\n')
+      .find((row) => row.startsWith(run.runKey))!;
+    expect(line).toContain(String(Number(changed.toPrecision(6))));
+    const cells = `<td>${run.runKey}</td>`;
+    const rows = read('index.html')
+      .split('<tr>')
+      .filter((row) => row.startsWith(cells) && row.includes('done'));
+    expect(rows.length).toBe(2);
+    for (const row of rows) expect(row).toContain(`<td class="n">${changed.toFixed(3)}</td>`);
+  });
+
+  it('names the sweeps there are where there is none of that name', async () => {
+    await expect(reportSweep('nosuch', { resultsDir, outDir })).rejects.toThrow(/nosuch.*There are: small/s);
+  });
+});
+
+describe('writing a report', () => {
+  const page = '<!doctype html>\n<meta name="generator" content="isoloss 1">\n';
+
+  it('refuses a folder whose entries no report wrote', () => {
+    const foreign = join(folder, 'foreign');
+    mkdirSync(join(foreign, 'data'), { recursive: true });
+    writeFileSync(join(foreign, 'data', 'mine.csv'), 'a');
+    expect(() => writeReportFolder(foreign, [{ path: 'index.html', content: page }])).toThrow(
+      /has data that no report wrote.*--out/,
+    );
+    expect(readFileSync(join(foreign, 'data', 'mine.csv'), 'utf8')).toBe('a');
+  });
+
+  it('replaces an earlier report as a whole, and leaves other files', () => {
+    const out = join(folder, 'again');
+    writeReportFolder(out, [
+      { path: 'index.html', content: `${page}old` },
+      { path: 'data/gone.csv', content: 'x' },
+    ]);
+    writeFileSync(join(out, 'notes.txt'), 'mine');
+    writeReportFolder(out, [
+      { path: 'index.html', content: `${page}new` },
+      { path: 'data/new.csv', content: 'y' },
+    ]);
+    expect(readFileSync(join(out, 'index.html'), 'utf8')).toBe(`${page}new`);
+    expect(readdirSync(join(out, 'data'))).toEqual(['new.csv']);
+    expect(readFileSync(join(out, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+
+  it('leaves the earlier report where the new one can not be written', () => {
+    const out = join(folder, 'kept');
+    writeReportFolder(out, [{ path: 'index.html', content: `${page}old` }]);
+    // A file can not be a folder too, so the second write fails.
+    const impossible = [
+      { path: 'index.html', content: `${page}new` },
+      { path: 'index.html/x', content: '' },
+    ];
+    expect(() => writeReportFolder(out, impossible)).toThrow(/could not be written/);
+    expect(readFileSync(join(out, 'index.html'), 'utf8')).toBe(`${page}old`);
+    expect(readdirSync(folder).filter((name) => name.startsWith('.report'))).toEqual([]);
+  });
+});
