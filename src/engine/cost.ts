@@ -34,8 +34,8 @@ export function nodeFlops(node: TraceNode): number {
 export function countFlops(graph: TraceGraph): FlopCount {
   const byKind: Record<string, number> = {};
   for (const node of graph.nodes) {
-    const { kind } = kernelNamed(node.kernel).cost;
-    const name = kind === 'composite' ? 'softmax' : kind;
+    const { cost } = kernelNamed(node.kernel);
+    const name = cost.kind === 'composite' ? (cost.name ?? 'softmax') : cost.kind;
     const flops = nodeFlops(node);
     if (flops > 0) byKind[name] = (byKind[name] ?? 0) + flops;
   }

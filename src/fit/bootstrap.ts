@@ -23,8 +23,9 @@ export const OWN_RESIDUALS_FROM = 5;
 
 /** How losses are drawn again, worked out once. */
 interface Plan {
-  /** Seed standard deviation pooled over the study. */
+  /** Seed standard deviation pooled over the study, and on how many independent squares it rests. */
   readonly noise: number;
+  readonly degreesOfFreedom: number;
   /** Correlation of the losses of two architectures at equal size, budget and seed; 0 where it could not be measured. */
   readonly correlation: number;
   /**
@@ -55,14 +56,33 @@ function planDraws(study: Study, noise: number): Plan {
   for (const members of rowsOfCell) members.sort((a, b) => study.rows[a]!.seed - study.rows[b]!.seed);
   // Var(a - b) = 2 noise^2 (1 - correlation).
   const ratio = study.pairedNoise === null ? 2 : (study.pairedNoise.standardDeviation / noise) ** 2;
+  const correlation = noise === 0 ? 0 : Math.min(1, Math.max(0, 1 - ratio / 2));
   return {
     noise,
-    correlation: noise === 0 ? 0 : Math.min(1, Math.max(0, 1 - ratio / 2)),
+    degreesOfFreedom: effectiveDegrees(study, correlation),
+    correlation,
     sharedSlot: Int32Array.from(keys, (key) => slots.get(key)!),
     ownSlot: Int32Array.from(ownKeys, (key) => slots.get(key)!),
     nSlots: slots.size,
     rowsOfCell,
   };
+}
+
+/**
+ * Architectures that share their seeds' noise say little more about its size than one of them: the squares of two
+ * normals with correlation r have correlation r^2, so that n of them are worth n / (1 + (n - 1) r^2).
+ */
+function effectiveDegrees(study: Study, correlation: number): number {
+  const archsAt = new Map<string, number>();
+  for (const { budgetFlops, size, seeds } of study.cells) {
+    if (seeds.length < 2) continue;
+    const key = JSON.stringify([budgetFlops, size]);
+    archsAt.set(key, (archsAt.get(key) ?? 0) + seeds.length - 1);
+  }
+  const repeated = study.cells.filter(({ seeds }) => seeds.length > 1);
+  const perPlace = repeated.length / Math.max(1, archsAt.size);
+  const degrees = repeated.reduce((sum, { seeds }) => sum + seeds.length - 1, 0);
+  return Math.max(1, Math.round(degrees / (1 + (perPlace - 1) * correlation ** 2)));
 }
 
 /**
@@ -84,8 +104,11 @@ function drawLosses(
     uniform[slot] = random.uniform();
     normal[slot] = random.normal();
   }
-  const shared = plan.noise * Math.sqrt(plan.correlation);
-  const own = plan.noise * Math.sqrt(1 - plan.correlation);
+  let squares = 0;
+  for (let i = 0; i < plan.degreesOfFreedom; i++) squares += random.normal() ** 2;
+  const noise = plan.noise * Math.sqrt(plan.degreesOfFreedom / squares);
+  const shared = noise * Math.sqrt(plan.correlation);
+  const own = noise * Math.sqrt(1 - plan.correlation);
   const losses = new Float64Array(study.losses.length);
   plan.rowsOfCell.forEach((members, cell) => {
     const mean = study.cells[cell]!.lossNats;

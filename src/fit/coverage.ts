@@ -6,7 +6,7 @@ import { budgetDifferences } from './differences.js';
 import { FitError } from './error.js';
 import { lawWithIntervals } from './frontier.js';
 import {
-  type SimulatedArch,
+  type ArchTruth,
   type SimulatedDesign,
   simulateRows,
   trueOptimalLoss,
@@ -121,11 +121,26 @@ export async function coverageOf(
   if (!(Number.isInteger(studies) && studies > 0))
     throw new FitError(`The number of studies must be a whole number above 0, not ${studies}.`);
   // The last architecture is a copy of the first, so that a speedup of 1 is judged too.
-  const first = design.archs[0];
-  if (first === undefined) throw new FitError(`The design ${design.name} has no architectures.`);
-  const copy: SimulatedArch = { ...first, arch: `copy of ${first.arch}` };
-  const archs = [...design.archs, copy];
-  const withCopy: SimulatedDesign = { ...design, archs };
+  // In the order of their runs, which is the order of `Study.archs`.
+  const ordered = [...new Set(design.runs.map((run) => run.arch))].map((name) =>
+    design.archs.find(({ arch }) => arch === name)!,
+  );
+  const first = ordered[0];
+  if (first === undefined) throw new FitError(`The design ${design.name} has no runs.`);
+  const copy: ArchTruth = { ...first, arch: `copy of ${first.arch}` };
+  const archs = [...ordered, copy];
+  const withCopy: SimulatedDesign = {
+    ...design,
+    archs,
+    runs: [
+      ...design.runs,
+      ...design.runs.flatMap((run) =>
+        run.arch === first.arch
+          ? [{ ...run, arch: copy.arch, trunk: run.trunk && `copy of ${run.trunk}` }]
+          : [],
+      ),
+    ],
+  };
   const tallies = new Map<Quantity, Tally>();
   const tallyOf = (quantity: Quantity): Tally => {
     const known = tallies.get(quantity) ?? { asked: 0, judged: 0, bias: 0, width: 0, shares: [] };
@@ -140,7 +155,7 @@ export async function coverageOf(
         : [],
     ),
   );
-  const largest = Math.max(...design.budgets.map(({ flops }) => flops));
+  const largest = Math.max(...design.runs.map(({ budgetFlops }) => budgetFlops));
 
   for (let index = 0; index < studies; index++) {
     const study = buildStudy(simulateRows(withCopy, seed, index));
@@ -213,7 +228,7 @@ export async function coverageOf(
     studies,
     bootstraps,
     seed,
-    nRuns: simulateRows(design, seed, 0).length,
+    nRuns: design.runs.length,
     coverage: [...tallies].map(([quantity, tally]) => toCoverage(quantity, tally)),
     verdicts: [...verdicts.values()],
   };

@@ -4,52 +4,59 @@ import { randomStream } from './random.js';
 import type { FitRow } from './row.js';
 
 /** Truth of one architecture: loss at optimal size is a (C / 1e12)^-k. */
-export interface SimulatedArch {
+export interface ArchTruth {
   readonly arch: string;
   readonly positions: string;
   readonly a: number;
   readonly k: number;
 }
 
-export interface SimulatedSize {
+/** A run of a study before it has a loss. */
+export interface SimulatedRun {
+  readonly arch: string;
+  readonly positions: string;
   readonly dModel: number;
   readonly nLayers: number;
   readonly flopsPerToken: number;
+  readonly budgetFlops: number;
+  readonly seed: number;
+  /** Runs that share a trunk carry the same value; null for a run of its own. */
+  readonly trunk: string | null;
 }
 
-/** What is trained at one budget: every size with seed 0, and `repeated` sizes with seeds 1 to `seeds` - 1 as well. */
-export interface SimulatedBudget {
-  readonly flops: number;
-  readonly sizes: readonly string[];
-  readonly repeated: readonly string[];
-  readonly seeds: number;
+/** Noise of a study, nats. */
+export interface SimulatedNoise {
+  /** Standard deviation over seeds, and that of differences between architectures at equal size, budget and seed. */
+  readonly seedDeviation: number;
+  readonly pairedDeviation: number;
+  /** Share of the variance that the budgets of one trunk have in common. */
+  readonly trunkShare: number;
 }
 
+/** Runs, and the truth that their losses are drawn from. */
 export interface SimulatedDesign {
   readonly name: string;
-  readonly archs: readonly SimulatedArch[];
+  readonly runs: readonly SimulatedRun[];
+  readonly archs: readonly ArchTruth[];
   readonly baselines: readonly string[];
-  readonly sizes: Readonly<Record<string, SimulatedSize>>;
-  readonly budgets: readonly SimulatedBudget[];
-  /** Budgets of one size and seed are cool-downs of one trunk. */
-  readonly sharedTrunks: boolean;
   /** FLOPs per token that are best at 1e12 FLOPs, and the exponent by which the best grows with compute. */
   readonly bestFlopsPerToken: number;
   readonly sizeExponent: number;
   /** Half the second derivative of loss in ln(FLOPs per token) at the optimum, and the third over the second. */
   readonly curvature: number;
   readonly skew: number;
-  /** Standard deviation over seeds, and that of differences between architectures at equal seed, nats. */
-  readonly seedDeviation: number;
-  readonly pairedDeviation: number;
-  /** Share of the noise's variance that budgets of one trunk have in common (only with shared trunks). */
-  readonly trunkShare: number;
+  readonly noise: SimulatedNoise;
+}
+
+/** Loss of an architecture at its best size. */
+export function trueOptimalLoss({ a, k }: ArchTruth, flops: number): number {
+  return a * (flops / 1e12) ** -k;
 }
 
 /** Loss without noise. */
 export function trueLoss(
   design: SimulatedDesign,
-  arch: SimulatedArch,
+  arch: ArchTruth,
   flops: number,
   flopsPerToken: number,
 ): number {
@@ -57,99 +64,81 @@ export function trueLoss(
   return trueOptimalLoss(arch, flops) + design.curvature * (u ** 2 + (design.skew * u ** 3) / 3);
 }
 
-export function trueOptimalLoss({ a, k }: SimulatedArch, flops: number): number {
-  return a * (flops / 1e12) ** -k;
-}
-
 /** Baseline compute over architecture compute at the loss that the baseline has at `flops`. */
-export function trueSpeedup(arch: SimulatedArch, baseline: SimulatedArch, flops: number): number {
+export function trueSpeedup(arch: ArchTruth, baseline: ArchTruth, flops: number): number {
   const needed = 1e12 * (arch.a / trueOptimalLoss(baseline, flops)) ** (1 / arch.k);
   return flops / needed;
 }
 
-/** Noise whose parts are drawn once for every key, in the order that they are asked for. */
+/**
+ * Noise of one run: a part that architectures share at equal size and seed and one of its own, each of which may have
+ * a part in common to the budgets of a trunk. Every part is drawn once, in the order that runs ask for it.
+ */
 function noiseSource(
-  design: SimulatedDesign,
+  { seedDeviation, pairedDeviation, trunkShare }: SimulatedNoise,
   seed: number,
   study: number,
-): (arch: string, size: string, budget: number, run: number) => number {
+): (run: SimulatedRun) => number {
   const random = randomStream(seed, study);
   const drawn = new Map<string, number>();
   const part = (key: string): number => {
-    const known = drawn.get(key);
-    if (known !== undefined) return known;
-    const value = random.normal();
+    const value = drawn.get(key) ?? random.normal();
     drawn.set(key, value);
     return value;
   };
-  const correlation = 1 - design.pairedDeviation ** 2 / (2 * design.seedDeviation ** 2);
-  const trunk = design.sharedTrunks ? design.trunkShare : 0;
-  const mixed = (owner: string, size: string, budget: number, run: number): number =>
-    Math.sqrt(trunk) * part(`${owner} ${size} ${run}`) +
-    Math.sqrt(1 - trunk) * part(`${owner} ${size} ${run} ${budget}`);
-  return (arch, size, budget, run) =>
-    design.seedDeviation *
-    (Math.sqrt(correlation) * mixed('', size, budget, run) +
-      Math.sqrt(1 - correlation) * mixed(arch, size, budget, run));
+  const correlation = 1 - pairedDeviation ** 2 / (2 * seedDeviation ** 2);
+  return (run) => {
+    const place = `${run.dModel} ${run.nLayers} ${run.seed}`;
+    const common = run.trunk === null ? 0 : trunkShare;
+    const mixed = (owner: string): number =>
+      Math.sqrt(common) * part(`${owner} ${place}`) +
+      Math.sqrt(1 - common) * part(`${owner} ${place} ${run.budgetFlops}`);
+    return (
+      seedDeviation * (Math.sqrt(correlation) * mixed('') + Math.sqrt(1 - correlation) * mixed(run.arch))
+    );
+  };
 }
 
 /**
  * Rows of study number `study`; the same numbers give the same rows.
  *
- * @throws FitError where the two deviations contradict each other or a budget names an unknown size.
+ * @throws FitError where the two deviations contradict each other or an architecture has no truth.
  */
 export function simulateRows(design: SimulatedDesign, seed: number, study: number): FitRow[] {
-  if (!(
-    design.seedDeviation > 0 &&
-    design.pairedDeviation >= 0 &&
-    design.pairedDeviation ** 2 <= 2 * design.seedDeviation ** 2
-  )) {
+  const { seedDeviation, pairedDeviation } = design.noise;
+  if (!(seedDeviation > 0 && pairedDeviation >= 0 && pairedDeviation ** 2 <= 2 * seedDeviation ** 2)) {
     throw new FitError(
       'The paired deviation must lie between 0 and sqrt(2) times the seed deviation, which must be above 0.',
     );
   }
-  const noise = noiseSource(design, seed, study);
-  const rows: FitRow[] = [];
-  for (const arch of design.archs) {
-    for (const budget of design.budgets) {
-      for (const name of budget.sizes) {
-        const size = design.sizes[name];
-        if (size === undefined)
-          throw new FitError(
-            `A budget of ${budget.flops} FLOPs names the size "${name}", which the design lacks.`,
-          );
-        const seeds = budget.repeated.includes(name) ? budget.seeds : 1;
-        for (let run = 0; run < seeds; run++) {
-          const { flopsPerToken, dModel, nLayers } = size;
-          const id = `${arch.arch} ${name} ${budget.flops} ${run}`;
-          const tokens = budget.flops / flopsPerToken;
-          rows.push({
-            id,
-            sweep: design.name,
-            arch: arch.arch,
-            positions: arch.positions,
-            seed: run,
-            trunk: design.sharedTrunks ? `${arch.arch} ${name} ${run}` : id,
-            dModel,
-            nLayers,
-            paramsTotal: flopsPerToken / 6,
-            paramsNonEmbedding: flopsPerToken / 6,
-            paramsActive: flopsPerToken / 6,
-            tokens,
-            steps: NaN,
-            flops: budget.flops,
-            flopsMatmul: NaN,
-            budgetFlops: budget.flops,
-            secondsPerStep: null,
-            hardware: null,
-            lossNats:
-              trueLoss(design, arch, budget.flops, flopsPerToken) + noise(arch.arch, name, budget.flops, run),
-            bitsPerByte: null,
-            status: 'done',
-          });
-        }
-      }
-    }
-  }
-  return rows;
+  const noise = noiseSource(design.noise, seed, study);
+  return design.runs.map((run, i): FitRow => {
+    const truth = design.archs.find(({ arch }) => arch === run.arch);
+    if (truth === undefined)
+      throw new FitError(`The design ${design.name} has runs of ${run.arch}, but no truth for it.`);
+    const params = run.flopsPerToken / 6;
+    return {
+      id: `${i}`,
+      sweep: design.name,
+      arch: run.arch,
+      positions: run.positions,
+      seed: run.seed,
+      trunk: run.trunk ?? `${i}`,
+      dModel: run.dModel,
+      nLayers: run.nLayers,
+      paramsTotal: params,
+      paramsNonEmbedding: params,
+      paramsActive: params,
+      tokens: run.budgetFlops / run.flopsPerToken,
+      steps: NaN,
+      flops: run.budgetFlops,
+      flopsMatmul: NaN,
+      budgetFlops: run.budgetFlops,
+      secondsPerStep: null,
+      hardware: null,
+      lossNats: trueLoss(design, truth, run.budgetFlops, run.flopsPerToken) + noise(run),
+      bitsPerByte: null,
+      status: 'done',
+    };
+  });
 }

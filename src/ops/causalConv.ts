@@ -11,9 +11,9 @@ export const MDHA_KERNEL: readonly number[] = [0.5, 0.5 / 3, 0.5 / 3];
  * @param w [width, channels], w[0] being the present position's
  */
 export function causalConv(x: Tensor, w: Tensor, batchSize: number): Tensor {
-  const contextLength = x.shape[0]! / batchSize;
+  const contextLength = x.shape[0] / batchSize;
   // What a kernel wider than the sequence has beyond it meets zeros only.
-  const kernel = w.shape[0]! > contextLength ? tf.slice(w, [0, 0], [contextLength, -1]) : w;
+  const kernel = w.shape[0] > contextLength ? tf.slice(w, [0, 0], [contextLength, -1]) : w;
   return hasFusedKernels() ? causalConvFused(x, kernel, batchSize) : forward(x, kernel, batchSize);
 }
 

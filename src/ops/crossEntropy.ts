@@ -7,36 +7,34 @@ import { tf, type Tensor } from './tf.js';
  * @param logits [rows, vocabSize]; targets [rows], int32
  * @returns a scalar, nats per token
  */
-export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  if (hasFusedKernels()) return crossEntropyFused(logits, targets);
-  return tf.mean(tokenNats(logits, targets));
-}
+export const crossEntropy = (logits: Tensor, targets: Tensor): Tensor => tf.mean(tokenNats(logits, targets));
 
 /**
  * `-log softmax(logits)[target]` of each row: what an evaluation keeps.
  * @returns [rows]
  */
 export function tokenNats(logits: Tensor, targets: Tensor): Tensor {
+  if (hasFusedKernels()) return tokenNatsFused(logits, targets);
   const logProbabilities = tf.logSoftmax(logits);
   const atTarget = tf.mul(logProbabilities, tf.oneHot(targets, logits.shape[1]!, 1, 0, 'float32'));
   return tf.neg(tf.sum(atTarget, -1));
 }
 
 /**
- * The gradient is (softmax - oneHot(target)) / rows: a scatter of -1 instead of a one-hot matrix. The loss is read off log
+ * The gradient is softmax - oneHot(target): a scatter of -1 instead of a one-hot matrix. The loss is read off log
  * probabilities, since a probability below 1e-45 is 0 in float32 and its logarithm infinite.
  */
-function crossEntropyFused(logits: Tensor, targets: Tensor): Tensor {
-  const rows = logits.shape[0];
+function tokenNatsFused(logits: Tensor, targets: Tensor): Tensor {
   return tf.customGrad((...args) => {
     const [logits, save] = args as unknown as [Tensor, (tensors: Tensor[]) => void];
+    save([logits]);
     const logProbabilities = runKernel(KERNEL.logSoftmax, { logits });
-    save([logProbabilities]);
+    const atTarget = runKernel(KERNEL.pickTarget, { values: logProbabilities, targets });
     return {
-      value: tf.neg(tf.mean(runKernel(KERNEL.pickTarget, { values: logProbabilities, targets }))),
+      value: tf.neg(tf.reshape(atTarget, [-1])),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const difference = runKernel(KERNEL.subtractOneHot, { probabilities: tf.exp(saved[0]!), targets });
-        return tf.mul(tf.mul(difference, 1 / rows), dy);
+        const probabilities = tf.softmax(saved[0]!);
+        return tf.mul(runKernel(KERNEL.subtractOneHot, { probabilities, targets }), tf.expandDims(dy, 1));
       },
     };
   })(logits);

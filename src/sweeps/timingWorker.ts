@@ -5,7 +5,7 @@ import { compileTraining, stackScalars, type StepRunner } from '../train/stepRun
 import type { FromTimer, TimedModel, ToTimer } from './timing.js';
 
 /** Calls of one measurement; the fastest counts, since load from elsewhere only slows a call down. */
-const CALLS = 3;
+const CALLS = 2;
 const PROBE_CALLS = 4;
 
 interface Compiled {

@@ -12,8 +12,8 @@ import type { HostTensors } from '../engine/tensors.js';
 import type { LanguageModel } from '../models/model.js';
 import { evaluationProgram } from './programs.js';
 
-/** Windows of one evaluation call; it has no influence on the losses. */
-const EVAL_BATCH_SIZE = 32;
+/** Windows of one evaluation call, few enough for their logits to stay in the cache. */
+const EVAL_BATCH_SIZE = 8;
 
 export type EvalSplit = 'val' | 'test';
 

@@ -36,7 +36,7 @@ describe('the report of a study with a known law', () => {
   let rendered: Awaited<ReturnType<typeof renderFiles>>;
   beforeAll(async () => {
     rendered = await renderFiles({ study, analysis });
-  });
+  }, 60_000);
 
   it('opens with the speedups of that law', () => {
     const factors = answersOf(rendered.document).map((sentence) => {

@@ -10,7 +10,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { addReportCommand } from '../../src/cli/report.js';
 import { reportSweep } from '../../src/report/reportSweep.js';
 import { writeReportFolder } from '../../src/report/writeReport.js';
 import type { Study } from '../../src/store/study.js';
@@ -51,7 +53,7 @@ describe('reportSweep', () => {
   beforeAll(async () => {
     writeStudy(study);
     before = await reportSweep('small', { resultsDir, outDir });
-  });
+  }, 60_000);
 
   it('writes the page, Markdown, figures and data', () => {
     expect(before.htmlPath).toBe(join(outDir, 'index.html'));
@@ -66,7 +68,7 @@ describe('reportSweep', () => {
     const run = study.runs.find(
       (r) => r.arch === 'transformer' && r.budgetFlops === 1e12 && r.setup.model.dModel === 48,
     )!;
-    const places = ['runs', 'curves', 'frontier', 'isoflop', 'residuals', 'speedup', 'speedup-curve']
+    const places = ['runs', 'frontier', 'isoflop', 'residuals', 'speedup', 'speedup-curve']
       .map((name) => `data/${name}.csv`)
       .concat(['data/laws.csv', 'data/paired-differences.csv', 'data/held-out.csv'])
       .concat(['figures/speedup.svg', 'figures/frontier.svg', 'figures/isoflop.svg', 'figures/curves.svg']);
@@ -82,7 +84,7 @@ describe('reportSweep', () => {
     await reportSweep('small', { resultsDir, outDir });
 
     for (const [path, content] of old) {
-      if (path !== 'data/curves.csv') expect(read(path), path).not.toBe(content);
+      expect(read(path), path).not.toBe(content);
     }
     const line = read('data/runs.csv')
       .split('\r\n')
@@ -99,6 +101,29 @@ describe('reportSweep', () => {
   it('names the sweeps there are where there is none of that name', async () => {
     await expect(reportSweep('nosuch', { resultsDir, outDir })).rejects.toThrow(/nosuch.*There are: small/s);
   });
+});
+
+describe('isoloss report', () => {
+  it('prints the path of the page last, or everything as JSON', async () => {
+    const printed: string[] = [];
+    const log = vi.spyOn(console, 'log').mockImplementation((text: string) => void printed.push(text));
+    const report = (...args: readonly string[]): Promise<Command> => {
+      const program = new Command();
+      addReportCommand(program);
+      const flags = ['--results', resultsDir, '--out', join(folder, 'cli')];
+      return program.parseAsync(['report', 'small', ...flags, ...args], { from: 'user' });
+    };
+    try {
+      await report();
+      await report('--json');
+    } finally {
+      log.mockRestore();
+    }
+    expect(printed[0]).toBe(join(folder, 'cli', 'index.html'));
+    const json = JSON.parse(printed[1]!) as { files: string[]; analysis: { speedup: { arch: string }[] } };
+    expect(json.files).toContain('report.md');
+    expect(json.analysis.speedup.map((entry) => entry.arch)).toEqual(['primer-ez']);
+  }, 60_000);
 });
 
 describe('writing a report', () => {

@@ -117,7 +117,7 @@ export function syntheticStudy(options: SyntheticOptions): Study {
     for (const budgetFlops of entry.budgets ?? budgets) {
       SIZES.forEach(([dModel, nLayers], s) => {
         for (let seed = 0; seed < (s === 1 || s === 2 ? seeds : 1); seed++) {
-          const paramsNonEmbedding = nLayers * 12 * dModel * dModel * (1 + 0.01 * a);
+          const paramsNonEmbedding = 3 * Math.round(nLayers * 4 * dModel * dModel * (1 + 0.01 * a));
           const flopsPerToken = 6 * paramsNonEmbedding + 6 * 1024 * dModel;
           const tokensPerStep = 1024;
           const flopsPerStep = flopsPerToken * tokensPerStep;

@@ -29,6 +29,9 @@ const sinkThroughLinear: Rule = ({ builder, node, inputs, usesOfInput }) => {
   return [times(builder, result, inner.factor)];
 };
 
+/** The same where the result is smaller than x: then one more product with it costs nothing, whoever else needs x * c. */
+const sinkThroughReduction: Rule = (context) => sinkThroughLinear({ ...context, usesOfInput: () => 1 });
+
 /** (x * c) * d = x * (c d), and (x * c) * y = (x * y) * c. */
 const sinkThroughProduct: Rule = (context) => {
   const { builder, inputs, usesOfInput } = context;
@@ -66,8 +69,8 @@ const sinkThroughSum: Rule = ({ builder, node, inputs, usesOfInput }) => {
 export const scaleRules: RuleSet = {
   Reshape: [sinkThroughLinear],
   Transpose: [sinkThroughLinear],
-  Slice: [sinkThroughLinear],
-  ReduceSum: [sinkThroughLinear],
+  Slice: [sinkThroughReduction],
+  ReduceSum: [sinkThroughReduction],
   Neg: [sinkThroughLinear],
   Mul: [sinkThroughProduct],
   Add: [sinkThroughSum],

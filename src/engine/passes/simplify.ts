@@ -54,6 +54,13 @@ const foldUniform: Rule = (context) => {
   return [builder.filled(Math.fround(fold(Math.fround(a), Math.fround(b))), output.shape)];
 };
 
+/** The negative of a uniform operand is one. */
+const negateUniform: Rule = ({ builder, node, inputs }) => {
+  const value = uniformValue(inputs[0]!);
+  const { shape, dtype } = node.outputs[0]!;
+  return value === null || dtype !== 'float32' ? null : [builder.filled(-value, shape)];
+};
+
 /** x * 1, x / 1, x + 0, x - 0. */
 const neutralElement: Rule = (context) => {
   const { builder, node, inputs } = context;
@@ -155,5 +162,6 @@ for (const op of UNARY) rules[op] = [...(op === 'Cast' ? [sameType] : []), broad
 for (const op of BINARY) rules[op] = [broadcastLate];
 for (const op of Object.keys(ARITHMETIC)) rules[op] = [foldUniform, neutralElement, broadcastLate];
 rules['Mul']!.splice(2, 0, maskedProduct);
+rules['Neg'] = [negateUniform, broadcastLate];
 
 export const simplifyRules: RuleSet = rules;

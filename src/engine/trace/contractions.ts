@@ -39,6 +39,55 @@ function swapLastTwo(builder: GraphBuilder, x: OnnxValue): OnnxValue {
   return builder.transpose(x, perm);
 }
 
+/** Whether all or any of the elements are true; ONNX reduces numbers only. */
+const logicalReduction = (op: 'ReduceMin' | 'ReduceMax'): Kernel => {
+  const plain = reduction(op);
+  return {
+    ...plain,
+    lower: (context) => {
+      const bits = context.builder.cast(context.inputs[0]!, 'int32');
+      const [reduced] = plain.lower({ ...context, inputs: [bits] });
+      return [context.builder.cast(reduced!, 'bool')];
+    },
+  };
+};
+
+/** The first of equal elements, as in tfjs. */
+const argument = (op: 'ArgMax' | 'ArgMin'): Kernel => ({
+  inputNames: ['x'],
+  infer: ([x], attrs) => [
+    {
+      shape: x!.shape.toSpliced(positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length), 1),
+      dtype: 'int32',
+    },
+  ],
+  lower: ({ builder, inputs, attrs, outputs }) => {
+    const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length);
+    const index = { shape: outputs[0]!.shape, dtype: 'int64' } as const;
+    return [builder.cast(builder.op(op, [inputs[0]!], index, { attrs: { axis, keepdims: 0 } }), 'int32')];
+  },
+  cost: REDUCTION,
+});
+
+/**
+ * Running products, which ONNX has no operation for: the array times itself shifted by 1, 2, 4 ... places
+ * (Hillis and Steele 1986), so that their number grows with the logarithm of the length.
+ */
+function runningProducts(builder: GraphBuilder, x: OnnxValue, attrs: TraceNode['attrs']): OnnxValue {
+  const axis = positiveAxis(numberAttr(attrs, 'axis'), x.shape.length);
+  const length = x.shape[axis]!;
+  const backwards = flagAttr(attrs, 'reverse');
+  const shifted = (y: OnnxValue, by: number): OnnxValue => {
+    const begin = y.shape.map((_, i) => (i === axis && backwards ? by : 0));
+    const kept = builder.slice(y, begin, y.shape.with(axis, length - by));
+    const ones = builder.filled(1, y.shape.with(axis, by), y.dtype);
+    return builder.op('Concat', backwards ? [kept, ones] : [ones, kept], y, { attrs: { axis } });
+  };
+  let products = flagAttr(attrs, 'exclusive') ? shifted(x, 1) : x;
+  for (let by = 1; by < length; by *= 2) products = builder.binary('Mul', products, shifted(products, by));
+  return products;
+}
+
 const reduction = (op: string, { axesName = 'axis', asFloat = false } = {}): Kernel => ({
   inputNames: ['x'],
   infer: ([x], attrs) => {
@@ -94,22 +143,14 @@ export const contractionKernels: KernelTable = {
   Max: reduction('ReduceMax', { axesName: 'reductionIndices' }),
   Min: reduction('ReduceMin'),
   Prod: reduction('ReduceProd'),
-  /** The first of equal elements, as in tfjs. */
-  ArgMax: {
+  All: logicalReduction('ReduceMin'),
+  Any: logicalReduction('ReduceMax'),
+  ArgMax: argument('ArgMax'),
+  ArgMin: argument('ArgMin'),
+  Cumprod: {
     inputNames: ['x'],
-    infer: ([x], attrs) => [
-      {
-        shape: x!.shape.toSpliced(positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length), 1),
-        dtype: 'int32',
-      },
-    ],
-    lower: ({ builder, inputs, attrs, outputs }) => {
-      const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length);
-      const index = { shape: outputs[0]!.shape, dtype: 'int64' } as const;
-      return [
-        builder.cast(builder.op('ArgMax', [inputs[0]!], index, { attrs: { axis, keepdims: 0 } }), 'int32'),
-      ];
-    },
+    infer: ([x]) => [x!],
+    lower: ({ builder, inputs, attrs }) => [runningProducts(builder, inputs[0]!, attrs)],
     cost: REDUCTION,
   },
   Cumsum: {

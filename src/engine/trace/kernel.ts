@@ -17,7 +17,12 @@ export type Cost =
   | { readonly kind: 'matmul'; readonly flops: (node: TraceNode) => number }
   | { readonly kind: 'elementwise' }
   | { readonly kind: 'reduction' }
-  | { readonly kind: 'composite'; readonly flops: (node: TraceNode) => number }
+  /** Several operations in one kernel; `name` is what FLOPs by kind call it, "softmax" where there is none. */
+  | {
+      readonly kind: 'composite';
+      readonly name?: 'elementwise' | 'reduction';
+      readonly flops: (node: TraceNode) => number;
+    }
   | { readonly kind: 'move' };
 
 export interface LowerContext {

@@ -3,7 +3,6 @@ import { typedArray, type OnnxValue } from '../onnx/graph.js';
 import { sizeOf, type Shape } from '../tensors.js';
 import type { TraceDType } from './graph.js';
 import {
-  ELEMENTWISE,
   MOVE,
   REDUCTION,
   numberAttr,
@@ -311,6 +310,6 @@ export const shapeKernels: KernelTable = {
       );
       return [builder.constant(dtype, shape, typedArray(dtype, values))];
     },
-    cost: ELEMENTWISE,
+    cost: MOVE,
   },
 };
