@@ -3,10 +3,12 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../store/version.js';
 import { addBenchCommand } from './bench.js';
+import { addGcCommand } from './gc.js';
 import { addPackCommand } from './pack.js';
 import { addPlanCommand } from './plan.js';
 import { addQueryCommand } from './query.js';
 import { addReindexCommand } from './reindex.js';
+import { addRetryCommand } from './retry.js';
 import { addRunCommand } from './run.js';
 import { addRunsCommand } from './runs.js';
 import { addStatusCommand } from './status.js';
@@ -39,6 +41,8 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage or input, 130 stopped by C
 addRunCommand(program);
 addPlanCommand(program);
 addStatusCommand(program);
+addRetryCommand(program);
+addGcCommand(program);
 addRunsCommand(program);
 addQueryCommand(program);
 addPackCommand(program);

@@ -1,11 +1,18 @@
 /** `isoloss report`: renders the report of a sweep. */
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 interface ReportCommandOptions {
   readonly results: string;
   readonly out?: string;
   readonly json?: true;
   readonly db?: string;
+  readonly bootstraps?: number;
+}
+
+function parseDraws(text: string): number {
+  const draws = Number(text);
+  if (Number.isInteger(draws) && draws >= 0) return draws;
+  throw new InvalidArgumentError('It must be a whole number of draws, 0 for no intervals.');
 }
 
 export function addReportCommand(program: Command): void {
@@ -15,6 +22,7 @@ export function addReportCommand(program: Command): void {
     .argument('<sweep>', 'name of a sweep among the results')
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--out <dir>', 'folder of the report (default: reports/SWEEP)')
+    .option('--bootstraps <n>', 'draws behind the intervals (default: 2000)', parseDraws)
     .option('--json', 'print the paths and all fitted numbers as JSON')
     .option('--db <file>', 'where the index lies, if not in the results folder')
     .addHelpText(
@@ -34,6 +42,7 @@ The path of index.html is the last line printed.`,
         resultsDir: options.results,
         ...(options.out === undefined ? {} : { outDir: options.out }),
         ...(options.db === undefined ? {} : { dbPath: options.db }),
+        ...(options.bootstraps === undefined ? {} : { bootstraps: options.bootstraps }),
       });
       if (options.json === true)
         console.log(JSON.stringify({ htmlPath, markdownPath, files, analysis }, null, 2));

@@ -55,7 +55,8 @@ export function peakBytes(graph: OnnxGraph): number {
   let alive = 0;
   let peak = 0;
   for (const [index, { outputs }] of graph.nodes.entries()) {
-    for (const value of outputs) if (ownerOf(value) === value && lastUse.has(value)) alive += valueBytes(value);
+    for (const value of outputs)
+      if (ownerOf(value) === value && lastUse.has(value)) alive += valueBytes(value);
     peak = Math.max(peak, alive);
     for (const value of endingAt.get(index) ?? []) if (value.producer !== null) alive -= valueBytes(value);
   }
@@ -63,7 +64,9 @@ export function peakBytes(graph: OnnxGraph): number {
 }
 
 function constantBytes(graph: OnnxGraph): number {
-  const constants = new Set(graph.nodes.flatMap(({ inputs }) => inputs.filter(({ constant }) => constant !== null)));
+  const constants = new Set(
+    graph.nodes.flatMap(({ inputs }) => inputs.filter(({ constant }) => constant !== null)),
+  );
   return [...constants].reduce((sum, { constant }) => sum + constant!.byteLength, 0);
 }
 

@@ -146,6 +146,6 @@ export function designOfPlan(
 }
 
 export const DESIGNS: Readonly<Record<string, SimulatedDesign>> = {
-  quick: quickDesign,
-  reference: referenceDesign,
+  'quick-design': quickDesign,
+  'reference-design': referenceDesign,
 };

@@ -79,8 +79,8 @@ function embed(tokens: Tensor, { params, batchSize, shape, positions }: Pass): T
   const gathered = tf.gather(params['embedding']!, tokens);
   const embedded = init === 't5' ? gathered : tf.mul(gathered, SMALL_EMBEDDING_GAIN);
   if (positions !== 'absolute') return embedded;
-  const table = tf.reshape(sinusoidalPositions(contextLength, dModel), [contextLength, 1, dModel]);
-  const byTime = tf.add(tf.reshape(embedded, [contextLength, batchSize, dModel]), table);
+  const waves = tf.reshape(sinusoidalPositions(contextLength, dModel), [contextLength, 1, dModel]);
+  const byTime = tf.add(tf.reshape(embedded, [contextLength, batchSize, dModel]), waves);
   return tf.reshape(byTime, [contextLength * batchSize, dModel]);
 }
 

@@ -1,4 +1,5 @@
 /** The parts of the decoder that architectures differ in. A preset is a choice of these; see presets.ts. */
+import type { Tensor } from '../ops/tf.js';
 
 /** A mixture of experts in place of some feed-forward layers (Fedus et al. 2021; Primer's release). */
 export interface ExpertOptions {
@@ -13,6 +14,9 @@ export interface ExpertOptions {
   readonly balanceWeight: number;
 }
 
+/** An elementwise function of a variant's own, on any shape. */
+export type Activation = (x: Tensor) => Tensor;
+
 export interface DecoderOptions {
   /** What a layer is: attention and feed-forward, or the Evolved Transformer's decoder block (evolved.ts). */
   readonly block: 'transformer' | 'evolved';
@@ -20,7 +24,7 @@ export interface DecoderOptions {
   readonly norm: 'layerNorm' | 'rmsNorm' | 'primerNormLingvo';
   /** Where the feed-forward layer is normalised: before the call, or after it (Primer's pre/post norm). */
   readonly feedForwardNorm: 'before' | 'after';
-  readonly activation: 'relu' | 'gelu' | 'swish' | 'squaredRelu';
+  readonly activation: 'relu' | 'gelu' | 'swish' | 'squaredRelu' | Activation;
   /** activation(x W) * x V instead of activation(x W). */
   readonly gated: boolean;
   /** dFf over dModel where a size does not give dFf; a gated layer has 2/3 of it (registry.ts, `defaultDff`). */

@@ -17,6 +17,7 @@ export function feedForwardParams(prefix: string, shape: ModelShape, options: De
 }
 
 export function activate(x: Tensor, activation: DecoderOptions['activation']): Tensor {
+  if (typeof activation === 'function') return activation(x);
   switch (activation) {
     case 'relu':
       return relu(x);

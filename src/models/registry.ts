@@ -10,7 +10,8 @@ export const architectureNames = (): string[] => Object.keys(PRESETS);
  * @throws Error naming the known architectures if there is none of this name
  */
 export function presetNamed(name: string): Preset {
-  const preset = PRESETS[name];
+  // `constructor` and the like are no architectures, though every object has them.
+  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (preset === undefined)
     throw new Error(`unknown architecture "${name}"; known are ${architectureNames().join(', ')}`);
   return preset;
@@ -20,11 +21,11 @@ export const defaultPositions = (preset: string): Positions => presetNamed(prese
 
 /** The preset's ratio (4, or 12 with the bottleneck) times dModel, cut where the layer is gated. */
 export function defaultDff(preset: string, dModel: number): number {
-  return widthOf(preset, presetNamed(preset).options.feedForwardRatio * dModel);
+  return feedForwardWidth(preset, presetNamed(preset).options.feedForwardRatio * dModel);
 }
 
 /** dFf; gated presets have two input matrices, so theirs is 2/3 of that, rounded to a multiple of 4 (1364 for 2048). */
-export function widthOf(preset: string, dFf: number): number {
+export function feedForwardWidth(preset: string, dFf: number): number {
   return presetNamed(preset).options.gated ? 4 * Math.round((dFf * 2) / 3 / 4) : dFf;
 }
 

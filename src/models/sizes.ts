@@ -7,7 +7,7 @@ export interface ModelSize {
   readonly nLayers: number;
   readonly nHeads: number;
   readonly dHead: number;
-  /** Before a gated layer cuts it to 2/3 (registry.ts, `widthOf`). */
+  /** Before a gated layer cuts it to 2/3 (registry.ts, `feedForwardWidth`). */
   readonly dFf: number;
 }
 

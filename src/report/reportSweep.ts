@@ -14,6 +14,8 @@ export interface ReportSweepOptions {
   readonly outDir?: string;
   /** Where the index lies, if not in the results folder. */
   readonly dbPath?: string;
+  /** Draws behind the intervals; 2,000 unless told. */
+  readonly bootstraps?: number;
 }
 
 export interface SweepReport extends RenderedReport {
@@ -26,14 +28,14 @@ export interface SweepReport extends RenderedReport {
  * @throws UsageError where there is no such sweep, or where the report can't be written
  */
 export async function reportSweep(name: string, options: ReportSweepOptions = {}): Promise<SweepReport> {
-  const { resultsDir = 'results', outDir = join('reports', name), dbPath } = options;
+  const { resultsDir = 'results', outDir = join('reports', name), dbPath, bootstraps } = options;
   const study = loadStudy(resultsDir, name, dbPath === undefined ? {} : { dbPath });
-  const analysis = analysisOf(study);
+  const analysis = analysisOf(study, bootstraps === undefined ? {} : { bootstraps });
   return { ...(await renderReport({ study, analysis, outDir })), analysis };
 }
 
 /** The fits of a study; where nothing can be fitted, an analysis that says why and has nothing else. */
-export function analysisOf(study: Study): Analysis {
+export function analysisOf(study: Study, options: { readonly bootstraps?: number } = {}): Analysis {
   const { baselines } = study.sweep;
   if (isTuningSweep(study)) {
     return emptyAnalysis(
@@ -42,7 +44,7 @@ export function analysisOf(study: Study): Analysis {
     );
   }
   try {
-    return analyse(study.fitRows, { baselines });
+    return analyse(study.fitRows, { baselines, ...options });
   } catch (error) {
     if (!(error instanceof FitError)) throw error;
     return emptyAnalysis(baselines, error.message);

@@ -50,9 +50,9 @@ export interface SeriesStyle {
 }
 
 /**
- * Gives each architecture its style: the colour and shape belong to the preset, the dash to the family of
- * positions, so that the same preset in two families is recognised. After seven presets colours repeat with the
- * shapes moved on by one.
+ * Gives each architecture its style: the colour belongs to the preset and the dash to the family of positions, so
+ * that the same preset in two families is recognised; the shape belongs to both. After seven presets colours repeat,
+ * with other shapes and dashes.
  *
  * @param archs - in the order in which colours are given out (baselines first).
  */
@@ -64,13 +64,14 @@ export function seriesStyles(
   return new Map(
     archs.map(({ arch, preset, positions }) => {
       const i = presets.indexOf(preset);
+      const family = families.indexOf(positions);
       const round = Math.floor(i / SERIES_LIGHT.length);
       return [
         arch,
         {
           color: SERIES_LIGHT[i % SERIES_LIGHT.length]!,
-          shape: SHAPES[(i + round) % SHAPES.length]!,
-          dash: DASHES[(families.indexOf(positions) + round) % DASHES.length]!,
+          shape: SHAPES[(i + round + 4 * family) % SHAPES.length]!,
+          dash: DASHES[(family + round) % DASHES.length]!,
         },
       ];
     }),
@@ -128,7 +129,7 @@ export function chartConfig(font: string): Config {
       columnPadding: 18,
       title: null,
       padding: 0,
-      offset: 22,
+      offset: 26,
       columns: 4,
     },
     point: { size: 44, strokeWidth: 1.5 },

@@ -84,6 +84,11 @@ export function writeJsonAtomic(path: string, value: unknown): void {
   writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** Whether a file's name is one of a file written aside and not yet renamed into place. */
+export function isAsideName(name: string): boolean {
+  return name.includes(ASIDE_MARK);
+}
+
 /**
  * Removes what killed writers left aside in a folder.
  *
@@ -91,7 +96,7 @@ export function writeJsonAtomic(path: string, value: unknown): void {
  */
 export function removeAsides(directory: string, isOurs: (name: string) => boolean): void {
   for (const name of readdirSync(directory)) {
-    if (name.includes(ASIDE_MARK) && isOurs(name)) rmSync(join(directory, name), { force: true });
+    if (isAsideName(name) && isOurs(name)) rmSync(join(directory, name), { force: true });
   }
 }
 

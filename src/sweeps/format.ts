@@ -1,4 +1,4 @@
-/** Numbers as people read them: FLOPs, counts, durations. */
+/** Numbers as people read them: FLOPs, counts, bytes, durations. */
 
 /** `1e11`, `1.53e13`; exact where `digits` is not given. */
 export function flopsText(flops: number, digits?: number): string {
@@ -18,6 +18,16 @@ export function countText(count: number): string {
   return unit === undefined
     ? String(Math.round(count))
     : `${Number((count / unit[0]).toPrecision(3))}${unit[1]}`;
+}
+
+/** `950 B`, `12.3 KB`, `4.56 GB`, in powers of 1000 */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  const power = Math.min(
+    units.length - 1,
+    Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1) * 1.0005) / 3)),
+  );
+  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]!}`;
 }
 
 /** `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h` */

@@ -1,7 +1,9 @@
 /** A plan as people read it. */
 import { renderTable } from '../store/tableText.js';
-import { countText, durationText, flopsText } from './format.js';
+import { bytesText, countText, durationText, flopsText } from './format.js';
+import { gridText } from './gridText.js';
 import { type PlanTotals, planTotals, type SweepPlan } from './plan.js';
+import type { PlanPrediction, RunPrediction } from './predict.js';
 
 /** The few lines that stand before a sweep's progress. */
 export function planSummary(plan: SweepPlan, totals: PlanTotals = planTotals(plan)): string {
@@ -25,7 +27,7 @@ export function planSummary(plan: SweepPlan, totals: PlanTotals = planTotals(pla
 }
 
 /** Every run of a plan, a line each. */
-export function planTable(plan: SweepPlan): string {
+export function planTable(plan: SweepPlan, prediction: PlanPrediction): string {
   const rows = plan.runs.map((run, i) => ({
     run: run.runKey,
     architecture: run.architecture.label,
@@ -38,6 +40,8 @@ export function planTable(plan: SweepPlan): string {
     tokens: run.tokens,
     epochs: Number(run.epochs.toFixed(3)),
     steps: run.setup.steps,
+    time: durationText(prediction.runs[i]!.seconds),
+    memory: `${bytesText(prediction.runs[i]!.memory.totalBytes)}${prediction.runs[i]!.fits ? '' : ' (too much)'}`,
     status: plan.surveyed[i]!.status,
   }));
   return renderTable(
@@ -46,8 +50,50 @@ export function planTable(plan: SweepPlan): string {
   );
 }
 
-/** A plan as programs read it. */
-export function planJson(plan: SweepPlan): Record<string, unknown> {
+/** What the runs need of time and memory, and how that was come by. */
+export function predictionText(plan: SweepPlan, prediction: PlanPrediction): string {
+  const { device, basis, problems, workers, secondsToDo, memoryAtOnceBytes, memoryBytes } = prediction;
+  const where = device === null ? 'this machine' : `one ${device.label}`;
+  const lines = [
+    `  FLOPs by kind: ${Object.entries(flopsByKind(plan))
+      .map(([kind, flops]) => `${kind} ${flopsText(flops, 3)}`)
+      .join(', ')}`,
+    `  on ${where}, ${workers} at a time: ${secondsToDo === 0 ? 'nothing to do' : `about ${durationText(secondsToDo)}, ${bytesText(memoryAtOnceBytes)} of ${bytesText(memoryBytes)} memory`}`,
+    ...basis.map((sentence) => `  ${sentence}`),
+    ...problems.map((problem) => `  would not fit: ${problem}`),
+  ];
+  return lines.join('\n');
+}
+
+/** A picture of a plan's grid. */
+export function planGrid(plan: SweepPlan): string {
+  return gridText(
+    plan.runs.map((run, i) => ({
+      arch: run.architecture.label,
+      size: run.sizeName,
+      budgetFlops: run.budgetFlops,
+      status: plan.surveyed[i]!.status,
+    })),
+  );
+}
+
+/** Training FLOPs of all runs by kind of operation, largest first. */
+function flopsByKind(plan: SweepPlan): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const { cost, setup } of plan.runs) {
+    for (const [kind, flops] of Object.entries(cost.flopsByKind)) {
+      sums.set(kind, (sums.get(kind) ?? 0) + flops * setup.steps);
+    }
+  }
+  return Object.fromEntries([...sums].sort(([, a], [, b]) => b - a));
+}
+
+/**
+ * A plan as programs read it.
+ *
+ * @param prediction time and memory; left out where nothing is predicted
+ */
+export function planJson(plan: SweepPlan, prediction?: PlanPrediction): Record<string, unknown> {
   const { measured, ...totals } = planTotals(plan);
   return {
     sweep: plan.loaded.sweep.name,
@@ -55,6 +101,20 @@ export function planJson(plan: SweepPlan): Record<string, unknown> {
     ...plan.setting,
     totals: { ...totals, predictedFrom: measured ? 'measured runs' : 'guess' },
     notices: plan.notices,
+    flopsByKind: flopsByKind(plan),
+    ...(prediction === undefined
+      ? {}
+      : {
+          predicted: {
+            on: prediction.device?.name ?? 'this machine',
+            secondsToDo: prediction.secondsToDo,
+            atOnce: prediction.workers,
+            memoryBytes: prediction.memoryAtOnceBytes,
+            memoryOfDeviceBytes: prediction.memoryBytes,
+            basis: prediction.basis,
+            wouldNotFit: prediction.problems,
+          },
+        }),
     runs: plan.runs.map((run, i) => ({
       runKey: run.runKey,
       arch: run.architecture.label,
@@ -74,6 +134,19 @@ export function planJson(plan: SweepPlan): Record<string, unknown> {
       epochs: run.epochs,
       steps: run.setup.steps,
       status: plan.surveyed[i]!.status,
+      ...(prediction === undefined ? {} : predictionJson(prediction.runs[i]!)),
     })),
+  };
+}
+
+function predictionJson({ seconds, secondsToDo, memory, fits }: RunPrediction): Record<string, unknown> {
+  const { totalBytes, peakBytes, stateBytes } = memory;
+  return {
+    predictedSeconds: seconds,
+    predictedSecondsToDo: secondsToDo,
+    memoryBytes: totalBytes,
+    memoryPeakBytes: peakBytes,
+    memoryStateBytes: stateBytes,
+    fits,
   };
 }

@@ -63,14 +63,22 @@ describe('reading a traced value', () => {
 
 describe('operations without a kernel', () => {
   it.each<[string, (x: Tensor) => Tensor]>([
-    ['Tan', tf.tan],
-    ['Cumprod', (x) => tf.cumprod(x, 1)],
-    ['TopK', (x) => tf.topk(x, 1).values],
-    ['ArgMin', (x) => tf.argMin(x, 1)],
-    ['FloorDiv', (x) => tf.floorDiv(x, 2)],
-    // Gradients of operations that the engine has: their own kernels it has not.
-    ['EluGrad', tf.grad((x) => tf.elu(x))],
-    ['Cumprod', tf.grad((x) => tf.prod(x, 1))],
+    ['Atan2', (x) => tf.atan2(x, x)],
+    [
+      'MirrorPad',
+      (x) =>
+        tf.mirrorPad(
+          x,
+          [
+            [0, 0],
+            [1, 1],
+          ],
+          'reflect',
+        ),
+    ],
+    ['StridedSlice', (x) => tf.stridedSlice(x, [0, 0], [2, 3], [1, 2])],
+    // A gradient of an operation that the engine has not either.
+    ['Atan2', tf.grad((x) => tf.atan2(x, tf.onesLike(x)))],
   ])('%s is named', (kernel, fn) => {
     expect(() => traceOf(fn)).toThrow(UnsupportedOperationError);
     expect(() => traceOf(fn)).toThrow(`"${kernel}"`);
@@ -156,8 +164,8 @@ describe('tensors from outside', () => {
 describe('after an error', () => {
   const failing: readonly TensorFunction[] = [
     ({ x }) => ({ y: tf.scalar(x!.dataSync()[0]!) }),
-    ({ x }) => ({ y: tf.tan(x!) }),
-    ({ x }) => ({ y: tf.tidy(() => tf.grad((z: Tensor) => tf.tan(z))(x!)) }),
+    ({ x }) => ({ y: tf.atan2(x!, x!) }),
+    ({ x }) => ({ y: tf.tidy(() => tf.grad((z: Tensor) => tf.atan2(z, z))(x!)) }),
     () => {
       throw new Error('of the model itself');
     },

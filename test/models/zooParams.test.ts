@@ -8,7 +8,7 @@ import {
   buildModel,
   defaultDff,
   defaultPositions,
-  widthOf,
+  feedForwardWidth,
 } from '../../src/models/registry.js';
 import {
   LADDER,
@@ -40,7 +40,7 @@ const setupOf = (preset: string, size: ModelSize, changes: Partial<ModelSetup> =
   nLayers: size.nLayers,
   nHeads: size.nHeads,
   dHead: size.dHead,
-  dFf: widthOf(preset, size.dFf),
+  dFf: feedForwardWidth(preset, size.dFf),
   tiedEmbeddings: true,
   init: 't5',
   ...changes,
@@ -119,8 +119,8 @@ describe('width of the feed-forward layer', () => {
   });
 
   it('of a size that gives one is cut in the same way', () => {
-    expect([2048, 3072, 8192].map((dFf) => widthOf('llama', dFf))).toEqual([1364, 2048, 5460]);
-    expect(widthOf('primer', 8192)).toBe(8192);
+    expect([2048, 3072, 8192].map((dFf) => feedForwardWidth('llama', dFf))).toEqual([1364, 2048, 5460]);
+    expect(feedForwardWidth('primer', 8192)).toBe(8192);
   });
 });
 

@@ -129,6 +129,14 @@ describe('the load-balancing loss', () => {
   });
 });
 
+it('eager training with an auxiliary loss leaves no tensors behind', async () => {
+  const { model } = tinyModel('switch-transformer');
+  await tf.setBackend('cpu');
+  const before = tf.memory().numTensors;
+  await train(model, eager, true);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
 describe('FLOPs of a mixture', () => {
   const matmul = (preset: string): number => {
     const { fn, inputs } = gradientProgram(tinyModel(preset).model, BATCH);

@@ -52,7 +52,7 @@ describe('reportSweep', () => {
   const read = (path: string): string => readFileSync(join(outDir, path), 'utf8');
   beforeAll(async () => {
     writeStudy(study);
-    before = await reportSweep('small', { resultsDir, outDir });
+    before = await reportSweep('small', { resultsDir, outDir, bootstraps: 200 });
   }, 60_000);
 
   it('writes the page, Markdown, figures and data', () => {
@@ -81,7 +81,7 @@ describe('reportSweep', () => {
       .run(changed, run.runKey);
     db.close();
     expect(changes).toBe(1);
-    await reportSweep('small', { resultsDir, outDir });
+    await reportSweep('small', { resultsDir, outDir, bootstraps: 200 });
 
     for (const [path, content] of old) {
       expect(read(path), path).not.toBe(content);
@@ -110,7 +110,7 @@ describe('isoloss report', () => {
     const report = (...args: readonly string[]): Promise<Command> => {
       const program = new Command();
       addReportCommand(program);
-      const flags = ['--results', resultsDir, '--out', join(folder, 'cli')];
+      const flags = ['--results', resultsDir, '--out', join(folder, 'cli'), '--bootstraps', '100'];
       return program.parseAsync(['report', 'small', ...flags, ...args], { from: 'user' });
     };
     try {

@@ -2,10 +2,12 @@
 import { tf, type NamedTensorInfoMap, type TensorInfo } from '../../ops/tf.js';
 import { sameShape, type Shape } from '../tensors.js';
 import { contractionKernels } from './contractions.js';
+import { convolutionKernels } from './convolutions.js';
 import { elementwiseKernels } from './elementwise.js';
 import { fusedKernels } from './fused.js';
 import type { Attrs, AttrValue, ConstantData, TraceDType, TraceNode, TraceValue } from './graph.js';
 import type { Kernel, KernelTable } from './kernel.js';
+import { selectionKernels } from './selection.js';
 import { shapeKernels } from './shapes.js';
 
 /** `naive` knows tfjs's own kernels only, so that `ops` run as their composites; `fused` has the project's kernels too. */
@@ -13,7 +15,13 @@ export type TraceMode = 'naive' | 'fused';
 
 export const backendName = (mode: TraceMode): string => `isoloss-trace-${mode}`;
 
-const plainKernels: KernelTable = { ...elementwiseKernels, ...shapeKernels, ...contractionKernels };
+const plainKernels: KernelTable = {
+  ...elementwiseKernels,
+  ...shapeKernels,
+  ...selectionKernels,
+  ...contractionKernels,
+  ...convolutionKernels,
+};
 
 /** The kernel table of a mode. */
 export const kernelsOf = (mode: TraceMode): KernelTable =>
@@ -31,8 +39,8 @@ export class UnsupportedOperationError extends Error {
   override readonly name = 'UnsupportedOperationError';
   constructor(kernelName: string) {
     super(
-      `the engine has no kernel for the TensorFlow.js operation "${kernelName}". Write it with supported operations, ` +
-        `run with --engine tfjs:cpu, or add a kernel (ARCHITECTURE.md, "How to add a kernel")`,
+      `the engine has no kernel for the TensorFlow.js operation "${kernelName}". Write it with supported operations ` +
+        `(docs/operations.md), or add a kernel (ARCHITECTURE.md, "How to")`,
     );
   }
 }
@@ -236,7 +244,7 @@ export function traceBackend(mode: TraceMode): TraceBackend {
       backendName: backendName(mode),
       kernelFunc: ({ inputs, attrs }) => {
         const outputs = backend.record(kernelName, kernel, inputList(kernel, inputs), cleanAttrs(attrs));
-        return outputs.length === 1 ? outputs[0]! : outputs;
+        return outputs.length === 1 && kernel.givesList !== true ? outputs[0]! : outputs;
       },
     });
   }

@@ -59,14 +59,23 @@ const remainder: BinaryLowering = (builder, a, b) => {
   const truncated = fmod(a, b);
   const isNegative = (x: OnnxValue): OnnxValue => builder.binary('Less', x, builder.scalar(0), 'bool');
   const signsDiffer = builder.binary('Xor', isNegative(a), isNegative(b), 'bool');
-  return builder.op('Where', [signsDiffer, fmod(builder.binary('Add', truncated, b), b), truncated], truncated);
+  return builder.op(
+    'Where',
+    [signsDiffer, fmod(builder.binary('Add', truncated, b), b), truncated],
+    truncated,
+  );
 };
 
-const clipped = (from: number, to: number): UnaryLowering => (builder, x) =>
-  builder.op('Clip', [x, builder.scalar(from), builder.scalar(to)], x);
+const clipped =
+  (from: number, to: number): UnaryLowering =>
+  (builder, x) =>
+    builder.op('Clip', [x, builder.scalar(from), builder.scalar(to)], x);
 
 /** tfjs's constants (Klambauer et al. 2017), which differ from ONNX's defaults in the last digits. */
-const SELU_ATTRS = { alpha: { float: 1.7580993408473768 / 1.0507009873554805 }, gamma: { float: 1.0507009873554805 } };
+const SELU_ATTRS = {
+  alpha: { float: 1.7580993408473768 / 1.0507009873554805 },
+  gamma: { float: 1.0507009873554805 },
+};
 
 export const elementwiseKernels: KernelTable = {
   Add: arithmetic('Add'),

@@ -39,6 +39,8 @@ export interface Kernel {
   readonly infer: (inputs: readonly TraceType[], attrs: Attrs) => TraceType[];
   readonly lower: (context: LowerContext) => readonly OnnxValue[];
   readonly cost: Cost;
+  /** tfjs takes the outputs as a list also where there is one. */
+  readonly givesList?: boolean;
 }
 
 export type KernelTable = Readonly<Record<string, Kernel>>;

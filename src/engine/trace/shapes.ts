@@ -1,5 +1,5 @@
 /** tfjs kernels that only move data: reshaping, slicing, joining, gathering, filling, casting. All cost 0 by FLOP rule 1. */
-import { typedArray, type OnnxValue } from '../onnx/graph.js';
+import { typedArray, type GraphBuilder, type OnnxValue } from '../onnx/graph.js';
 import { sizeOf, type Shape } from '../tensors.js';
 import type { TraceDType } from './graph.js';
 import {
@@ -81,6 +81,36 @@ function sliceSizes(
   return { begin, size };
 }
 
+/** ONNX's Gather knows no batches: they are laid out one after the other, and each batch's indices moved to where it begins. */
+function gatherInBatch(
+  builder: GraphBuilder,
+  [x, indices]: readonly [OnnxValue, OnnxValue],
+  axis: number,
+  batchDims: number,
+  shape: Shape,
+): OnnxValue {
+  const part = (from: number, to?: number): number => sizeOf(x.shape.slice(from, to));
+  const [batch, between, length, inner] = [
+    part(0, batchDims),
+    part(batchDims, axis),
+    x.shape[axis]!,
+    part(axis + 1),
+  ];
+  const count = sizeOf(indices.shape.slice(batchDims));
+  const begins = Array.from({ length: batch }, (_, i) => i * length);
+  const offsets = builder.constant('int32', [batch, 1], typedArray('int32', begins));
+  const places = builder.binary('Add', builder.reshape(indices, [batch, count]), offsets);
+  const byLength = builder.transpose(builder.reshape(x, [batch, between, length, inner]), [0, 2, 1, 3]);
+  const gathered = builder.op(
+    'Gather',
+    [builder.reshape(byLength, [batch * length, between * inner]), places],
+    { shape: [batch, count, between * inner], dtype: x.dtype },
+    { attrs: { axis: 0 } },
+  );
+  const byCount = builder.reshape(gathered, [batch, count, between, inner]);
+  return builder.reshape(builder.transpose(byCount, [0, 2, 1, 3]), shape);
+}
+
 export const shapeKernels: KernelTable = {
   Identity: {
     inputNames: ['x'],
@@ -121,6 +151,7 @@ export const shapeKernels: KernelTable = {
     cost: MOVE,
   },
   SplitV: {
+    givesList: true,
     inputNames: ['x'],
     infer: ([x], attrs) => {
       const { axis, sizes } = splitSizes(x!, attrs);
@@ -160,6 +191,7 @@ export const shapeKernels: KernelTable = {
     cost: MOVE,
   },
   Unpack: {
+    givesList: true,
     inputNames: ['value'],
     infer: ([x], attrs) => {
       const axis = positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length);
@@ -265,10 +297,13 @@ export const shapeKernels: KernelTable = {
       ];
     },
     lower: ({ builder, inputs, attrs, outputs }) => {
-      if (numberAttr(attrs, 'batchDims') !== 0)
-        throw new Error('tf.gather with batchDims is not supported by the engine yet');
       const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length);
-      return [builder.op('Gather', inputs, outputs[0]!, { attrs: { axis } })];
+      const batchDims = numberAttr(attrs, 'batchDims');
+      return [
+        batchDims === 0
+          ? builder.op('Gather', inputs, outputs[0]!, { attrs: { axis } })
+          : gatherInBatch(builder, inputs as [OnnxValue, OnnxValue], axis, batchDims, outputs[0]!.shape),
+      ];
     },
     cost: MOVE,
   },

@@ -62,7 +62,7 @@ export function seriesEncoding(
     field: 'arch',
     type: 'nominal',
     scale: { domain: archs, range },
-    legend: { title: null },
+    legend: { title: null, symbolOpacity: 1 },
   });
   return {
     color: channel(archs.map((arch) => style(arch).color)),

@@ -99,9 +99,10 @@ export function curvesChart(context: ReportContext): Chart | null {
       SHOWN,
       { filter },
       { calculate: 'datum.point === 0 ? null : datum.lossNats', as: 'drawnNats' },
+      { window: [{ op: 'row_number', as: 'place' }] },
     ],
     mark: { type: 'line', aria: false, invalid: 'break-paths-show-path-domains', ...mark },
-    encoding: { y: { ...y, field: 'drawnNats' }, color, strokeDash, order: null },
+    encoding: { y: { ...y, field: 'drawnNats' }, color, strokeDash, order: { field: 'place', type: 'quantitative' } },
   });
   return {
     id: 'curves',

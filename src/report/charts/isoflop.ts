@@ -131,7 +131,7 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
     title: `Loss against size at each budget, ${positions} positions`,
     caption: rich`Each panel spends one training budget on different sizes. Marks are the sizes trained (mean over seeds), lines the parabola in log size; a filled diamond is an accepted optimum with the 95% interval of its size. ${flagged === 0 ? 'Every minimum was accepted.' : `A cross marks the best size where no minimum was accepted (${flagged} of ${fits.length}); those stay out of the laws, and the table says why.`}`,
     alt: `Loss against size at ${budgets.length} budgets. ${fits.map((fit) => `${fit.arch} at ${panel(fit.budgetFlops)}: ${fit.accepted ? 'optimum accepted' : 'no optimum accepted'}, best size ${fit.bestCell.size}.`).join(' ')}`,
-    layout: { kind: 'panels', panels: budgets.length, minWidth: 260, height: 250 },
+    layout: { kind: 'panels', panels: budgets.length, minWidth: 205, height: 250 },
     archs,
     scales: { x: 'log' },
     datasets: { isoflop: datasetOf(DRAWN, drawn) },

@@ -39,7 +39,7 @@ export function residualsChart(context: ReportContext): Chart | null {
     title: 'Residuals',
     caption: rich`Observed loss minus the isoFLOP parabola, run by run. With three sizes at a budget the parabola passes through the mean of each, so only differences between seeds are left.${noise === null ? '' : ` The standard deviation between seeds is ${formatLoss(noise)} nats; residuals well beyond twice that point to a wrong form.`}`,
     alt: `Residuals of ${residuals.length} runs against size, tokens and compute; the largest is ${signedNats(largest(residuals.map((r) => r.residualNats)))} nats.`,
-    layout: { kind: 'panels', panels: fields.length, minWidth: 240, height: 190 },
+    layout: { kind: 'panels', panels: fields.length, minWidth: 200, height: 190 },
     archs,
     scales: {},
     datasets: { residuals: dataset },

@@ -1,0 +1,107 @@
+/**
+ * Gradients that TensorFlow.js lacks or has wrong, registered for every backend: einsum, topk, gatherND, scatterND and most
+ * comparisons have none; that of cumsum transposes its result where the axis is not the last.
+ */
+import { parseEinsum } from './einsumEquation.js';
+import type { Tensor } from './tf.js';
+import type tfjs from '@tensorflow/tfjs';
+
+type Tf = typeof tfjs;
+
+/** The product of dy and the other operand, summed over what this operand does not have, spread over what only it has. */
+function einsumGradient(
+  tf: Tf,
+  dy: Tensor,
+  operands: readonly Tensor[],
+  equation: string,
+  own: number,
+): Tensor {
+  const { operands: letters, output } = parseEinsum(equation);
+  const wanted = letters[own]!;
+  const other = letters[1 - own];
+  const found = [...wanted].filter((letter) => output.includes(letter) || (other?.includes(letter) ?? false));
+  const gradient =
+    other === undefined
+      ? tf.einsum(`${output}->${found.join('')}`, dy)
+      : tf.einsum(`${output},${other}->${found.join('')}`, dy, operands[1 - own]!);
+  const { shape } = operands[own]!;
+  const spread = [...wanted].map((letter, axis) => (found.includes(letter) ? shape[axis]! : 1));
+  const repeats = [...wanted].map((letter, axis) => (found.includes(letter) ? 1 : shape[axis]!));
+  const reshaped = tf.reshape(gradient, spread);
+  return repeats.every((count) => count === 1) ? reshaped : tf.tile(reshaped, repeats);
+}
+
+/** Kernels whose results are steps: their derivative is 0, which tfjs knows of GreaterEqual alone. */
+const COMPARISONS = ['Greater', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr'] as const;
+
+/** Called once, by the file that loads TensorFlow.js. */
+export function registerGradients(tf: Tf): void {
+  tf.registerGradient({
+    kernelName: 'Einsum',
+    saveAllInputs: true,
+    gradFunc: (dy, saved, attrs) => {
+      const equation = String((attrs as Record<string, unknown>)['equation']);
+      return Object.fromEntries(
+        saved.map((_, own) => [own, () => einsumGradient(tf, dy as Tensor, saved, equation, own)]),
+      );
+    },
+  });
+  tf.registerGradient({
+    kernelName: 'TopK',
+    inputsToSave: ['x'],
+    outputsToSave: [false, true],
+    gradFunc: (dy, saved) => {
+      const [x, indices] = saved as [Tensor, Tensor];
+      const [dValues] = dy as Tensor[];
+      const length = x.shape.at(-1)!;
+      const chosen = tf.oneHot(indices, length, 1, 0, 'float32');
+      return { x: () => tf.sum(tf.mul(chosen, tf.expandDims(dValues!, -1)), -2) };
+    },
+  });
+  tf.registerGradient({
+    kernelName: 'GatherNd',
+    inputsToSave: ['params', 'indices'],
+    gradFunc: (dy, saved) => {
+      const [params, indices] = saved as [Tensor, Tensor];
+      return {
+        params: () => tf.scatterND(indices, dy as Tensor, params.shape as never),
+        indices: () => tf.zerosLike(indices),
+      };
+    },
+  });
+  tf.registerGradient({
+    kernelName: 'ScatterNd',
+    inputsToSave: ['indices'],
+    gradFunc: (dy, saved) => {
+      const [indices] = saved as [Tensor];
+      return {
+        updates: () => tf.gatherND(dy as Tensor, indices),
+        indices: () => tf.zerosLike(indices),
+      };
+    },
+  });
+  const zeros = (x: Tensor): Tensor => tf.zeros(x.shape);
+  for (const kernelName of COMPARISONS) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: ['a', 'b'],
+      gradFunc: (_, saved) => ({ a: () => zeros(saved[0]!), b: () => zeros(saved[1]!) }),
+    });
+  }
+  tf.registerGradient({
+    kernelName: 'LogicalNot',
+    inputsToSave: ['x'],
+    gradFunc: (_, saved) => ({ x: () => zeros(saved[0]!) }),
+  });
+  tf.registerGradient({
+    kernelName: 'Cumsum',
+    gradFunc: (dy, _, attrs) => {
+      const { axis, exclusive, reverse } = attrs as unknown as {
+        axis: number;
+        exclusive: boolean;
+        reverse: boolean;
+      };
+      return { x: () => tf.cumsum(dy as Tensor, axis, exclusive, !reverse) };
+    },
+  });
+}

@@ -1,0 +1,141 @@
+/** What each run of a plan will take: seconds and memory, on this machine or on a named device. */
+import { totalmem } from 'node:os';
+import { runMemory, type RunMemory } from '../train/memory.js';
+import {
+  ASSUMED_LAUNCH_SECONDS,
+  ASSUMED_OVERHEAD_SECONDS,
+  ASSUMED_SHARE,
+  type Device,
+  deviceSecondsPerStep,
+} from './devices.js';
+import { makespan } from './estimate.js';
+import { bytesText } from './format.js';
+import type { SweepPlan } from './plan.js';
+import { secondsLeft } from './speedBook.js';
+import { hasEnded } from './workerLoop.js';
+
+export interface RunPrediction {
+  readonly runKey: string;
+  /** Of the whole run from its first step. */
+  readonly seconds: number;
+  /** Of what is left of it. */
+  readonly secondsToDo: number;
+  readonly memory: RunMemory;
+  readonly fits: boolean;
+}
+
+export interface PlanPrediction {
+  /** Null for this machine. */
+  readonly device: Device | null;
+  /** In the order of the plan's runs. */
+  readonly runs: readonly RunPrediction[];
+  /** Of what is to do, with as many runs at a time as the plan has workers; on a device, one after the other. */
+  readonly secondsToDo: number;
+  readonly workers: number;
+  readonly memoryBytes: number;
+  /** Most bytes that the workers take together: the largest runs at the same time. */
+  readonly memoryAtOnceBytes: number;
+  /** How the figures were come by, a sentence each. */
+  readonly basis: readonly string[];
+  /** What would not fit, a sentence each. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Predicts time and memory of every run. Traces each model once more, fused and with its optimizer: about a second a
+ * model, so only plans do it.
+ */
+export function predictPlan(
+  plan: SweepPlan,
+  device: Device | null,
+  machineBytes: number = machineMemory(),
+): PlanPrediction {
+  const corpusBytes = [plan.corpus.train, plan.corpus.val, plan.corpus.test].reduce(
+    (sum, { tokens }) => sum + tokens.byteLength,
+    0,
+  );
+  const memoryBytes = device?.memoryBytes ?? machineBytes;
+  const workers = device === null ? plan.setting.workers : 1;
+  const runs = plan.runs.map((run, i): RunPrediction => {
+    const memory = runMemory(run.setup, corpusBytes);
+    const { record } = plan.surveyed[i]!;
+    const stepsDone = record?.stepsDone ?? 0;
+    const secondsFrom = (step: number): number =>
+      device === null
+        ? secondsLeft(plan.speed, run, step)
+        : (run.setup.steps - step) * deviceSecondsPerStep(device, run.cost.flopsPerStep, memory.operations) +
+          ASSUMED_OVERHEAD_SECONDS;
+    return {
+      runKey: run.runKey,
+      seconds: secondsFrom(0),
+      secondsToDo: record !== null && hasEnded(record) ? 0 : secondsFrom(stepsDone),
+      memory,
+      fits: memory.totalBytes <= memoryBytes,
+    };
+  });
+  const toDo = runs.filter(({ secondsToDo }) => secondsToDo > 0);
+  const largest = toDo.map(({ memory }) => memory.totalBytes).sort((a, b) => b - a);
+  const memoryAtOnceBytes = largest.slice(0, workers).reduce((sum, bytes) => sum + bytes, 0);
+  const secondsToDo = makespan(
+    toDo.map((run) => run.secondsToDo).sort((a, b) => b - a),
+    workers,
+  );
+  return {
+    device,
+    runs,
+    secondsToDo,
+    workers,
+    memoryBytes,
+    memoryAtOnceBytes,
+    basis: [timeBasis(plan, device), MEMORY_BASIS],
+    problems: fitProblems(plan, runs, { memoryBytes, memoryAtOnceBytes, workers, device }),
+  };
+}
+
+const MEMORY_BASIS =
+  "memory: the peak of the graph's liveness, six times parameters and optimizer state, and the engine's overhead as fitted on a CPU: an estimate";
+
+function timeBasis(plan: SweepPlan, device: Device | null): string {
+  if (device !== null) {
+    return (
+      `time: ${ASSUMED_SHARE * 100}% of ${(device.peakFlopsPerSecond / 1e12).toFixed(1)} TFLOP/s (${device.source}) or ` +
+      `${ASSUMED_LAUNCH_SECONDS * 1e6} µs an operation, whichever is longer: assumptions, nothing was measured there`
+    );
+  }
+  return plan.speed.observations.length > 0
+    ? `time: from ${plan.speed.observations.length} runs that have ended on this machine`
+    : 'time: a guess, nothing was measured on this machine yet';
+}
+
+function fitProblems(
+  plan: SweepPlan,
+  runs: readonly RunPrediction[],
+  {
+    memoryBytes,
+    memoryAtOnceBytes,
+    workers,
+    device,
+  }: Pick<PlanPrediction, 'memoryBytes' | 'memoryAtOnceBytes' | 'workers' | 'device'>,
+): string[] {
+  const where = device?.label ?? 'this machine';
+  const tooLarge = runs.flatMap(({ fits, memory }, i) => {
+    const { architecture, sizeName } = plan.runs[i]!;
+    return fits ? [] : [`${architecture.label} ${sizeName} needs about ${bytesText(memory.totalBytes)}`];
+  });
+  if (tooLarge.length > 0) {
+    return [...new Set(tooLarge)].map(
+      (text) => `${text}, and ${where} has ${bytesText(memoryBytes)}: it would not fit`,
+    );
+  }
+  if (memoryAtOnceBytes <= memoryBytes) return [];
+  return [
+    `${workers} of the largest runs at the same time need about ${bytesText(memoryAtOnceBytes)}, and ${where} has ` +
+      `${bytesText(memoryBytes)}: take fewer workers (--workers)`,
+  ];
+}
+
+/** All of this machine's memory, or what a container limits it to where Node knows of that. */
+function machineMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit : totalmem();
+}

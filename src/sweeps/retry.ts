@@ -1,0 +1,96 @@
+/** `isoloss retry`: failed runs become planned again, so that the next `isoloss run` takes them up. */
+import { UsageError } from '../store/errors.js';
+import { acquireLock } from '../store/lock.js';
+import {
+  findRun,
+  listRuns,
+  listSweepFolders,
+  readSweepRecord,
+  updateRunRecord,
+} from '../store/runDirectory.js';
+import { didYouMean } from './nearest.js';
+
+/** What became of one run that was to be retried. */
+export interface RetriedRun {
+  readonly runKey: string;
+  readonly arch: string;
+  /** Why it had failed. */
+  readonly cause: string | null;
+  /** Why it was left as it is; null where it is planned again. */
+  readonly leftAlone: string | null;
+}
+
+const KEY_START = /^[0-9a-f]{4,16}$/;
+
+/**
+ * Makes failed runs planned again. Their checkpoints and metrics stay: they go on from there.
+ *
+ * @param names a sweep, or run keys (or beginnings of at least 4 digits that fit one run alone), or a sweep and keys;
+ *   none for the failed runs of all sweeps
+ * @throws UsageError where a sweep or a run does not exist, or a run named has not failed
+ */
+export async function retryRuns(resultsDir: string, names: readonly string[]): Promise<RetriedRun[]> {
+  const [first] = names;
+  const isSweep = first !== undefined && readSweepRecord(resultsDir, first) !== null;
+  if (first !== undefined && !isSweep && !KEY_START.test(first)) {
+    const known = listSweepFolders(resultsDir);
+    throw new UsageError(
+      `There is no sweep "${first}" in ${resultsDir}, and it is no run key.${didYouMean(first, known)}`,
+    );
+  }
+  const asked = isSweep ? names.slice(1) : names;
+  const candidates = isSweep ? keysOfSweep(resultsDir, first) : keysOfAll(resultsDir);
+  if (asked.length > 0) {
+    const keys = asked.map((key) => resolveKey(key, candidates, resultsDir));
+    return Promise.all([...new Set(keys)].map((key) => retryOne(resultsDir, key, true)));
+  }
+  const failed = candidates.filter((key) => findRun(resultsDir, key)?.record.status === 'failed');
+  return Promise.all(failed.map((key) => retryOne(resultsDir, key, false)));
+}
+
+function keysOfSweep(resultsDir: string, sweep: string): string[] {
+  return [...new Set(readSweepRecord(resultsDir, sweep)?.runs.map(({ runKey }) => runKey))];
+}
+
+function keysOfAll(resultsDir: string): string[] {
+  const keys = listSweepFolders(resultsDir).flatMap((sweep) =>
+    listRuns(resultsDir, sweep).map(({ runKey }) => runKey),
+  );
+  return [...new Set(keys)];
+}
+
+function resolveKey(text: string, candidates: readonly string[], resultsDir: string): string {
+  const fitting = KEY_START.test(text) ? candidates.filter((key) => key.startsWith(text)) : [];
+  if (fitting.length === 1) return fitting[0]!;
+  throw new UsageError(
+    fitting.length === 0
+      ? `There is no run ${text} in ${resultsDir}. \`isoloss runs --status failed\` lists those that failed.`
+      : `${text} fits ${fitting.length} runs: ${fitting.join(', ')}. Give more digits.`,
+  );
+}
+
+/** @param named whether the user named this run: then it has to be one that failed */
+async function retryOne(resultsDir: string, runKey: string, named: boolean): Promise<RetriedRun> {
+  const known = findRun(resultsDir, runKey);
+  if (known === null) throw new UsageError(`There is no run ${runKey} in ${resultsDir}.`);
+  const { found, record } = known;
+  if (named && record.status !== 'failed') {
+    const why =
+      record.status === 'diverged'
+        ? 'that is a result, which training again would give again'
+        : 'only failed runs are retried';
+    throw new UsageError(`Run ${runKey} (${record.arch}) is ${record.status}: ${why}.`);
+  }
+  const result = { runKey, arch: record.arch, cause: record.cause };
+  const claim = await acquireLock(found.directory);
+  if (!claim.acquired) return { ...result, leftAlone: claim.reason };
+  try {
+    // Another runner may have taken it up, or finished it, before it was claimed here.
+    const now = findRun(resultsDir, runKey)?.record;
+    if (now?.status !== 'failed') return { ...result, leftAlone: `it is ${now?.status ?? 'gone'} by now` };
+    updateRunRecord(found.directory, { status: 'planned', cause: null });
+    return { ...result, leftAlone: null };
+  } finally {
+    claim.lock.release();
+  }
+}

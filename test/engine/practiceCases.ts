@@ -1,0 +1,214 @@
+/** Cases of what people write in models of their own: convolutions, einsum, picking, and functions made of several kernels. */
+import type { Tensor1D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import { tf } from '../../src/ops/index.js';
+import type { Tensor } from '../../src/ops/tf.js';
+import { BITS, NONE, binary, bool, kernelCase, unary, type KernelCase } from './kernelCase.js';
+
+const elementwise: readonly KernelCase[] = [
+  unary('Acos', tf.acos, -0.9, 0.9),
+  unary('Acosh', tf.acosh, 1.2, 3),
+  unary('Asin', tf.asin, -0.9, 0.9),
+  unary('Asinh', tf.asinh),
+  unary('Atan', tf.atan),
+  unary('Atanh', tf.atanh, -0.9, 0.9),
+  unary('Cosh', tf.cosh),
+  unary('Sinh', tf.sinh),
+  unary('Tan', tf.tan, -1.2, 1.2),
+  unary('Round', tf.round, -3, 3),
+  unary('Relu6', tf.relu6, -3, 9),
+  unary('Selu', tf.selu),
+  unary('EluGrad', (x) => tf.grad((y: Tensor) => tf.elu(y))(x), -2, 2, NONE),
+  ...(['IsNan', 'IsInf', 'IsFinite'] as const).map((kernel) =>
+    kernelCase(
+      kernel,
+      'of each kind',
+      { x: { shape: [5], floats: [NaN, Infinity, -Infinity, 0, 1.5] } },
+      ({ x }) => ({ IsNan: tf.isNaN, IsInf: tf.isInf, IsFinite: tf.isFinite })[kernel](x!),
+      NONE,
+    ),
+  ),
+  kernelCase(
+    'FloorDiv',
+    'of both signs',
+    { a: { shape: [2, 3], ints: [7, -7, 7, -7, 6, 0] }, b: { shape: [2, 3], ints: [2, 2, -2, -2, 3, 5] } },
+    ({ a, b }) => tf.floorDiv(a!, b!),
+    NONE,
+  ),
+  kernelCase(
+    'Mod',
+    'of both signs',
+    { a: { shape: [6], floats: [7, -7, 7.5, -7.5, 6, 0] }, b: { shape: [6], floats: [2, 2, -2, -2, 3, 5] } },
+    ({ a, b }) => tf.mod(a!, b!),
+  ),
+  kernelCase(
+    'Mod',
+    'of whole numbers',
+    { a: { shape: [4], ints: [7, -7, 7, -7] }, b: { shape: [4], ints: [3, 3, -3, -3] } },
+    ({ a, b }) => tf.mod(a!, b!),
+    NONE,
+  ),
+  kernelCase(
+    'AddN',
+    'three',
+    { a: { shape: [2, 3] }, b: { shape: [2, 3] }, c: { shape: [2, 3] } },
+    ({ a, b, c }) => tf.addN([a!, b!, c!]),
+  ),
+];
+
+const reductions: readonly KernelCase[] = [
+  kernelCase('All', 'by row', { x: BITS }, ({ x }) => tf.all(bool(x!), 1), NONE),
+  kernelCase('Any', 'by column, kept', { x: BITS }, ({ x }) => tf.any(bool(x!), 0, true), NONE),
+  unary('ArgMin', (x) => tf.argMin(x, 1), -2, 2, NONE),
+  unary('Cumprod', (x) => tf.cumprod(x, 1), 0.5, 2, NONE),
+  unary('Cumprod', (x) => tf.cumprod(x, 0, true), 0.5, 2, NONE),
+  unary('Cumprod', (x) => tf.cumprod(x, 1, true, true), 0.5, 2, NONE),
+  unary('Cumprod', (x) => tf.grad((y: Tensor) => tf.prod(y, 1))(x), 0.5, 2, NONE),
+];
+
+const einsum = (equation: string, a: readonly number[], b: readonly number[]): KernelCase =>
+  kernelCase('Einsum', equation, { a: { shape: a }, b: { shape: b } }, ({ a, b }) =>
+    tf.einsum(equation, a!, b!),
+  );
+
+const picking: readonly KernelCase[] = [
+  einsum('ij,jk->ik', [3, 4], [4, 2]),
+  einsum('bhtd, bhsd -> bhts', [2, 2, 3, 4], [2, 2, 5, 4]),
+  einsum('tbd,de->bte', [3, 2, 4], [4, 5]),
+  einsum('i,j->ij', [3], [2]),
+  kernelCase('Einsum', 'one operand', { x: { shape: [2, 3, 4] } }, ({ x }) => tf.einsum('abc->ca', x!)),
+  kernelCase('TopK', 'values', { x: { shape: [3, 5] } }, ({ x }) => tf.topk(x!, 2).values),
+  kernelCase('TopK', 'indices', { x: { shape: [3, 5] } }, ({ x }) => tf.topk(x!, 3).indices, NONE),
+  kernelCase(
+    'GatherV2',
+    'by batch',
+    { x: { shape: [2, 4, 3] }, i: { shape: [2, 2], ints: [3, 1, 0, 0] } },
+    ({ x, i }) => tf.gather(x!, i!, 1, 1),
+  ),
+  kernelCase(
+    'GatherV2',
+    'by batch, a later axis',
+    { x: { shape: [2, 3, 4] }, i: { shape: [2, 2], ints: [3, 1, 0, 0] } },
+    ({ x, i }) => tf.gather(x!, i!, 2, 1),
+    NONE,
+  ),
+  kernelCase(
+    'GatherNd',
+    'rows, one twice',
+    { x: { shape: [3, 2, 4] }, i: { shape: [3, 2], ints: [2, 1, 0, 0, 2, 1] } },
+    ({ x, i }) => tf.gatherND(x!, i!),
+  ),
+  kernelCase(
+    'ScatterNd',
+    'summing what meets',
+    { x: { shape: [4, 2] }, i: { shape: [4, 1], ints: [3, 0, 3, 3] } },
+    ({ x, i }) => tf.scatterND(i!, x!, [5, 2]),
+  ),
+  unary('Reverse', (x) => tf.reverse(x)),
+  unary('Reverse', (x) => tf.reverse(x, -1)),
+  kernelCase('LinSpace', 'added', { x: { shape: [5] } }, ({ x }) => tf.add(x!, tf.linspace(-1, 2, 5))),
+];
+
+const images = (channels: number, last: number) => ({
+  x: { shape: [2, 6, 5, channels] },
+  filter: { shape: [3, 2, channels, last] },
+});
+
+type Pad = 'same' | 'valid' | number;
+
+const conv2d = (strides: number, pad: Pad): KernelCase[] =>
+  (['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'] as const).map((kernel) =>
+    kernelCase(
+      kernel,
+      `strides ${strides}, ${pad}`,
+      images(3, 4),
+      ({ x, filter }) => {
+        const apply = (a: Tensor, f: Tensor): Tensor => tf.conv2d(a as Tensor4D, f as Tensor4D, strides, pad);
+        const [dx, dFilter] = tf.grads(apply)([x!, filter!]) as [Tensor, Tensor];
+        return { Conv2D: apply(x!, filter!), Conv2DBackpropInput: dx, Conv2DBackpropFilter: dFilter }[kernel];
+      },
+      kernel === 'Conv2D' ? ['x', 'filter'] : NONE,
+    ),
+  );
+
+const depthwise = (strides: number, pad: Pad): KernelCase[] =>
+  (
+    [
+      'DepthwiseConv2dNative',
+      'DepthwiseConv2dNativeBackpropInput',
+      'DepthwiseConv2dNativeBackpropFilter',
+    ] as const
+  ).map((kernel, i) =>
+    kernelCase(
+      kernel,
+      `strides ${strides}, ${pad}`,
+      images(3, 2),
+      ({ x, filter }) => {
+        const apply = (a: Tensor, f: Tensor): Tensor =>
+          tf.depthwiseConv2d(a as Tensor4D, f as Tensor4D, strides, pad);
+        const gradients = tf.grads(apply)([x!, filter!]);
+        return [apply(x!, filter!), ...gradients][i]!;
+      },
+      i === 0 ? ['x', 'filter'] : NONE,
+    ),
+  );
+
+const convolutions: readonly KernelCase[] = [
+  ...conv2d(1, 'same'),
+  ...conv2d(2, 'valid'),
+  ...conv2d(2, 'same'),
+  ...depthwise(1, 'same'),
+  ...depthwise(2, 'valid'),
+  // tfjs has no gradient of it.
+  kernelCase(
+    'DepthwiseConv2dNative',
+    'dilated',
+    images(3, 2),
+    ({ x, filter }) => tf.depthwiseConv2d(x! as Tensor4D, filter! as Tensor4D, 1, 'valid', 'NHWC', 2),
+    NONE,
+  ),
+  kernelCase(
+    'Conv2D',
+    'conv1d, causal by padding',
+    { x: { shape: [2, 5, 3] }, filter: { shape: [3, 3, 4] } },
+    ({ x, filter }) => {
+      const padded = tf.pad(x!, [
+        [0, 0],
+        [2, 0],
+        [0, 0],
+      ]) as Tensor3D;
+      return tf.conv1d(padded, filter! as Tensor3D, 1, 'valid');
+    },
+  ),
+];
+
+/** tfjs functions that have no kernel of their own; the kernel named is one that they are made of. */
+const composites: readonly KernelCase[] = [
+  unary('Exp', (x) => tf.logSumExp(x, 1)),
+  unary('Exp', (x) => tf.logSoftmax(x)),
+  unary('Sum', (x) => tf.norm(x, 2, 1)),
+  unary('Mean', (x) => tf.moments(x, 1).variance),
+  unary('Tile', (x) => tf.broadcastTo(tf.expandDims(x, 0), [2, 3, 5])),
+  unary('Reshape', (x) => tf.squeeze(tf.expandDims(x, 1))),
+  unary('Reshape', (x) => x.flatten()),
+  unary('Select', (x) => tf.where(tf.greater(x, 0), x, tf.zerosLike(x))),
+  // tfjs has no gradient of an unstacking into one.
+  unary('Select', (x) => tf.linalg.bandPart(x, -1, 0), -2, 2, NONE),
+  unary('Sigmoid', (x) => tf.mul(x, tf.sigmoid(x))),
+  unary('Tanh', (x) => tf.mul(x, tf.tanh(tf.softplus(x)))),
+  ...binary('Multiply', (a, b) => tf.add(tf.mul(a, b), tf.sub(a, b))),
+  kernelCase('BatchMatMul', 'dot', { a: { shape: [4] }, b: { shape: [4] } }, ({ a, b }) => tf.dot(a!, b!)),
+  kernelCase('BatchMatMul', 'outer product', { a: { shape: [4] }, b: { shape: [3] } }, ({ a, b }) =>
+    tf.outerProduct(a! as Tensor1D, b! as Tensor1D),
+  ),
+  kernelCase('Pack', 'of what was unstacked', { x: { shape: [3, 4] } }, ({ x }) =>
+    tf.stack(tf.unstack(x!, 1).reverse(), 0),
+  ),
+];
+
+export const PRACTICE_CASES: readonly KernelCase[] = [
+  ...elementwise,
+  ...reductions,
+  ...picking,
+  ...convolutions,
+  ...composites,
+];
