@@ -16,7 +16,7 @@ import { addReportCommand } from './report.js';
 import { addTimeCommand } from './time.js';
 
 /** Errors that the user can mend, by name: their classes lie in parts that the program does not load to begin with. */
-const USER_ERRORS = ['UsageError', 'CorpusError', 'FitError'];
+const USER_ERRORS = ['UsageError', 'CorpusError', 'FitError', 'ModelError'];
 
 const program = new Command('isoloss')
   .description(

@@ -1,12 +1,13 @@
 /** `isoloss query`: questions in SQL. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { tableFormats } from '../store/tableText.js';
-import type { TableFormat } from '../store/tableText.js';
+import { fileFormats, type FileFormat } from '../exchange/formats.js';
 
 interface QueryCommandOptions {
   readonly results: string;
-  readonly format: TableFormat;
+  readonly format?: FileFormat;
+  readonly sweep?: string;
+  readonly out?: string;
   readonly json?: true;
   readonly db?: string;
 }
@@ -15,34 +16,43 @@ export function addQueryCommand(program: Command): void {
   program
     .command('query')
     .description('ask the index of all runs a question in SQL (it can only be read)')
-    .argument('[sql]', 'one SELECT, or the name of a view; without it the schema is shown')
+    .argument('[question]', 'one SELECT, or the name of a named query, view or table')
+    .option('--sweep <name>', 'the value of $sweep, which all named queries know')
     .option('--results <dir>', 'folder of the results', 'results')
-    .addOption(
-      new Option('--format <format>', 'how the answer is written').choices(tableFormats).default('table'),
-    )
+    .addOption(new Option('--format <format>', 'how the answer is written').choices(fileFormats))
+    .option('--out <file>', 'write the answer to a file')
     .option('--json', 'same as --format json')
     .option('--db <file>', 'where the index lies, if not in the results folder')
     .addHelpText(
       'after',
       `
+Without a question a terminal gets a prompt (Tab completes, .help says more), anything else the list of named queries,
+views and tables with their columns.
+
 Examples:
-  isoloss query                                  show views, tables and their columns
+  isoloss query
+  isoloss query best-per-budget --sweep quick    a named query
   isoloss query best_per_budget                  everything in a view
   isoloss query "SELECT arch, budgetFlops, testLossNats FROM best_per_budget WHERE sweep = 'quick'"
-  isoloss query fit_rows --format csv > runs.csv
+  isoloss query fit_rows --format parquet --out runs.parquet
 
-CSV and JSON hold all digits; tables show numbers that are not whole to 6 significant digits.`,
+CSV, JSON and Parquet hold all digits; tables show numbers that are not whole to 6 significant digits.`,
     )
-    .action(async (sql: string | undefined, options: QueryCommandOptions) => {
-      const { query, describeSchema } = await import('../store/query.js');
-      const { renderTable } = await import('../store/tableText.js');
+    .action(async (question: string | undefined, options: QueryCommandOptions) => {
       const index = options.db === undefined ? {} : { dbPath: options.db };
-      if (sql === undefined) {
+      const parameters = { sweep: options.sweep ?? null };
+      const format = options.json === true ? 'json' : (options.format ?? 'table');
+      const { query, describeSchema } = await import('../store/query.js');
+      if (question !== undefined) {
+        const { writeTable } = await import('../exchange/tableFile.js');
+        const { table, notices } = query(options.results, question, index, parameters);
+        for (const notice of notices) console.error(notice);
+        writeTable(table, format, options.out);
+      } else if (process.stdin.isTTY && process.stdout.isTTY) {
+        const { runPrompt } = await import('./queryPrompt.js');
+        await runPrompt({ resultsDir: options.results, index, parameters, format });
+      } else {
         process.stdout.write(describeSchema(options.results, index));
-        return;
       }
-      const { table, notices } = query(options.results, sql, index);
-      for (const notice of notices) console.error(notice);
-      process.stdout.write(renderTable(table, options.json === true ? 'json' : options.format));
     });
 }

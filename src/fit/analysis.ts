@@ -63,6 +63,14 @@ export interface Optimum {
   readonly seconds: Readonly<Record<string, number>>;
 }
 
+/** Whether what a fit leaves over is more than noise between seeds explains. */
+export interface LackOfFit {
+  /** Mean square off the fit over the noise's mean square, and its degrees of freedom. */
+  readonly fStatistic: number;
+  readonly degreesOfFreedom: readonly [number, number];
+  readonly pValue: number;
+}
+
 /** Loss against size at one budget for one architecture. */
 export interface IsoflopFit {
   readonly arch: string;
@@ -81,7 +89,9 @@ export interface IsoflopFit {
     readonly center: number;
     readonly coefficients: readonly [number, number, number];
   } | null;
-  /** The parabola over the sampled sizes, for drawing; empty where there is none. */
+  /** Cell means off the parabola against seed noise; null with fewer than 4 sizes or without repeated seeds. */
+  readonly lackOfFit: LackOfFit | null;
+  /** The fitted curve over the sampled sizes, for drawing; empty where there is none. */
   readonly curve: readonly { readonly flopsPerToken: number; readonly lossNats: number }[];
   /** Null where not accepted. */
   readonly optimum: Optimum | null;
@@ -106,6 +116,19 @@ export interface PowerLaw {
   readonly inSampleError: number;
 }
 
+/** loss = E + coefficient C^exponent, and whether it describes the optima better than the law without E. */
+export interface SaturatingLaw {
+  readonly irreducibleLoss: Interval;
+  readonly coefficient: Interval;
+  readonly exponent: Interval;
+  readonly nPoints: number;
+  readonly inSampleError: number;
+  /** AICc of this law minus that of the plain one; below 0 this one is the better description. */
+  readonly aiccDifference: number;
+  /** Likelihood-ratio test that E is 0 (half of a chi-squared tail, since E can't be negative). */
+  readonly pValue: number;
+}
+
 /** What is counted on the axis of a frontier. Different costs, and seconds of different hardware, never meet in one ratio. */
 export type CostKind = 'flops' | 'flopsMatmul' | 'seconds' | 'tokens';
 
@@ -123,6 +146,10 @@ export interface Frontier {
   readonly law: PowerLaw | null;
   /** Why there is no law, a sentence; null where there is one. */
   readonly reason: string | null;
+  /** Optima off the law against their bootstrap errors; null with fewer than 3 budgets or without repeated seeds. */
+  readonly lackOfFit: LackOfFit | null;
+  /** Only with 5 accepted budgets or more; fewer do not tell an irreducible loss from a slower power. */
+  readonly saturating: SaturatingLaw | null;
   /** The law inside its measured range with its interval, for drawing. */
   readonly band: readonly { readonly flops: number; readonly lossNats: Interval }[];
   /** Power laws of the optimum against compute (FLOPs); null where `law` is null. */

@@ -10,6 +10,7 @@ import type {
 } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Group, Study } from './cells.js';
+import { lawLackOfFit, parabolaLackOfFit, saturatingLaw } from './forms.js';
 import { interpolate, parabolaAt } from './isoflop.js';
 import { fitPowerLaw, fitSharedExponent, lawAt, type LogPoint, meanRelativeError } from './powerLaw.js';
 import { fitGroup, frontierPoints, type StudyFit, type Vertex } from './studyFit.js';
@@ -98,6 +99,7 @@ export function isoflopFits(study: Study, fit: BootstrappedFit): IsoflopFit[] {
       reason: minimum.accepted ? null : minimum.reason,
       flags: flagsOf(study, fit, index, group, best),
       parabola,
+      lackOfFit: parabolaLackOfFit(study, group.cells, group.logSize, parabola),
       curve:
         parabola === null
           ? []
@@ -170,6 +172,8 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
       reason: law
         ? null
         : `A law needs 2 budgets with an accepted minimum; ${arch} has ${accepted.length} of ${groups.length}.`,
+      lackOfFit: lawLackOfFit(study, fit, groups),
+      saturating: saturatingLaw(fit, groups),
       band: band.map((logFlops) => ({
         flops: Math.exp(logFlops),
         lossNats: intervalOf(fit, (draw) => {

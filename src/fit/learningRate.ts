@@ -1,95 +1,118 @@
-/** The best learning rate of a log grid, as tuning chooses it: on the loss of `val`, edges flagged. */
+/** The best value of a log grid (learning rate, batch size), as tuning chooses it: on the loss of `val`, edges flagged. */
 import { FitError } from './error.js';
 
 /** One trial; `lossNats` is null where the run diverged, which counts as an infinite loss, not as missing. */
-export interface LearningRateTrial {
-  readonly learningRate: number;
+export interface GridTrial {
+  readonly value: number;
   readonly lossNats: number | null;
 }
 
-export interface LearningRateOptimum {
-  /** The tried rate with the lowest loss: what a sweep uses. */
-  readonly learningRate: number;
+export interface GridOptimum {
+  /** The tried value with the lowest loss. */
+  readonly value: number;
   readonly lossNats: number;
-  /** Vertex of the quadratic in ln(rate) through the best rate and its neighbours; null at an edge or beside a diverged trial. */
-  readonly vertexLearningRate: number | null;
-  readonly vertexLossNats: number | null;
-  /** The best rate is the smallest or largest tried, so the grid has to be extended to that side; null where it is bracketed. */
+  /** Vertex of the quadratic in ln(value) through the best and its neighbours; null at an edge or beside a diverged trial. */
+  readonly vertex: { readonly value: number; readonly lossNats: number } | null;
+  /** The best is the smallest or largest tried, so the grid has to be extended to that side; null where it is bracketed. */
   readonly edge: 'low' | 'high' | null;
   /** A sentence for each thing to know; empty where all is well. */
   readonly flags: readonly string[];
 }
 
+export interface LearningRateTrial {
+  readonly learningRate: number;
+  readonly lossNats: number | null;
+}
+
+/** See {@link GridOptimum}. */
+export interface LearningRateOptimum {
+  /** The tried rate with the lowest loss: what a sweep uses. */
+  readonly learningRate: number;
+  readonly lossNats: number;
+  readonly vertexLearningRate: number | null;
+  readonly vertexLossNats: number | null;
+  readonly edge: 'low' | 'high' | null;
+  readonly flags: readonly string[];
+}
+
+interface GridPoint {
+  readonly value: number;
+  readonly loss: number;
+}
+
 /**
- * Chooses among trials of one architecture and size. Trials of one rate (seeds) are averaged, and a rate with a
- * diverged trial counts as diverged. Equal losses choose the smaller rate.
+ * Chooses among trials of one architecture and size. Trials of one value (seeds) are averaged, and a value with a
+ * diverged trial counts as diverged. Equal losses choose the smaller value.
  *
- * @throws FitError without trials, for a rate or loss that is not a positive number, or where every trial diverged.
+ * @param what - the quantity's name, for messages: `learning rate`.
+ * @throws FitError without trials, for a value or loss that is not a positive number, or where every trial diverged.
  */
-export function bestLearningRate(trials: readonly LearningRateTrial[]): LearningRateOptimum {
-  const byRate = new Map<number, number[]>();
-  for (const { learningRate, lossNats } of trials) {
-    if (!(Number.isFinite(learningRate) && learningRate > 0)) {
-      throw new FitError(`A learning rate must be a positive number, not ${learningRate}.`);
-    }
+export function bestOnLogGrid(trials: readonly GridTrial[], what: string): GridOptimum {
+  const losses = new Map<number, number[]>();
+  for (const { value, lossNats } of trials) {
+    if (!(Number.isFinite(value) && value > 0))
+      throw new FitError(`A ${what} must be a positive number, not ${value}.`);
     if (lossNats !== null && !(Number.isFinite(lossNats) && lossNats > 0)) {
       throw new FitError(
-        `The trial at learning rate ${learningRate} has loss ${lossNats}; a diverged trial's loss is null.`,
+        `The trial at ${what} ${value} has loss ${lossNats}; a diverged trial's loss is null.`,
       );
     }
-    byRate.set(learningRate, [...(byRate.get(learningRate) ?? []), lossNats ?? Infinity]);
+    losses.set(value, [...(losses.get(value) ?? []), lossNats ?? Infinity]);
   }
-  const grid = [...byRate]
-    .map(([rate, losses]) => ({ rate, loss: losses.reduce((a, b) => a + b, 0) / losses.length }))
-    .sort((a, b) => a.rate - b.rate);
+  const grid = [...losses]
+    .map(([value, own]): GridPoint => ({ value, loss: own.reduce((a, b) => a + b, 0) / own.length }))
+    .sort((a, b) => a.value - b.value);
   let best = 0;
   grid.forEach(({ loss }, i) => {
     if (loss < grid[best]!.loss) best = i;
   });
   const chosen = grid[best];
-  if (chosen === undefined) throw new FitError('There are no trials to choose a learning rate from.');
+  if (chosen === undefined) throw new FitError(`There are no trials to choose a ${what} from.`);
   if (chosen.loss === Infinity) {
-    throw new FitError(`All ${trials.length} trials diverged; try rates below ${chosen.rate}.`);
+    throw new FitError(`All ${trials.length} trials diverged; try a ${what} below ${chosen.value}.`);
   }
 
   const flags: string[] = [];
   const edge = best === 0 ? 'low' : best === grid.length - 1 ? 'high' : null;
   if (edge !== null) {
-    flags.push(
-      `The best rate ${chosen.rate} is the ${edge === 'low' ? 'smallest' : 'largest'} one tried; extend the grid to that side.`,
-    );
+    const side = edge === 'low' ? 'smallest' : 'largest';
+    flags.push(`The best ${what} ${chosen.value} is the ${side} one tried; extend the grid to that side.`);
   }
   const vertex = edge === null ? vertexThrough(grid[best - 1]!, chosen, grid[best + 1]!) : null;
   if (edge === null && vertex === null) {
-    flags.push(`A trial beside the best rate ${chosen.rate} diverged, so no quadratic goes through it.`);
+    flags.push(`A trial beside the best ${what} ${chosen.value} diverged, so no quadratic goes through it.`);
   }
+  return { value: chosen.value, lossNats: chosen.loss, vertex, edge, flags };
+}
+
+/** The best learning rate; see {@link bestOnLogGrid}. @throws FitError as there */
+export function bestLearningRate(trials: readonly LearningRateTrial[]): LearningRateOptimum {
+  const named = trials.map(({ learningRate, lossNats }) => ({ value: learningRate, lossNats }));
+  const { value, lossNats, vertex, edge, flags } = bestOnLogGrid(named, 'learning rate');
   return {
-    learningRate: chosen.rate,
-    lossNats: chosen.loss,
-    vertexLearningRate: vertex === null ? null : Math.exp(vertex.x),
-    vertexLossNats: vertex?.y ?? null,
+    learningRate: value,
+    lossNats,
+    vertexLearningRate: vertex?.value ?? null,
+    vertexLossNats: vertex?.lossNats ?? null,
     edge,
     flags,
   };
 }
 
-type GridPoint = Readonly<{ rate: number; loss: number }>;
-
-/** Vertex of the parabola through three points in ln(rate), of which the middle one is lowest. */
-function vertexThrough(
-  left: GridPoint,
-  middle: GridPoint,
-  right: GridPoint,
-): { x: number; y: number } | null {
+/** Vertex of the parabola in ln(value) through three points of which the middle one is lowest. */
+function vertexThrough(left: GridPoint, middle: GridPoint, right: GridPoint): GridOptimum['vertex'] {
   if (!Number.isFinite(left.loss) || !Number.isFinite(right.loss)) return null;
-  const x = Math.log(middle.rate);
-  const a = Math.log(left.rate) - x;
-  const b = Math.log(right.rate) - x;
+  const x = Math.log(middle.value);
+  const a = Math.log(left.value) - x;
+  const b = Math.log(right.value) - x;
   const slopeLeft = (left.loss - middle.loss) / a;
   const slopeRight = (right.loss - middle.loss) / b;
   const curvature = (slopeRight - slopeLeft) / (b - a);
-  // Three equal losses: any rate between them is as good, the middle one is as good as any.
-  if (!(curvature > 0)) return { x, y: middle.loss };
+  // Three equal losses: any value between them is as good, and the middle one is as good as any.
+  if (!(curvature > 0)) return { value: middle.value, lossNats: middle.loss };
   const slope = slopeLeft - curvature * a;
-  return { x: x - slope / (2 * curvature), y: middle.loss - slope ** 2 / (4 * curvature) };
+  return {
+    value: Math.exp(x - slope / (2 * curvature)),
+    lossNats: middle.loss - slope ** 2 / (4 * curvature),
+  };
 }

@@ -1,9 +1,10 @@
 /** What a reader has to be careful with, as plain sentences. */
 import type { Frontier, HeldOutPrediction, IsoflopFit, ParallelTest, Speedup } from './analysis.js';
 import type { Study } from './cells.js';
+import { POINTS_FOR_IRREDUCIBLE_LOSS } from './forms.js';
 
-/** Fewer budgets than this do not tell a power law from one with an irreducible loss. */
-const BUDGETS_FOR_IRREDUCIBLE_LOSS = 5;
+/** Tests that many architectures and budgets go through warn at this level only. */
+const SURPRISING = 0.01;
 
 /** FLOPs as people write them: 3e+11 is 3e11. */
 function formatFlops(flops: number): string {
@@ -40,8 +41,11 @@ function noiseWarnings(study: Study): string[] {
 /** One sentence for each architecture and finding, with all the budgets that it holds for. */
 function isoflopWarnings(isoflop: readonly IsoflopFit[]): string[] {
   const budgetsOf = new Map<string, { arch: string; finding: string; budgets: string[] }>();
-  for (const { arch, budgetFlops, accepted, reason, flags } of isoflop) {
+  for (const { arch, budgetFlops, accepted, reason, flags, lackOfFit } of isoflop) {
     const findings = [...(accepted ? [] : [`left out of the law. ${reason ?? ''}`]), ...flags];
+    if (lackOfFit !== null && lackOfFit.pValue < SURPRISING) {
+      findings.push('The losses lie further off the parabola than seed noise explains.');
+    }
     for (const finding of findings) {
       const key = `${arch}\n${finding}`;
       const entry = budgetsOf.get(key) ?? { arch, finding, budgets: [] };
@@ -56,10 +60,10 @@ function isoflopWarnings(isoflop: readonly IsoflopFit[]): string[] {
 
 function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string[] {
   const warnings: string[] = [];
-  const few = frontier.filter(({ law }) => law !== null && law.nPoints < BUDGETS_FOR_IRREDUCIBLE_LOSS);
+  const few = frontier.filter(({ law }) => law !== null && law.nPoints < POINTS_FOR_IRREDUCIBLE_LOSS);
   if (few.length > 0) {
     warnings.push(
-      `Fewer than ${BUDGETS_FOR_IRREDUCIBLE_LOSS} budgets under the law of ${listed(few.map(({ arch }) => arch))}: ` +
+      `Fewer than ${POINTS_FOR_IRREDUCIBLE_LOSS} budgets under the law of ${listed(few.map(({ arch }) => arch))}: ` +
         'only the law without irreducible loss is fitted, and it says nothing beyond the measured range.',
     );
   }
@@ -72,6 +76,19 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
   for (const { arch, law } of frontier) {
     if (law !== null && law.exponent.value >= 0)
       warnings.push(`The loss of ${arch} does not fall with compute.`);
+  }
+  for (const { arch, saturating, lackOfFit } of frontier) {
+    if (lackOfFit !== null && lackOfFit.pValue < SURPRISING) {
+      warnings.push(
+        `The optima of ${arch} lie further off their power law than seed noise explains (p = ${lackOfFit.pValue.toPrecision(2)}): it is an approximation over this range.`,
+      );
+    }
+    if (saturating !== null && saturating.aiccDifference < 0) {
+      warnings.push(
+        `A law with an irreducible loss of ${saturating.irreducibleLoss.value.toFixed(3)} describes ${arch} better (AICc lower by ${(-saturating.aiccDifference).toFixed(1)}); ` +
+          'speedups still use the law without one, inside the measured range.',
+      );
+    }
   }
   for (const { positions, archs, rejected, pValue } of parallel) {
     if (rejected) {

@@ -1,10 +1,39 @@
-/** Architectures by name. */
+/** Architectures by name: the presets, and the variants of the user's own that this process has loaded. */
 import { decoder } from './decoder.js';
+import type { DecoderOptions } from './decoderOptions.js';
+import { ModelError } from './error.js';
 import type { LanguageModel, ModelShape, Positions } from './model.js';
 import { PRESETS, type Preset } from './presets.js';
+import { buildVariant, isForwardVariant, presetOfVariant, type VariantDefinition } from './variant.js';
+
+interface RegisteredVariant {
+  readonly definition: VariantDefinition;
+  readonly file: string;
+}
+
+const variants = new Map<string, RegisteredVariant>();
 
 /** Names that a sweep may use, in the order in which they are listed to people. */
-export const architectureNames = (): string[] => Object.keys(PRESETS);
+export const architectureNames = (): string[] => [...Object.keys(PRESETS), ...variants.keys()];
+
+/**
+ * Makes a variant known by its name.
+ * @param file where it was loaded from
+ * @throws ModelError where the name is a preset's, or a variant's from another file
+ */
+export function registerVariant(definition: VariantDefinition, file: string): void {
+  const { name } = definition;
+  if (Object.hasOwn(PRESETS, name)) {
+    throw new ModelError(`${file}: "${name}" is the name of a preset; give the variant a name of its own`);
+  }
+  const known = variants.get(name);
+  if (known !== undefined && known.file !== file) {
+    throw new ModelError(
+      `${file}: there is a variant "${name}" in ${known.file} already; rename one of them`,
+    );
+  }
+  variants.set(name, { definition, file });
+}
 
 /**
  * @throws Error naming the known architectures if there is none of this name
@@ -17,16 +46,39 @@ export function presetNamed(name: string): Preset {
   return preset;
 }
 
-export const defaultPositions = (preset: string): Positions => presetNamed(preset).positions;
+export function defaultPositions(name: string): Positions {
+  const definition = variants.get(name)?.definition;
+  if (definition === undefined) return presetNamed(name).positions;
+  return isForwardVariant(definition) ? definition.positions : presetOfVariant(definition).positions;
+}
+
+/** The positions that a forward pass has written into it; null where an architecture can have any. */
+export function fixedPositions(name: string): Positions | null {
+  const definition = variants.get(name)?.definition;
+  return definition !== undefined && isForwardVariant(definition) ? definition.positions : null;
+}
 
 /** The preset's ratio (4, or 12 with the bottleneck) times dModel, cut where the layer is gated. */
 export function defaultDff(preset: string, dModel: number): number {
-  return feedForwardWidth(preset, presetNamed(preset).options.feedForwardRatio * dModel);
+  const definition = variants.get(preset)?.definition;
+  const own = definition?.defaultDff?.(dModel);
+  if (own !== undefined) {
+    if (Number.isInteger(own) && own > 0) return own;
+    throw new ModelError(`defaultDff of "${preset}" gives ${own} for dModel ${dModel}; it has to be a whole number`);
+  }
+  return feedForwardWidth(preset, (optionsOf(preset)?.feedForwardRatio ?? 4) * dModel);
+}
+
+/** Options of the decoder core; null for a forward pass of its own. */
+function optionsOf(name: string): DecoderOptions | null {
+  const definition = variants.get(name)?.definition;
+  if (definition === undefined) return presetNamed(name).options;
+  return isForwardVariant(definition) ? null : presetOfVariant(definition).options;
 }
 
 /** dFf; gated presets have two input matrices, so theirs is 2/3 of that, rounded to a multiple of 4 (1364 for 2048). */
 export function feedForwardWidth(preset: string, dFf: number): number {
-  return presetNamed(preset).options.gated ? 4 * Math.round((dFf * 2) / 3 / 4) : dFf;
+  return optionsOf(preset)?.gated === true ? 4 * Math.round((dFf * 2) / 3 / 4) : dFf;
 }
 
 export interface ModelChoice extends ModelShape {
@@ -39,5 +91,9 @@ export interface ModelChoice extends ModelShape {
  * @throws ModelError where the architecture cannot have this shape or these positions
  */
 export function buildModel(choice: ModelChoice): LanguageModel {
+  const variant = variants.get(choice.preset);
+  if (variant !== undefined) {
+    return buildVariant(variant.definition, variant.file, choice, choice.positions);
+  }
   return decoder(choice, presetNamed(choice.preset).options, choice.positions);
 }

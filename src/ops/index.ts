@@ -1,5 +1,5 @@
 /** Public entry `isoloss/ops`: what a variant may use beside TensorFlow.js itself. */
-export { tf } from './tf.js';
+export { tf, type Tensor } from './tf.js';
 export { gelu, relu, squaredRelu, swish } from './activations.js';
 export { attention, causalMask, type AttentionShape } from './attention.js';
 export { causalConv, MDHA_KERNEL } from './causalConv.js';

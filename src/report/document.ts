@@ -3,18 +3,18 @@ import type { Chart } from './charts/chart.js';
 import type { Rich } from './rich.js';
 import type { Table } from './table.js';
 
-/** One comparison's answer: the factor for a glance, and the sentence. */
+/** One comparison's answer, or a control's: the factor (or a word) for a glance, and the sentence. */
 export interface Answer {
   readonly factor: string;
-  /** False where the two are not told apart or there is no interval: the factor is set lightly. */
-  readonly decided: boolean;
+  /** Set lightly: `undecided` where the two are not told apart or there is no interval, `control` for a control. */
+  readonly tone: 'decided' | 'undecided' | 'control';
   readonly sentence: Rich;
   /** The same speedup in other costs; null where none adds anything. */
   readonly further: string | null;
 }
 
 export type Block =
-  | { readonly kind: 'prose'; readonly text: Rich }
+  | { readonly kind: 'prose'; readonly text: Rich; readonly muted?: true }
   /** The sentences that answer the question, set larger. */
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'heading'; readonly text: string }

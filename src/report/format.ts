@@ -18,13 +18,13 @@ export function formatNumber(value: number, digits = 3): string {
   return withMinus(rounded.toFixed(decimals));
 }
 
-/** `1.2 × 10¹²`; a mantissa of exactly 1 is left out (`10¹²`). */
+/** `1.2 × 10¹²`, with spaces that don't break; a mantissa of exactly 1 is left out (`10¹²`). */
 export function formatPowerOfTen(value: number, digits = 3): string {
   const [mantissa, exponent] = value.toExponential(digits - 1).split('e') as [string, string];
   const short = String(Number(mantissa));
   const power = `10${superscript(Number(exponent))}`;
   if (short === '1') return power;
-  return `${withMinus(short)} × ${power}`;
+  return `${withMinus(short)}\u00a0×\u00a0${power}`;
 }
 
 function superscript(exponent: number): string {

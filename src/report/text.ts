@@ -60,6 +60,17 @@ export function measuredRange(comparison: Speedup): readonly [number, number] | 
   return measured.length === 0 ? null : [Math.min(...measured), Math.max(...measured)];
 }
 
+/** `, over which it rises from 1.55×`: one factor does not sum up frontiers that are not parallel. */
+function changeOverRange({ curve }: Speedup): string {
+  const measured = curve
+    .filter((point) => !point.extrapolated)
+    .sort((a, b) => a.baselineFlops - b.baselineFlops);
+  const first = measured[0]?.factor.value;
+  const last = measured.at(-1)?.factor.value;
+  if (first === undefined || last === undefined || formatFactor(first) === formatFactor(last)) return '';
+  return `, over which it ${last > first ? 'rises' : 'falls'} from ${formatFactor(first)}`;
+}
+
 /** The interval of a headline with what is extrapolated in it, or why there is none. */
 function headlineInterval(at: SpeedupAtOptimalSize, noInterval: string): string {
   if (at.factor.low === null) return ` (no interval: ${noInterval})`;
@@ -76,8 +87,9 @@ function headlineInterval(at: SpeedupAtOptimalSize, noInterval: string): string 
  * The answer for one comparison, one sentence with the measured range and the positions.
  *
  * @param noInterval - why numbers of this study have no interval, for the case that this one has none.
+ * @param notParallel - the frontiers are not parallel, so the factor is told at both ends of its range.
  */
-export function answerSentence(comparison: Speedup, noInterval: string): Rich {
+export function answerSentence(comparison: Speedup, noInterval: string, notParallel = false): Rich {
   const { arch, baseline, positions } = comparison;
   const at = headlineOf(comparison);
   if (at === undefined) {
@@ -92,10 +104,11 @@ export function answerSentence(comparison: Speedup, noInterval: string): Rich {
     return rich`${strong(`${arch} does not reach the loss of ${baseline}`)} (${loss}) within its measured budgets: the speedup is below ${factorText(at).slice(2)}, at optimal size, ${positions} positions.`;
   }
   const range = measuredRange(comparison);
+  const change = notParallel ? changeOverRange(comparison) : '';
   const where =
     range === null || range[0] === range[1]
       ? `measured at ${formatFlops(at.baselineCost)}`
-      : `measured between ${formatPowerOfTen(range[0], 2)} and ${formatPowerOfTen(range[1], 2)} FLOPs`;
+      : `measured between ${formatPowerOfTen(range[0], 2)} and ${formatPowerOfTen(range[1], 2)} FLOPs${change}`;
   const ending = `${headlineInterval(at, noInterval)} at optimal size, ${where}, ${positions} positions.`;
   const factor = at.factor.value;
   if (at.verdict === 'not told apart') {
@@ -110,13 +123,15 @@ export function answerSentence(comparison: Speedup, noInterval: string): Rich {
 /**
  * The speedup in seconds, for each hardware it was timed on, and in matrix FLOPs where those differ by more than 1%:
  * `In seconds 1.71× (1.60 to 1.80) on HARDWARE; in matrix FLOPs 1.85× (1.70 to 2.01).`
+ *
+ * @param nameHardware - false where it is the same for all comparisons and named beside them.
  */
-export function furtherCosts(comparison: Speedup): string | null {
+export function furtherCosts(comparison: Speedup, nameHardware = true): string | null {
   const text = (at: SpeedupAtOptimalSize): string =>
     at.relation === '=' ? shortFactor(at.factor) : factorText(at);
   const parts = comparison.atOptimalSize.flatMap((at) => {
     if (at.cost === 'seconds')
-      return [`in seconds ${text(at)}${at.hardware === null ? '' : ` on ${at.hardware}`}`];
+      return [`in seconds ${text(at)}${at.hardware === null || !nameHardware ? '' : ` on ${at.hardware}`}`];
     if (at.cost === 'flopsMatmul' && comparison.matmulDiffers) return [`in matrix FLOPs ${text(at)}`];
     return [];
   });

@@ -130,7 +130,7 @@ export function chartConfig(font: string): Config {
       title: null,
       padding: 0,
       offset: 26,
-      columns: 4,
+      columns: 5,
     },
     point: { size: 44, strokeWidth: 1.5 },
     line: { strokeWidth: 1.8 },

@@ -20,6 +20,8 @@ export interface RunTask {
   readonly record: RunRecord;
   readonly resultsDir: string;
   readonly corpus: CorpusRequest;
+  /** Absolute paths of the variants that the sweep names, which a worker has to know before it can build their models. */
+  readonly variantFiles: readonly string[];
   readonly threads: number;
   readonly stepsPerCall: number;
 }

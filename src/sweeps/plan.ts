@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
+import { loadVariants } from '../models/loadVariant.js';
 import { architectureNames, defaultDff, defaultPositions } from '../models/registry.js';
 import { describeModel, runKey } from '../train/describe.js';
 import type { ArchitectureCatalogue } from './architecture.js';
@@ -9,7 +10,7 @@ import { makespan } from './estimate.js';
 import { expandSweep, type PlannedRun } from './expand.js';
 import { type WorkerSetting, workerSetting } from './machine.js';
 import { readSpeedBook, secondsLeft, type SpeedBook } from './speedBook.js';
-import { findSweepFile, type LoadedSweep, readSweepFile } from './sweepFile.js';
+import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
 import { surveyRun, type SurveyedRun } from './survey.js';
 import { hasEnded } from './workerLoop.js';
 
@@ -28,6 +29,8 @@ export interface PlanOptions {
 export interface SweepPlan {
   readonly loaded: LoadedSweep;
   readonly corpus: PreparedCorpus;
+  /** Absolute paths of the sweep's variants. */
+  readonly variantFiles: readonly string[];
   readonly resultsDir: string;
   readonly setting: WorkerSetting;
   readonly runs: readonly PlannedRun[];
@@ -41,10 +44,14 @@ export interface SweepPlan {
  * Plans a sweep. The corpus is prepared for it, since run keys name the tokens.
  *
  * @param nameOrFile name of a sweep, or path of a sweep file
- * @throws UsageError or CorpusError where the sweep can't be run as it stands
+ * @throws UsageError, ModelError or CorpusError where the sweep can't be run as it stands
  */
 export async function planSweep(nameOrFile: string, options: PlanOptions): Promise<SweepPlan> {
-  const loaded = readSweepFile(findSweepFile(nameOrFile), CATALOGUE);
+  const path = findSweepFile(nameOrFile);
+  const variantFiles = variantFilesOf(path);
+  // Before the file is checked, which knows architectures by the names that are registered.
+  await loadVariants(variantFiles);
+  const loaded = readSweepFile(path, CATALOGUE);
   const { sweep } = loaded;
   const corpus = await prepareCorpus({
     corpus: sweep.corpus,
@@ -67,7 +74,8 @@ export async function planSweep(nameOrFile: string, options: PlanOptions): Promi
   });
   const surveyed = runs.map((run) => surveyRun(options.resultsDir, run.runKey));
   const speed = readSpeedBook(options.resultsDir, sweep.name, setting.threads);
-  return { loaded, corpus, resultsDir: options.resultsDir, setting, runs, surveyed, notices, speed };
+  const { resultsDir } = options;
+  return { loaded, corpus, variantFiles, resultsDir, setting, runs, surveyed, notices, speed };
 }
 
 /** The runs still to be trained, longest first, so that the last ones to end are short. */

@@ -131,6 +131,7 @@ function taskOf(plan: SweepPlan, run: PlannedRun): RunTask {
       baseDir: dirname(path),
       trainSha256: plan.corpus.train.sha256,
     },
+    variantFiles: plan.variantFiles,
     threads: plan.setting.threads,
     stepsPerCall: sweep.stepsPerCall,
   };

@@ -155,6 +155,12 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
     evalTokens: wholePositive
       .default(32768)
       .describe('Held-out tokens evaluated at the end of a run, for each split.'),
+    variants: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        "Files of architectures of your own, relative to this file's folder; the cells name them like presets.",
+      ),
     baselines: z.array(z.string()).default([]).describe('Architectures over which speedups are reported.'),
     tiedEmbeddings: z.boolean().default(false).describe('Whether the output matrix is the embedding matrix.'),
     init: z

@@ -12,6 +12,7 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  parse,
   parseDocument,
 } from 'yaml';
 import { UsageError } from '../store/errors.js';
@@ -65,6 +66,19 @@ function sweepNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.yaml'))
     .map((file) => basename(file, '.yaml'));
+}
+
+/** Absolute paths of the variants that a sweep file names; none where it can't be read, which {@link readSweepFile} reports. */
+export function variantFilesOf(path: string): string[] {
+  let data: unknown;
+  try {
+    data = parse(readFileSync(path, 'utf8'));
+  } catch {
+    return [];
+  }
+  const named = (data as { variants?: unknown } | null)?.variants;
+  if (!Array.isArray(named)) return [];
+  return named.filter((file) => typeof file === 'string').map((file) => resolve(dirname(path), file));
 }
 
 /**

@@ -39,7 +39,12 @@ export async function timeSweep(
   onRound: (kept: number, wanted: number) => void,
 ): Promise<Timings> {
   const { stepsPerCall, name } = plan.loaded.sweep;
-  const timings = await timeModels(modelsOf(plan), { ...plan.setting, stepsPerCall, onRound });
+  const timings = await timeModels(modelsOf(plan), {
+    ...plan.setting,
+    variantFiles: plan.variantFiles,
+    stepsPerCall,
+    onRound,
+  });
   writeTimings(plan.resultsDir, name, timings);
   return timings;
 }

@@ -23,6 +23,8 @@ export type ToTimer =
   | {
       readonly kind: 'compile';
       readonly models: readonly TimedModel[];
+      /** Absolute paths of the variants among them. */
+      readonly variantFiles: readonly string[];
       readonly threads: number;
       readonly stepsPerCall: number;
     }
@@ -42,6 +44,7 @@ const PROBE_TOLERANCE = 0.15;
 const MAX_ROUNDS = 20;
 
 export interface TimingOptions extends WorkerSetting {
+  readonly variantFiles: readonly string[];
   readonly stepsPerCall: number;
   readonly onRound: (kept: number, wanted: number) => void;
 }
@@ -67,8 +70,8 @@ export function distinctModels(models: readonly TimedModel[]): TimedModel[] {
 export async function timeModels(models: readonly TimedModel[], options: TimingOptions): Promise<Timings> {
   const timers = Array.from({ length: options.workers }, startTimer);
   try {
-    const { threads, stepsPerCall } = options;
-    await askAll(timers, { kind: 'compile', models, threads, stepsPerCall });
+    const { threads, stepsPerCall, variantFiles } = options;
+    await askAll(timers, { kind: 'compile', models, variantFiles, threads, stepsPerCall });
     const rounds = await keptRounds(timers, models.length, options.onRound);
     return {
       format: 1,

@@ -1,6 +1,7 @@
 /** A timing process: compiles the models of a sweep once and times single calls of them when asked. */
 import { rawRateProbe, measureRawRate, type RawRateProbe } from '../engine/rawRate.js';
 import { ortEngine } from '../engine/ort.js';
+import { loadVariants } from '../models/loadVariant.js';
 import { compileTraining, stackScalars, type StepRunner } from '../train/stepRunner.js';
 import type { FromTimer, TimedModel, ToTimer } from './timing.js';
 
@@ -31,6 +32,7 @@ async function handle(request: ToTimer): Promise<FromTimer> {
   switch (request.kind) {
     case 'compile':
       ({ stepsPerCall } = request);
+      await loadVariants(request.variantFiles);
       compiled = [];
       for (const timed of request.models) compiled.push(await compile(timed, request.threads));
       probe = await rawRateProbe(request.threads);

@@ -1,5 +1,6 @@
 /** Entry of a worker process: trains the runs it is sent with the real trainer. Started by `executors/local.ts`. */
 import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
+import { loadVariants } from '../models/loadVariant.js';
 import { trainRun } from '../train/run.js';
 import type { CorpusRequest } from './executor.js';
 import { connectWorker, EnvironmentError, type Trainer } from './workerLoop.js';
@@ -24,8 +25,9 @@ async function corpusOf(request: CorpusRequest): Promise<PreparedCorpus> {
   return corpus;
 }
 
-const train: Trainer = async ({ task, record, directory, shouldStop, onProgress }) =>
-  trainRun({
+const train: Trainer = async ({ task, record, directory, shouldStop, onProgress }) => {
+  await loadVariants(task.variantFiles);
+  return trainRun({
     record,
     directory,
     corpus: await corpusOf(task.corpus),
@@ -37,5 +39,6 @@ const train: Trainer = async ({ task, record, directory, shouldStop, onProgress 
       process.emitWarning(`${task.label}: ${message}`);
     },
   });
+};
 
 connectWorker(train);

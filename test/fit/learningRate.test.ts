@@ -51,7 +51,7 @@ describe('bestLearningRate', () => {
     expect(() => bestLearningRate([{ learningRate: 0, lossNats: 3 }])).toThrow(/positive/);
     expect(() => bestLearningRate([{ learningRate: 0.1, lossNats: NaN }])).toThrow(/null/);
     expect(() => bestLearningRate([{ learningRate: 0.1, lossNats: null }])).toThrow(
-      /diverged; try rates below 0.1/,
+      /diverged; try a learning rate below 0.1/,
     );
   });
 });

@@ -40,7 +40,13 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * sum;
 }
 
-const ACTIVATIONS: Readonly<Record<DecoderOptions['activation'], (x: number) => number>> = {
+type ActivationName = Extract<DecoderOptions['activation'], string>;
+
+/** The presets name their activations; only variants bring a function. */
+const activationOf = ({ activation }: DecoderOptions): ((x: number) => number) =>
+  ACTIVATIONS[activation as ActivationName];
+
+const ACTIVATIONS: Readonly<Record<ActivationName, (x: number) => number>> = {
   relu: (x) => Math.max(x, 0),
   gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
   swish: (x) => x / (1 + Math.exp(-x)),
@@ -220,7 +226,7 @@ function feedForward({ shape, options, values }: ReferenceModel, name: string, x
   const biased = (rows: Rows, bias: ArrayLike<number> | undefined): Rows =>
     rows.map((row) => row.map((value, i) => value + (bias?.[i] ?? 0)));
   const inner = biased(times(x, values[`${name}.in`]!, dFf), values[`${name}.inBias`]);
-  const hidden = inner.map((row) => row.map(ACTIVATIONS[options.activation]));
+  const hidden = inner.map((row) => row.map(activationOf(options)));
   const gate = options.gated ? times(x, values[`${name}.gated`]!, dFf) : null;
   const gated = gate === null ? hidden : hidden.map((row, t) => row.map((value, i) => value * gate[t]![i]!));
   return biased(times(gated, values[`${name}.out`]!, dModel), values[`${name}.outBias`]);
@@ -238,7 +244,7 @@ function chooseExperts({ shape, options, values }: ReferenceModel, name: string,
     if (taken[expert]! >= capacity) return new Array<number>(dModel).fill(0);
     taken[expert]!++;
     const hidden = times([row], values[`${name}.in`]!, dFf, expert * dModel * dFf);
-    const activated = hidden.map((values) => values.map(ACTIVATIONS[options.activation]));
+    const activated = hidden.map((values) => values.map(activationOf(options)));
     const output = times(activated, values[`${name}.out`]!, dModel, expert * dFf * dModel);
     return output[0]!.map((value) => value * probabilities[expert]!);
   });

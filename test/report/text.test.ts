@@ -48,13 +48,26 @@ const comparison = (at: Partial<SpeedupAtOptimalSize> | null, rest: Partial<Spee
   ...rest,
 });
 
-const sentence = (at: Partial<SpeedupAtOptimalSize> | null, rest: Partial<Speedup> = {}): string =>
-  richToPlain(answerSentence(comparison(at, rest), 'no seed is repeated in this study'));
+/** Non-breaking spaces written as plain ones. */
+const sentence = (
+  at: Partial<SpeedupAtOptimalSize> | null,
+  rest: Partial<Speedup> = {},
+  notParallel = false,
+): string =>
+  richToPlain(
+    answerSentence(comparison(at, rest), 'no seed is repeated in this study', notParallel),
+  ).replaceAll('\u00a0', ' ');
 
 describe('the answer', () => {
   it('of a saving', () => {
     expect(sentence({})).toBe(
       'primer-ez reaches the loss of transformer with 1.93× less training compute (95% interval 1.52 to 2.44) at optimal size, measured between 2 × 10¹¹ and 10¹² FLOPs, absolute positions.',
+    );
+  });
+
+  it('tells how the factor changes where frontiers are not parallel', () => {
+    expect(sentence({}, {}, true)).toContain(
+      'measured between 2 × 10¹¹ and 10¹² FLOPs, over which it falls from 2.00×, absolute positions.',
     );
   });
 
@@ -113,6 +126,7 @@ describe('the answer', () => {
     expect(furtherCosts(comparison({}, { ...all, matmulDiffers: true }))).toBe(
       'In matrix FLOPs 1.85× (1.70 to 2.01); in seconds 1.71× (1.60 to 1.80) on Some CPU.',
     );
+    expect(furtherCosts(comparison({}, all), false)).toBe('In seconds 1.71× (1.60 to 1.80).');
     expect(furtherCosts(comparison({}))).toBeNull();
   });
 });

@@ -30,7 +30,7 @@ describe('query', () => {
   it('takes the bare name of a view, with dashes too', () => {
     expect(query(small, ' best-per-budget ').table.rows.length).toBe(4);
     expect(() => query(small, 'best-per-buget')).toThrow(
-      /There is no view or table best-per-buget\. There are: .*best_per_budget/,
+      /There is no named query, view or table best-per-buget\. There are: .*best_per_budget/,
     );
   });
 

@@ -70,6 +70,7 @@ export function makeTask(index: number, resultsDir: string, steps = 40, sweep = 
     resultsDir,
     corpus: { corpus: 'none', vocabSize: 300, baseDir: '.', trainSha256: '' },
     threads: 1,
+    variantFiles: [],
     stepsPerCall: 8,
   };
 }

@@ -24,7 +24,7 @@ const CURVE = [
   'run',
   'arch',
   'size',
-  'budget',
+  'budgetFlops',
   'seed',
   'best',
   'point',
@@ -32,7 +32,7 @@ const CURVE = [
   'flops',
   'lossNats',
 ] as const;
-const FINAL = ['run', 'arch', 'size', 'budget', 'seed', 'flops', 'lossNats'] as const;
+const FINAL = ['run', 'arch', 'size', 'budgetFlops', 'seed', 'flops', 'lossNats'] as const;
 const TABLE = [
   'run',
   'arch',
@@ -72,7 +72,7 @@ export function curvesChart(context: ReportContext): Chart | null {
     return lossNats === null ? [] : [{ ...identity(run), flops: run.flops, lossNats }];
   });
   const compute = paddedDomain(
-    points.map((p) => p.flops),
+    points.filter((p) => p.point > 0).map((p) => p.flops),
     'log',
     0.02,
   );
@@ -87,7 +87,7 @@ export function curvesChart(context: ReportContext): Chart | null {
   const about = [
     tip('arch', 'Architecture'),
     tip('size', 'Size (width x layers)'),
-    tip('budget', 'Budget'),
+    tip('budgetFlops', 'Budget, FLOPs', FORMAT.flops),
     tip('seed', 'Seed'),
     tip('run', 'Run'),
   ];
@@ -102,7 +102,12 @@ export function curvesChart(context: ReportContext): Chart | null {
       { window: [{ op: 'row_number', as: 'place' }] },
     ],
     mark: { type: 'line', aria: false, invalid: 'break-paths-show-path-domains', ...mark },
-    encoding: { y: { ...y, field: 'drawnNats' }, color, strokeDash, order: { field: 'place', type: 'quantitative' } },
+    encoding: {
+      y: { ...y, field: 'drawnNats' },
+      color,
+      strokeDash,
+      order: { field: 'place', type: 'quantitative' },
+    },
   });
   return {
     id: 'curves',
@@ -156,7 +161,6 @@ export function curvesChart(context: ReportContext): Chart | null {
         TABLE,
         context.study.runs.map((run) => ({
           ...identity(run),
-          budgetFlops: run.budgetFlops,
           status: run.status,
           steps: run.setup.steps,
           tokens: run.tokens,
@@ -207,7 +211,7 @@ function identity(run: RunRecord): { run: string; arch: string; size: string; bu
     run: run.runKey,
     arch: run.arch,
     size: `${dModel}x${nLayers}`,
-    budget: formatPowerOfTen(run.budgetFlops),
+    budgetFlops: run.budgetFlops,
     seed: run.setup.seed,
   };
 }

@@ -12,7 +12,7 @@ type Styles = ReadonlyMap<string, SeriesStyle>;
 export function blockToHtml(block: Block, styles: Styles): Markup {
   switch (block.kind) {
     case 'prose':
-      return markup`<p>${richToHtml(block.text)}</p>\n`;
+      return markup`<p${block.muted === true ? markup` class="muted"` : null}>${richToHtml(block.text)}</p>\n`;
     case 'answers':
       return markup`<ul class="answers">\n${block.answers.map(answerToHtml)}</ul>\n`;
     case 'heading':
@@ -37,10 +37,10 @@ export function blockToHtml(block: Block, styles: Styles): Markup {
   }
 }
 
-function answerToHtml({ factor, decided, sentence, further }: Answer): Markup {
+function answerToHtml({ factor, tone, sentence, further }: Answer): Markup {
   const big = markup`<span class="big" aria-hidden="true">${factor}</span>`;
   const more = further === null ? null : markup` <span class="further">${further}</span>`;
-  return markup`<li${decided ? null : markup` class="undecided"`}>${big}<span class="text">${richToHtml(sentence)}${more}</span></li>\n`;
+  return markup`<li class="${tone}">${big}<span class="text">${richToHtml(sentence)}${more}</span></li>\n`;
 }
 
 /** A figure: caption, legend, the place of the chart, its tools, and its table. */

@@ -32,10 +32,12 @@ nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
 #answer { margin-top: 30px; }
-.answers { list-style: none; padding: 0; margin: 0 0 34px; border-top: 1px solid var(--grid); }
+.answers { list-style: none; padding: 0; margin: 0 0 18px; border-top: 1px solid var(--grid); }
 .answers li { display: grid; grid-template-columns: 6.6rem 1fr; align-items: baseline; gap: 0 18px; padding: 11px 0 10px; border-bottom: 1px solid var(--grid); }
 .answers .big { font-size: 1.6rem; line-height: 1.2; font-weight: 650; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .answers .undecided .big { color: var(--muted); font-weight: 400; }
+.answers .control .big { color: var(--muted); font-weight: 400; font-size: 1rem; letter-spacing: 0; line-height: 1.55; }
+p.muted { color: var(--muted); font-size: 0.9rem; }
 .answers strong { font-weight: 650; }
 .answers .text { max-width: 74ch; }
 .answers .further { color: var(--muted); }

@@ -1,43 +1,78 @@
 /** The answer: a sentence for each comparison, one picture, and the control in other families beside it. */
 import type { Speedup } from '../../fit/analysis.js';
-import { controlChart, controlsOf, type Control } from '../charts/control.js';
+import { controlChart, controlsOf, type Control, type ControlEntry } from '../charts/control.js';
 import { headlineChart } from '../charts/headline.js';
 import type { ReportContext } from '../context.js';
 import { chartBlock, type Answer, type Block, type Section } from '../document.js';
-import { formatPowerOfTen, listInWords } from '../format.js';
+import { formatFlops, listInWords } from '../format.js';
 import { rich, strong, type Rich } from '../rich.js';
 import {
   answerSentence,
   factorText,
   furtherCosts,
   headlineOf,
+  intervalText,
   noIntervalReason,
-  shortInterval,
   signedNats,
-  signedPercent,
 } from '../text.js';
 
 export function answerSection(context: ReportContext): Section {
-  const { comparisons, families, analysis } = context;
+  const { comparisons, families } = context;
   const main = families[0];
-  const noInterval = noIntervalReason(analysis);
-  const headline = comparisons.filter((c) => c.positions === main).map((c) => answerOf(c, noInterval));
+  const controls = controlsOf(context);
+  const answers = [
+    ...comparisons.filter((c) => c.positions === main).map((c) => answerOf(context, c)),
+    ...comparisons
+      .filter((c) => c.positions !== main && headlineOf(c) !== undefined)
+      .map((c) => answerOf(context, c)),
+    ...controls.flatMap(controlAnswers),
+  ];
   const blocks: Block[] = [];
-  if (headline.length > 0) blocks.push({ kind: 'answers', answers: headline });
+  if (answers.length > 0) blocks.push({ kind: 'answers', answers });
   else blocks.push({ kind: 'prose', text: nothingToCompare(context) });
+  if (answers.length > 0) blocks.push(...familyNote(context, controls));
+  blocks.push(...secondsNote(context));
   if (main !== undefined) blocks.push(...chartBlock(headlineChart(context, main)));
-  blocks.push(...controlBlocks(context));
+  blocks.push(...chartBlock(controlChart(context, controls)));
+  blocks.push(...families.slice(1).flatMap((family) => chartBlock(headlineChart(context, family))));
   return { id: 'answer', title: 'Answer', blocks };
 }
 
-function answerOf(comparison: Speedup, noInterval: string): Answer {
+function answerOf({ analysis }: ReportContext, comparison: Speedup): Answer {
   const at = headlineOf(comparison);
+  const decided = at?.verdict === 'better' || at?.verdict === 'worse';
+  const notParallel = analysis.parallel.some(
+    (test) => test.positions === comparison.positions && test.rejected === true,
+  );
   return {
     factor: at === undefined ? '–' : factorText(at),
-    decided: at?.verdict === 'better' || at?.verdict === 'worse',
-    sentence: answerSentence(comparison, noInterval),
-    further: furtherCosts(comparison),
+    tone: decided ? 'decided' : 'undecided',
+    sentence: answerSentence(comparison, noIntervalReason(analysis), notParallel),
+    further: furtherCosts(comparison, false),
   };
+}
+
+/** The same comparison in each other family, beside what it is in the main one. */
+function controlAnswers(control: Control): Answer[] {
+  const [main, ...others] = control.entries;
+  if (main === undefined) return [];
+  const budget = formatFlops(control.budgetFlops);
+  return others.map((entry) => ({
+    factor: 'control',
+    tone: 'control',
+    sentence: rich`${strong(`With ${entry.positions} positions ${control.arch} ${differenceText(entry, control.baseline)}`)}${intervalText(entry.differenceNats, signedNats)} at ${budget}, ${entry.basis}; with ${main.positions} positions it ${differenceText(main, control.baseline)}${intervalText(main.differenceNats, signedNats)}.`,
+    further: null,
+  }));
+}
+
+/** `ends 0.026 nats (0.72%) above transformer`. */
+function differenceText({ differenceNats, relative, verdict }: ControlEntry, baseline: string): string {
+  if (verdict === 'not told apart') {
+    return `is not told apart from ${baseline}, by ${signedNats(differenceNats.value)} nats`;
+  }
+  const side = differenceNats.value < 0 ? 'below' : 'above';
+  const share = relative === null ? '' : ` (${Math.abs(relative.value * 100).toFixed(2)}%)`;
+  return `ends ${Math.abs(differenceNats.value).toFixed(3)} nats${share} ${side} ${baseline}`;
 }
 
 function nothingToCompare({ study, archs }: ReportContext): Rich {
@@ -47,44 +82,31 @@ function nothingToCompare({ study, archs }: ReportContext): Rich {
   return rich`${strong('Nothing is compared here.')} ${named}, and the runs are of ${listInWords(archs.map((a) => a.arch))}: a comparison needs a baseline and another architecture with the same positions.`;
 }
 
-function controlBlocks(context: ReportContext): Block[] {
-  const { families, comparisons, analysis } = context;
-  const controls = controlsOf(context);
+/** A study of one family, or one whose families don't repeat a comparison, says so at once. */
+function familyNote({ families }: ReportContext, controls: readonly Control[]): Block[] {
+  if (controls.length > 0) return [];
   const others = families.slice(1);
-  if (others.length === 0) {
-    return [
-      {
-        kind: 'prose',
-        text: rich`${strong('One family of positions only')}: every run here has ${families[0] ?? 'no'} positions. The advantage of an architecture can come from giving a model the local order that other positions give it anyway, so a claim about an architecture needs a second family.`,
-      },
-    ];
-  }
-  const noInterval = noIntervalReason(analysis);
-  const further = comparisons
-    .filter((c) => c.positions !== families[0] && c.atOptimalSize.length > 0)
-    .map((c) => answerSentence(c, noInterval));
-  const blocks: Block[] = [{ kind: 'heading', text: `Control: ${listInWords(others)} positions` }];
-  blocks.push(
-    ...[...further, ...controls.map(controlSentence)].map((text): Block => ({ kind: 'prose', text })),
-  );
-  blocks.push(...others.flatMap((family) => chartBlock(headlineChart(context, family))));
-  blocks.push(...chartBlock(controlChart(context, controls)));
-  if (further.length === 0 && controls.length === 0) {
-    blocks.push({
-      kind: 'prose',
-      text: rich`There are runs with ${listInWords(others)} positions, but none that repeats a comparison of the headline at a budget and size of its own family.`,
-    });
-  }
-  return blocks;
+  const why =
+    'The advantage of an architecture can come from giving a model the local order that other positions give it anyway, so a claim about an architecture needs a second family.';
+  const text =
+    others.length === 0
+      ? rich`${strong('One family of positions only')}: every run here has ${families[0] ?? 'no'} positions. ${why}`
+      : rich`${strong('No control')}: the runs with ${listInWords(others)} positions repeat no comparison of the headline at a budget and size of their own family. ${why}`;
+  return [{ kind: 'prose', text }];
 }
 
-/** `With 10¹² FLOPs, primer-ez is 0.061 nats below transformer with absolute positions (...); with rotary ones ...`. */
-export function controlSentence(control: Control): Rich {
-  const part = (entry: Control['entries'][number]): string => {
-    const relative = entry.relative === null ? '' : `, ${signedPercent(entry.relative.value)}`;
-    const verdict = entry.verdict === null ? '' : `: ${entry.verdict}`;
-    return `${entry.positions} ${shortInterval(entry.differenceNats, signedNats)} nats${relative}${verdict}`;
-  };
-  const budget = formatPowerOfTen(control.budgetFlops);
-  return rich`${strong(`${control.arch} minus ${control.baseline}`)} in test loss at ${budget} FLOPs, ${control.entries[0]!.basis}: ${control.entries.map(part).join('; ')}.`;
+/** Names the hardware of the speedups in seconds once, for all of them. */
+function secondsNote({ comparisons }: ReportContext): Block[] {
+  const hardware = new Set(
+    comparisons.flatMap((c) => c.atOptimalSize.flatMap((at) => (at.cost === 'seconds' ? [at.hardware] : []))),
+  );
+  const named = [...hardware].filter((name) => name !== null);
+  if (named.length === 0) return [];
+  return [
+    {
+      kind: 'prose',
+      muted: true,
+      text: rich`Seconds are those of training on ${listInWords(named)}, timed apart from the runs.`,
+    },
+  ];
 }

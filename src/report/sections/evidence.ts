@@ -104,7 +104,6 @@ function lawsTable({ analysis, archs }: ReportContext): Table | null {
       { field: 'params', label: 'Optimal parameters' },
       { field: 'tokens', label: 'Optimal tokens' },
       { field: 'inSampleError', label: 'Mean error', format: (share) => `${(share * 100).toFixed(2)}%` },
-      { field: 'budgets', label: 'Budgets' },
       { field: 'range', label: 'Range, FLOPs' },
     ],
   };

@@ -20,14 +20,23 @@ import { datasetOf, type Table } from '../table.js';
 type Fact = readonly [string, Rich];
 
 export function reproduceSection(context: ReportContext): Section {
-  const { study } = context;
+  const { study, tuning } = context;
   const { sweep } = study;
   const file = `${sweep.name}.yaml`;
+  const tuned = tuning === null || tuning.sweep === sweep.name ? null : tuning.sweep;
   const blocks: Block[] = [
     {
       kind: 'prose',
       text: rich`Save the sweep file below as ${code(file)} and type ${code(`isoloss run ${file} --report`)}. Runs that exist are not trained again; a run is known by its key, which is hashed from everything that decides its numbers.`,
     },
+    ...(tuned === null
+      ? []
+      : [
+          {
+            kind: 'prose',
+            text: rich`Its learning rates are read from ${code(`${tuned}.tuned.json`)} beside the sweep file, which ${code(`isoloss run ${tuned}`)} makes.`,
+          } as const,
+        ]),
     {
       kind: 'facts',
       facts: [
@@ -49,6 +58,16 @@ export function reproduceSection(context: ReportContext): Section {
       language: 'json',
       text: JSON.stringify(sweep.resolved['settings'] ?? sweep.resolved, null, 2),
     },
+    ...(tuned === null
+      ? []
+      : [
+          {
+            kind: 'code',
+            summary: `Tuned learning rates of ${tuned}, with all trials`,
+            language: 'json',
+            text: JSON.stringify(sweep.resolved['tuning'], null, 1),
+          } as const,
+        ]),
     { kind: 'table', table: runsTable(study.runs), file: 'runs', collapsed: true },
   ];
   return { id: 'reproduce', title: 'How to reproduce it', blocks };
@@ -151,7 +170,7 @@ function machineFacts({ study }: ReportContext): Fact[] {
   return [
     [
       'Versions',
-      rich`isoloss ${distinct(executions.map((e) => e.isolossVersion))}, ${distinct(executions.map((e) => `${e.engine} ${e.engineVersion}`))}, Node ${distinct(executions.map((e) => e.nodeVersion))}`,
+      rich`isoloss ${distinct(executions.map((e) => e.isolossVersion))}, ${distinct(executions.map((e) => `${e.engine} ${e.engineVersion}`))}, Node ${distinct(executions.map((e) => e.nodeVersion.replace(/^v/, '')))}`,
     ],
     [
       'Machine',

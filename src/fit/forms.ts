@@ -1,0 +1,147 @@
+/** The power law with an irreducible loss, compared with the plain one, and tests of what a law leaves over. */
+import type { LackOfFit, SaturatingLaw } from './analysis.js';
+import { type BootstrappedFit, intervalOf } from './bootstrap.js';
+import type { Study } from './cells.js';
+import { chiSquaredUpperTail, fUpperTail } from './distributions.js';
+import { parabolaAt, type Parabola } from './isoflop.js';
+import { fitPowerLaw, lawAt, type LogPoint } from './powerLaw.js';
+import { predictLog, type PowerSumData, type PowerSumParameters } from './powerSum.js';
+import { descend, fitPowerSum } from './powerSumFit.js';
+import { mean, standardDeviation } from './statistics.js';
+import { frontierPoints, type StudyFit } from './studyFit.js';
+
+/** Fewer points than this do not tell an irreducible loss from a slower power. */
+export const POINTS_FOR_IRREDUCIBLE_LOSS = 5;
+
+/** Starts over the exponent; there is only one. */
+const STARTS = 40;
+
+/** L = E + a x^-k in logs of its parts. */
+export interface Saturating {
+  readonly irreducibleLoss: number;
+  readonly logCoefficient: number;
+  readonly exponent: number;
+  readonly parameters: PowerSumParameters;
+  readonly squares: number;
+}
+
+function toData(points: readonly LogPoint[], centre: number): PowerSumData {
+  return {
+    logX: [Float64Array.from(points, ({ x }) => x - centre)],
+    loss: Float64Array.from(points, ({ y }) => Math.exp(y)),
+    logLoss: Float64Array.from(points, ({ y }) => y),
+    weight: new Float64Array(points.length).fill(1),
+  };
+}
+
+/**
+ * Least squares on log loss of L = E + a x^-k.
+ *
+ * @param start - parameters of a fit to nearly the same points, for draws of its bootstrap.
+ */
+export function fitSaturating(
+  points: readonly LogPoint[],
+  centre: number,
+  start?: PowerSumParameters,
+): Saturating {
+  const data = toData(points, centre);
+  const found =
+    start === undefined
+      ? fitPowerSum(data, { objective: 'logLeastSquares', delta: 1, starts: STARTS, fixed: new Map() })
+      : descend(data, start, { kind: 'logLeastSquares', delta: 1 }, 1);
+  const [e, c, k] = found.parameters as unknown as readonly [number, number, number];
+  return {
+    irreducibleLoss: Math.exp(e),
+    logCoefficient: c + k * centre,
+    exponent: -k,
+    parameters: found.parameters,
+    squares: found.objective,
+  };
+}
+
+/** Akaike's criterion with the small-sample term (Hurvich and Tsai 1989); the variance counts as a parameter. */
+export function aicc(squares: number, nPoints: number, nParameters: number): number {
+  const p = nParameters + 1;
+  return nPoints * Math.log(squares / nPoints) + 2 * p + (2 * p * (p + 1)) / (nPoints - p - 1);
+}
+
+/** The saturating law of an architecture's optima; null with fewer than 5, or where points lie exactly on the plain law. */
+export function saturatingLaw(fit: BootstrappedFit, groups: readonly number[]): SaturatingLaw | null {
+  const pointsOf = (draw: StudyFit): LogPoint[] => frontierPoints(draw.vertices, groups, 0);
+  const points = pointsOf(fit.point);
+  const plain = fitPowerLaw(points);
+  if (plain === null || points.length < POINTS_FOR_IRREDUCIBLE_LOSS) return null;
+  const n = points.length;
+  const centre = mean(points.map(({ x }) => x));
+  const point = fitSaturating(points, centre);
+  const plainSquares = points.reduce((sum, { x, y }) => sum + (y - lawAt(plain, x)) ** 2, 0);
+  // Residuals of rounding alone have no likelihood to compare.
+  if (!(plainSquares > 1e-24 * n) || !(point.squares > 1e-26 * n)) return null;
+  const drawn = new Map(
+    fit.draws.map((draw) => [draw, fitSaturating(pointsOf(draw), centre, point.parameters)]),
+  );
+  drawn.set(fit.point, point);
+  const read = (pick: (law: Saturating) => number) => intervalOf(fit, (draw) => pick(drawn.get(draw)!));
+  const irreducibleLoss = read((law) => law.irreducibleLoss);
+  const coefficient = read((law) => Math.exp(law.logCoefficient));
+  const exponent = read((law) => law.exponent);
+  if (irreducibleLoss === null || coefficient === null || exponent === null) return null;
+  const ratio = n * Math.log(plainSquares / point.squares);
+  return {
+    irreducibleLoss,
+    coefficient,
+    exponent,
+    nPoints: n,
+    inSampleError: mean(
+      points.map(({ x, y }) => Math.abs(Math.expm1(predictLog(point.parameters, [x - centre]) - y))),
+    ),
+    aiccDifference: aicc(point.squares, n, 3) - aicc(plainSquares, n, 2),
+    pValue: ratio > 0 ? chiSquaredUpperTail(ratio, 1) / 2 : 0.5,
+  };
+}
+
+/** Cell means of one group off its parabola, against the pooled seed noise. */
+export function parabolaLackOfFit(
+  study: Study,
+  cells: readonly number[],
+  logSize: readonly number[],
+  parabola: Parabola | null,
+): LackOfFit | null {
+  const d1 = cells.length - 3;
+  const noise = study.seedNoise;
+  if (parabola === null || d1 < 1 || noise === null || noise.standardDeviation === 0) return null;
+  const squares = cells.reduce((sum, cell, i) => {
+    const { lossNats, losses } = study.cells[cell]!;
+    return sum + losses.length * (lossNats - parabolaAt(parabola, logSize[i]!)) ** 2;
+  }, 0);
+  const fStatistic = squares / d1 / noise.standardDeviation ** 2;
+  return {
+    fStatistic,
+    degreesOfFreedom: [d1, noise.degreesOfFreedom],
+    pValue: fUpperTail(fStatistic, d1, noise.degreesOfFreedom),
+  };
+}
+
+/** Optima of an architecture off its plain law, against their errors in the bootstrap. */
+export function lawLackOfFit(
+  study: Study,
+  fit: BootstrappedFit,
+  groups: readonly number[],
+): LackOfFit | null {
+  const noise = study.seedNoise;
+  const points = frontierPoints(fit.point.vertices, groups, 0);
+  const law = fitPowerLaw(points);
+  if (law === null || noise === null || points.length < 3 || fit.draws.length === 0) return null;
+  const drawn = fit.draws.map((draw) => frontierPoints(draw.vertices, groups, 0));
+  const squares = points.reduce((sum, { x, y }, i) => {
+    const error = standardDeviation(drawn.flatMap((own) => own[i]?.y ?? [])) ?? 0;
+    return sum + ((y - lawAt(law, x)) / error) ** 2;
+  }, 0);
+  const d1 = points.length - 2;
+  if (!Number.isFinite(squares)) return null;
+  return {
+    fStatistic: squares / d1,
+    degreesOfFreedom: [d1, noise.degreesOfFreedom],
+    pValue: fUpperTail(squares / d1, d1, noise.degreesOfFreedom),
+  };
+}
