@@ -21,6 +21,7 @@ interface FitCommandOptions extends RunColumns {
   readonly bootstraps: string;
   readonly bootstrapSeed: string;
   readonly interval: NonNullable<FitRunsOptions['interval']>;
+  readonly isoflop: NonNullable<FitRunsOptions['isoflopMethod']>;
   readonly threads?: string;
   readonly optima?: true;
   readonly results: string;
@@ -71,6 +72,11 @@ export function addFitCommand(program: Command): void {
         .choices(['percentile', 'bca'])
         .default('percentile'),
     )
+    .addOption(
+      new Option('--isoflop <method>', 'how the optimal size of a budget is found')
+        .choices(['parabola', 'akima'])
+        .default('parabola'),
+    )
     .option('--threads <n>', 'threads of the bootstrap; those of the machine unless given')
     .option('--optima', 'the rows are optima already, one a budget: fit N, D and loss against compute')
     .option('--results <dir>', 'folder of the results, for a sweep', 'results')
@@ -106,6 +112,7 @@ Examples:
         bootstraps: toNumber('--bootstraps', options.bootstraps),
         seed: toNumber('--bootstrap-seed', options.bootstrapSeed),
         interval: options.interval,
+        isoflopMethod: options.isoflop,
         fixed: toFixed(options.fix),
         ...(options.threads === undefined ? {} : { threads: toNumber('--threads', options.threads) }),
         ...(progress === undefined ? {} : { onProgress: progress }),

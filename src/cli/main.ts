@@ -3,7 +3,12 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../store/version.js';
 import { addBenchCommand } from './bench.js';
+import { addCheckCommand } from './check.js';
+import { addCompareCommand } from './compare.js';
+import { addExportCommand } from './export.js';
 import { addGcCommand } from './gc.js';
+import { addImportCommand } from './import.js';
+import { addNewCommand } from './new.js';
 import { addPackCommand } from './pack.js';
 import { addPlanCommand } from './plan.js';
 import { addQueryCommand } from './query.js';
@@ -46,10 +51,15 @@ addGcCommand(program);
 addRunsCommand(program);
 addQueryCommand(program);
 addPackCommand(program);
+addExportCommand(program);
+addImportCommand(program);
 addReindexCommand(program);
 addReportCommand(program);
 addTimeCommand(program);
 addBenchCommand(program);
+addNewCommand(program);
+addCheckCommand(program);
+addCompareCommand(program);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,12 +1,14 @@
 /** `isoloss run`: trains a sweep, and renders its report if asked to. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { SweepPlan } from '../sweeps/plan.js';
-import type { SweepOutcome } from '../sweeps/runSweep.js';
+import type { RunSweepOptions, SweepOutcome } from '../sweeps/runSweep.js';
 
 interface RunFlags {
   readonly results: string;
   readonly workers?: string;
   readonly threads?: string;
+  readonly executor: 'local' | 'slurm';
+  readonly slurm: readonly string[];
   readonly report?: true;
   readonly time?: true;
   readonly dryRun?: true;
@@ -24,6 +26,17 @@ export function addRunCommand(program: Command): void {
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--workers <n>', 'runs at the same time, instead of what the sweep says')
     .option('--threads <n>', 'threads of a worker, instead of what the sweep says')
+    .addOption(
+      new Option('--executor <where>', 'train in processes of this machine, or as jobs of a Slurm cluster')
+        .choices(['local', 'slurm'])
+        .default('local'),
+    )
+    .option(
+      '--slurm <key=value>',
+      "how jobs are submitted, over the sweep file's slurm: (repeatable)",
+      (value: string, before: readonly string[]) => [...before, value],
+      [],
+    )
     .option('--report', 'render the report afterwards')
     .option('--time', 'time every model afterwards, unless this machine has done so already (isoloss time)')
     .option('--dry-run', 'show what would be trained, and stop there')
@@ -32,11 +45,13 @@ export function addRunCommand(program: Command): void {
       'after',
       `
 Ctrl-C once stops after the training calls under way, with checkpoints written; twice stops at once. The same command
-goes on where the sweep was stopped, however it was.
+goes on where the sweep was stopped, however it was. With --executor slurm the same holds for the jobs on the cluster;
+a runner that was killed leaves them in the queue, and the next one takes them over.
 
 Examples:
   isoloss run quick --report
   isoloss run ./my-sweep.yaml --workers 4
+  isoloss run ./my-sweep.yaml --executor slurm --slurm partition=cpu --slurm time=02:00:00 --slurm tasksAtOnce=20
   isoloss run quick --dry-run`,
     )
     .action(run);
@@ -56,7 +71,10 @@ async function run(sweep: string, flags: RunFlags): Promise<void> {
   const { runSweep } = await import('../sweeps/runSweep.js');
   const { name } = plan.loaded.sweep;
   const stop = stopSignals();
-  const outcome = await runSweep(plan, { stream: process.stderr, ...stop.signals }).finally(stop.release);
+  const executor = flags.executor === 'slurm' ? await onSlurm(plan, flags.slurm) : {};
+  const outcome = await runSweep(plan, { stream: process.stderr, ...stop.signals, ...executor }).finally(
+    stop.release,
+  );
   process.stderr.write(outcomeText(outcome));
   process.exitCode = exitCode(outcome);
   const complete = outcome.left.length === 0 && outcome.halted === null;
@@ -64,6 +82,21 @@ async function run(sweep: string, flags: RunFlags): Promise<void> {
   const reportPath = flags.report === true && complete ? await report(name, resultsDir) : null;
   if (flags.json === true) console.log(JSON.stringify(outcomeJson(name, outcome, reportPath), null, 2));
   else if (reportPath !== null) console.log(reportPath);
+}
+
+/** The Slurm executor; the sweep has to lie on a file system that the cluster's nodes share. */
+async function onSlurm(
+  plan: SweepPlan,
+  flags: readonly string[],
+): Promise<Pick<RunSweepOptions, 'executor'>> {
+  const { slurmExecutor } = await import('../sweeps/executors/slurm.js');
+  const { slurmSettings } = await import('../sweeps/slurmSettings.js');
+  const settings = slurmSettings(plan.loaded.sweep.slurm, flags);
+  const { threads } = plan.setting;
+  const onNotice = (message: string): void => {
+    process.stderr.write(`${message}\n`);
+  };
+  return { executor: (context) => slurmExecutor({ settings, threads, onNotice, ...context }) };
 }
 
 /** Timings are a property of models and machine, so those that exist are kept. */

@@ -1,7 +1,7 @@
 /** From rows to everything that is said about them: the entry that reports and the command line use. */
 import { bootstrapStudy } from './bootstrap.js';
 import type { Analysis } from './analysis.js';
-import { buildStudy } from './cells.js';
+import { buildStudy, type IsoflopMethod } from './cells.js';
 import { FitError } from './error.js';
 import { frontiers, isoflopFits, parallelTests, residuals } from './frontier.js';
 import { heldOutPredictions } from './heldOut.js';
@@ -16,6 +16,8 @@ export interface AnalyseOptions {
   readonly bootstraps?: number;
   /** Seed of the bootstrap; equal rows and seed give equal numbers. */
   readonly seed?: number;
+  /** How the optimal size is found; `parabola` unless told. */
+  readonly isoflopMethod?: IsoflopMethod;
 }
 
 /**
@@ -25,11 +27,11 @@ export interface AnalyseOptions {
  * @throws FitError where the rows contradict themselves (see `buildStudy`) or none is finished.
  */
 export function analyse(rows: readonly FitRow[], options: AnalyseOptions): Analysis {
-  const { baselines, bootstraps = 2000, seed = 0 } = options;
+  const { baselines, bootstraps = 2000, seed = 0, isoflopMethod = 'parabola' } = options;
   if (!Number.isInteger(bootstraps) || bootstraps < 0) {
     throw new FitError(`bootstraps must be a whole number of draws, not ${bootstraps}.`);
   }
-  const study = buildStudy(rows);
+  const study = buildStudy(rows, isoflopMethod);
   if (study.rows.length === 0) {
     throw new FitError(`None of the ${rows.length} runs is finished, so there is nothing to fit.`);
   }
@@ -48,14 +50,14 @@ export function analyse(rows: readonly FitRow[], options: AnalyseOptions): Analy
   );
   const heldOut = heldOutPredictions(study, fit);
   return {
-    options: { baselines, bootstraps, seed, level: 0.95 },
+    options: { baselines, bootstraps, seed, isoflopMethod, level: 0.95 },
     cells: study.cells,
     isoflop,
     frontier,
     parallel,
     speedup,
     heldOut,
-    residuals: residuals(study, isoflop),
+    residuals: residuals(study),
     seedNoise: study.seedNoise,
     pairedNoise: study.pairedNoise,
     leftOut: study.leftOut,

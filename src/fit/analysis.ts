@@ -84,7 +84,7 @@ export interface IsoflopFit {
   readonly reason: string | null;
   /** Things to know about an accepted or a flagged fit, sentences ("The best run has fewer than 200 steps."). */
   readonly flags: readonly string[];
-  /** loss = c0 + c1 u + c2 u^2 with u = ln(flopsPerToken) - center; null with fewer than 3 sizes. */
+  /** loss = c0 + c1 u + c2 u^2 with u = ln(flopsPerToken) - center; null with fewer than 3 sizes, or under Akima's method. */
   readonly parabola: {
     readonly center: number;
     readonly coefficients: readonly [number, number, number];
@@ -325,7 +325,7 @@ export interface Residual {
   readonly flopsPerToken: number;
   readonly tokens: number;
   readonly flops: number;
-  /** Observed minus the isoFLOP parabola, nats. */
+  /** Observed minus the isoFLOP curve, nats. */
   readonly residualNats: number;
 }
 
@@ -335,6 +335,7 @@ export interface Analysis {
     readonly baselines: readonly string[];
     readonly bootstraps: number;
     readonly seed: number;
+    readonly isoflopMethod?: 'parabola' | 'akima';
     readonly level: 0.95;
   };
   readonly cells: readonly Cell[];

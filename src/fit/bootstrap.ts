@@ -37,8 +37,6 @@ interface Plan {
   /** Slot of each row that its architecture has to itself. */
   readonly ownSlot: Int32Array;
   readonly nSlots: number;
-  /** Rows of each cell, by rising seed. */
-  readonly rowsOfCell: readonly (readonly number[])[];
 }
 
 function planDraws(study: Study, seedNoise: PooledDeviation): Plan {
@@ -53,9 +51,6 @@ function planDraws(study: Study, seedNoise: PooledDeviation): Plan {
   const ownKeys = keys.map((key, i) => JSON.stringify([key, study.rows[i]!.arch]));
   // Numbered by sorted key, so that the draws do not depend on the order of the rows.
   const slots = new Map([...new Set([...keys, ...ownKeys])].sort().map((key, i) => [key, i]));
-  const rowsOfCell: number[][] = study.cells.map(() => []);
-  study.cellOfRow.forEach((cell, row) => rowsOfCell[cell]!.push(row));
-  for (const members of rowsOfCell) members.sort((a, b) => study.rows[a]!.seed - study.rows[b]!.seed);
   // Var(a - b) = 2 noise^2 (1 - correlation).
   const ratio = study.pairedNoise === null ? 2 : (study.pairedNoise.standardDeviation / noise) ** 2;
   const correlation = noise === 0 ? 0 : Math.min(1, Math.max(0, 1 - ratio / 2));
@@ -66,7 +61,6 @@ function planDraws(study: Study, seedNoise: PooledDeviation): Plan {
     sharedSlot: Int32Array.from(keys, (key) => slots.get(key)!),
     ownSlot: Int32Array.from(ownKeys, (key) => slots.get(key)!),
     nSlots: slots.size,
-    rowsOfCell,
   };
 }
 
@@ -113,7 +107,7 @@ function drawLosses(
   const shared = deviation(plan.degreesOfFreedom.shared) * Math.sqrt(plan.correlation);
   const own = deviation(plan.degreesOfFreedom.own) * Math.sqrt(1 - plan.correlation);
   const losses = new Float64Array(study.losses.length);
-  plan.rowsOfCell.forEach((members, cell) => {
+  study.rowsOfCell.forEach((members, cell) => {
     const mean = study.cells[cell]!.lossNats;
     const n = members.length;
     for (const row of members) {

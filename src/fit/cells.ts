@@ -10,6 +10,9 @@ export interface Cost {
   readonly hardware: string | null;
 }
 
+/** How the optimum of a budget is found: a robust parabola, or Akima's interpolation of the cell means. */
+export type IsoflopMethod = 'parabola' | 'akima';
+
 /** The cells of one architecture at one budget, by rising FLOPs per token. */
 export interface Group {
   readonly arch: string;
@@ -46,8 +49,10 @@ export interface Study {
   readonly rows: readonly FitRow[];
   readonly losses: Float64Array;
   readonly cells: readonly Cell[];
-  /** Cell of each row. */
+  /** Cell of each row, and the rows of each cell by rising seed. */
   readonly cellOfRow: Int32Array;
+  readonly rowsOfCell: readonly (readonly number[])[];
+  readonly isoflopMethod: IsoflopMethod;
   readonly groups: readonly Group[];
   readonly archs: readonly ArchGroups[];
   /** FLOPs, matrix FLOPs and tokens, then seconds by hardware: `Vertex.logCost` is in this order. */
@@ -227,7 +232,7 @@ function costOf(cell: Cell, cost: Cost): number {
  * @throws FitError for a run given twice, a finished run without a positive finite number where one is needed, or two
  * runs of one architecture, budget, size and seed.
  */
-export function buildStudy(allRows: readonly FitRow[]): Study {
+export function buildStudy(allRows: readonly FitRow[], isoflopMethod: IsoflopMethod = 'parabola'): Study {
   checkRows(allRows);
   const rows = allRows.filter((row) => row.status === 'done');
   const labels = sizeLabels(rows);
@@ -316,6 +321,8 @@ export function buildStudy(allRows: readonly FitRow[]): Study {
     losses: Float64Array.from(rows, (row) => row.lossNats),
     cells,
     cellOfRow,
+    rowsOfCell,
+    isoflopMethod,
     groups,
     archs,
     costs,

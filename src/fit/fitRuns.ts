@@ -1,6 +1,7 @@
 /** Everything that can be fitted to a set of runs, as one object: what `isoloss fit --json` prints. */
 import { analyse } from './analyse.js';
 import type { Analysis } from './analysis.js';
+import type { IsoflopMethod } from './cells.js';
 import { FitError } from './error.js';
 import { type OptimaLaws, optimaLaws } from './optima.js';
 import { fitOverTraining, type OverTrainingFit } from './overTraining.js';
@@ -11,6 +12,8 @@ export interface FitRunsOptions extends ParametricOptions {
   readonly baselines?: readonly string[];
   /** Form in N and D: the Chinchilla form unless told. */
   readonly form?: 'chinchilla' | 'over-training';
+  /** How the optimal size of a budget is found; `parabola` unless told. */
+  readonly isoflopMethod?: IsoflopMethod;
   /** The rows are optima already, one a budget: fit their laws against compute and nothing else. */
   readonly optima?: boolean;
 }
@@ -66,12 +69,13 @@ export async function fitRuns(set: RunSet, options: FitRunsOptions = {}): Promis
 
   let analysis: Analysis | null = null;
   if (!optima && set.rows.length > 0) {
-    const { bootstraps, seed } = options;
+    const { bootstraps, seed, isoflopMethod } = options;
     try {
       analysis = analyse(set.rows, {
         baselines,
         ...(bootstraps === undefined ? {} : { bootstraps }),
         ...(seed === undefined ? {} : { seed }),
+        ...(isoflopMethod === undefined ? {} : { isoflopMethod }),
       });
       warnings.push(...analysis.warnings);
     } catch (error) {

@@ -11,7 +11,7 @@ import type {
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Group, Study } from './cells.js';
 import { lawLackOfFit, parabolaLackOfFit, saturatingLaw } from './forms.js';
-import { interpolate, parabolaAt } from './isoflop.js';
+import { interpolate } from './isoflop.js';
 import { fitPowerLaw, fitSharedExponent, lawAt, type LogPoint, meanRelativeError } from './powerLaw.js';
 import { fitGroup, frontierPoints, type StudyFit, type Vertex } from './studyFit.js';
 
@@ -83,7 +83,7 @@ function flagsOf(study: Study, fit: BootstrappedFit, index: number, group: Group
 /** Every architecture and budget: the parabola, its minimum or the reason why there is none, and what to know about it. */
 export function isoflopFits(study: Study, fit: BootstrappedFit): IsoflopFit[] {
   return study.groups.map((group, index): IsoflopFit => {
-    const { parabola, minimum } = fitGroup(study, group, study.losses);
+    const { parabola, curve, minimum } = fitGroup(study, group, study.losses);
     const means = group.cells.map((cell) => study.cells[cell]!.lossNats);
     const best = means.indexOf(Math.min(...means));
     const bestCell = study.cells[group.cells[best]!]!;
@@ -101,11 +101,11 @@ export function isoflopFits(study: Study, fit: BootstrappedFit): IsoflopFit[] {
       parabola,
       lackOfFit: parabolaLackOfFit(study, group.cells, group.logSize, parabola),
       curve:
-        parabola === null
+        curve === null
           ? []
           : Array.from({ length: CURVE_POINTS }, (_, i) => {
               const logSize = smallest + ((largest - smallest) * i) / (CURVE_POINTS - 1);
-              return { flopsPerToken: Math.exp(logSize), lossNats: parabolaAt(parabola, logSize) };
+              return { flopsPerToken: Math.exp(logSize), lossNats: curve(logSize) };
             }),
       optimum: vertex && optimumOf(study, fit, index, vertex),
       bestCell: {
@@ -242,11 +242,11 @@ export function parallelTests(study: Study, fit: BootstrappedFit): ParallelTest[
   });
 }
 
-/** Distance of every run in a group with a parabola from it. */
-export function residuals(study: Study, isoflop: readonly IsoflopFit[]): Residual[] {
-  return study.groups.flatMap((group, index) => {
-    const { parabola } = isoflop[index]!;
-    if (parabola === null) return [];
+/** Distance of every run in a group with a curve from it. */
+export function residuals(study: Study): Residual[] {
+  return study.groups.flatMap((group) => {
+    const { curve } = fitGroup(study, group, study.losses);
+    if (curve === null) return [];
     return group.rows.map((row, i): Residual => {
       const { id, arch, tokens, flops, lossNats } = study.rows[row]!;
       return {
@@ -256,7 +256,7 @@ export function residuals(study: Study, isoflop: readonly IsoflopFit[]): Residua
         flopsPerToken: Math.exp(group.rowLogSize[i]!),
         tokens,
         flops,
-        residualNats: lossNats - parabolaAt(parabola, group.rowLogSize[i]!),
+        residualNats: lossNats - curve(group.rowLogSize[i]!),
       };
     });
   });

@@ -109,7 +109,11 @@ export function findMinimum(parabola: Parabola | null, smallest: number, largest
       reason: 'The loss does not curve upwards in size, so the curve has no minimum.',
     };
   const u = -c1 / (2 * c2);
-  const logSize = parabola.center + u;
+  return insideSizes(parabola.center + u, c0 - (c1 * c1) / (4 * c2), smallest, largest);
+}
+
+/** A minimum as accepted where it lies inside the sampled sizes, or the reason why it is not. */
+export function insideSizes(logSize: number, lossNats: number, smallest: number, largest: number): Minimum {
   if (logSize <= smallest) {
     return {
       accepted: false,
@@ -122,7 +126,7 @@ export function findMinimum(parabola: Parabola | null, smallest: number, largest
       reason: 'The minimum lies at or above the largest size; a larger one is needed.',
     };
   }
-  return { accepted: true, logSize, lossNats: c0 - (c1 * c1) / (4 * c2) };
+  return { accepted: true, logSize, lossNats };
 }
 
 /** Linear interpolation of `values` at `x` over rising `positions`; NaN where either neighbour is NaN. */

@@ -187,7 +187,7 @@ export function readRunTable(
       line,
       id: text('id') ?? `line ${line}`,
       arch: text('arch') ?? 'runs',
-      positions: text('positions') ?? 'not stated',
+      positions: text('positions') ?? 'unstated',
       trunk: text('trunk'),
       hardware: text('hardware'),
       status,

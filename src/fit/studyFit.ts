@@ -1,7 +1,20 @@
 /** All that is fitted to one set of losses: the same function gives the answer and, on resampled losses, its bootstrap. */
+import { akima, akimaAt, akimaMinimum } from './akima.js';
 import type { Group, Study } from './cells.js';
-import { findMinimum, fitParabola, interpolate, type Minimum, type Parabola, parabolaAt } from './isoflop.js';
+import {
+  findMinimum,
+  fitParabola,
+  insideSizes,
+  interpolate,
+  type Minimum,
+  type Parabola,
+  parabolaAt,
+} from './isoflop.js';
 import { fitPowerLaw, type LogLaw, type LogPoint } from './powerLaw.js';
+import { mean } from './statistics.js';
+
+/** With fewer sizes an interpolation finds its minimum at one of them. */
+const SIZES_FOR_AKIMA = 5;
 
 /**
  * Compute this close (in ln) to the end of a measured range counts as inside: a budget is spent to within one step,
@@ -34,20 +47,43 @@ export interface StudyFit {
   readonly laws: readonly (readonly (LogLaw | null)[])[];
 }
 
-/** The parabola of one group and its minimum. */
-export function fitGroup(
-  study: Study,
-  group: Group,
-  losses: Float64Array,
-): { parabola: Parabola | null; minimum: Minimum } {
+/** Loss against ln(FLOPs per token) in one group. */
+export interface GroupFit {
+  readonly parabola: Parabola | null;
+  /** The fitted curve inside the sampled sizes; null where there are too few sizes for one. */
+  readonly curve: ((logSize: number) => number) | null;
+  readonly minimum: Minimum;
+}
+
+/** The curve of one group and its minimum, by the study's method. */
+export function fitGroup(study: Study, group: Group, losses: Float64Array): GroupFit {
+  const [smallest, largest] = [group.logSize[0]!, group.logSize.at(-1)!];
+  if (study.isoflopMethod === 'akima') {
+    const means = group.cells.map((cell) => mean(study.rowsOfCell[cell]!.map((row) => losses[row]!)));
+    return fitAkima(group.logSize, means);
+  }
   const own = group.rows.map((row) => losses[row]!);
-  const parabola = fitParabola(
-    group.rowLogSize,
-    own,
-    group.cells.length,
-    study.seedNoise?.standardDeviation ?? 0,
-  );
-  return { parabola, minimum: findMinimum(parabola, group.logSize[0]!, group.logSize.at(-1)!) };
+  const noise = study.seedNoise?.standardDeviation ?? 0;
+  const parabola = fitParabola(group.rowLogSize, own, group.cells.length, noise);
+  return {
+    parabola,
+    curve: parabola && ((logSize) => parabolaAt(parabola, logSize)),
+    minimum: findMinimum(parabola, smallest, largest),
+  };
+}
+
+function fitAkima(logSize: readonly number[], means: readonly number[]): GroupFit {
+  if (logSize.length < SIZES_FOR_AKIMA) {
+    const reason = `Fewer than ${SIZES_FOR_AKIMA} sizes were trained, which is too few for an interpolation to find a minimum.`;
+    return { parabola: null, curve: null, minimum: { accepted: false, reason } };
+  }
+  const curve = akima(logSize, means);
+  const { x, y } = akimaMinimum(curve);
+  return {
+    parabola: null,
+    curve: (at) => akimaAt(curve, at),
+    minimum: insideSizes(x, y, logSize[0]!, logSize.at(-1)!),
+  };
 }
 
 /** Points (ln cost, ln loss) of an architecture's accepted optima, by rising budget. */
@@ -66,7 +102,7 @@ export function frontierPoints(
 
 /** The optimum of a group, or null where it is not accepted. `within` takes the lowest end instead. */
 function vertexOf(study: Study, group: Group, losses: Float64Array, within: boolean): Vertex | null {
-  const { parabola, minimum } = fitGroup(study, group, losses);
+  const { curve, minimum } = fitGroup(study, group, losses);
   const toVertex = (logSize: number, lossNats: number, atEdge: boolean): Vertex => ({
     logSize,
     lossNats,
@@ -74,9 +110,9 @@ function vertexOf(study: Study, group: Group, losses: Float64Array, within: bool
     atEdge,
   });
   if (minimum.accepted) return toVertex(minimum.logSize, minimum.lossNats, false);
-  if (!within || parabola === null) return null;
+  if (!within || curve === null) return null;
   const ends = [group.logSize[0]!, group.logSize.at(-1)!] as const;
-  const [left, right] = [parabolaAt(parabola, ends[0]), parabolaAt(parabola, ends[1])];
+  const [left, right] = [curve(ends[0]), curve(ends[1])];
   return left < right ? toVertex(ends[0], left, true) : toVertex(ends[1], right, true);
 }
 

@@ -71,7 +71,7 @@ function frontierText(report: FitReport): string[] {
 
 function speedupText(report: FitReport): string[] {
   return report.speedup.flatMap(({ arch, baseline, positions, atOptimalSize, reason }) => [
-    `${arch} over ${baseline} (${positions} positions)`,
+    `${arch} over ${baseline}${positions === 'unstated' ? '' : ` (${positions} positions)`}`,
     ...(reason === null ? [] : [`  ${reason}`]),
     ...atOptimalSize.map(({ cost, hardware, relation, bound, factor, verdict }) => {
       const measured =

@@ -64,7 +64,9 @@ export function defaultDff(preset: string, dModel: number): number {
   const own = definition?.defaultDff?.(dModel);
   if (own !== undefined) {
     if (Number.isInteger(own) && own > 0) return own;
-    throw new ModelError(`defaultDff of "${preset}" gives ${own} for dModel ${dModel}; it has to be a whole number`);
+    throw new ModelError(
+      `defaultDff of "${preset}" gives ${own} for dModel ${dModel}; it has to be a whole number`,
+    );
   }
   return feedForwardWidth(preset, (optionsOf(preset)?.feedForwardRatio ?? 4) * dModel);
 }

@@ -3,6 +3,7 @@ import { tuningChart } from './charts/tuning.js';
 import type { ReportContext } from './context.js';
 import { chartBlock, type ReportDocument, type Section } from './document.js';
 import { counted, formatFlops, formatPowerOfTen } from './format.js';
+import { isTuningSweep } from './resolved.js';
 import { rich, type Rich } from './rich.js';
 import { answerSection } from './sections/answer.js';
 import { evidenceSection } from './sections/evidence.js';
@@ -12,7 +13,8 @@ import { reproduceSection } from './sections/reproduce.js';
 /** Builds the report: answer, evidence, tuning, limits, how to reproduce it. */
 export function buildDocument(context: ReportContext): ReportDocument {
   const { sweep } = context.study;
-  const tuning = chartBlock(tuningChart(context));
+  const tunes = isTuningSweep(context.study);
+  const tuning = tunes ? [] : chartBlock(tuningChart(context));
   const sections: Section[] = [
     answerSection(context),
     evidenceSection(context),
@@ -36,5 +38,8 @@ function summaryOf({ study, analysis, corpus, archs }: ReportContext): Rich {
     budgets.length < 2
       ? budgets.map((budget) => `, a budget of ${formatFlops(budget)}`).join('')
       : `, ${budgets.length} budgets from ${formatPowerOfTen(budgets[0]!)} to ${formatFlops(budgets.at(-1)!)}`;
-  return rich`How much training compute does one architecture save over another at the same loss, when both have their best size? ${counted(finished, 'finished run')} of ${counted(archs.length, 'architecture')}${range}${text === undefined ? '' : `, trained on ${text}`}.`;
+  const question = isTuningSweep(study)
+    ? 'Which learning rate suits each architecture and size?'
+    : 'How much training compute does one architecture save over another at the same loss, when both have their best size?';
+  return rich`${question} ${counted(finished, 'finished run')} of ${counted(archs.length, 'architecture')}${range}${text === undefined ? '' : `, trained on ${text}`}.`;
 }

@@ -38,6 +38,10 @@ export function reportContext(input: ReportInput): ReportContext {
     const { preset, positions } = run.setup.model;
     if (!infos.has(run.arch)) infos.set(run.arch, { arch: run.arch, preset, positions });
   }
+  // Imported runs are rows alone.
+  for (const { arch, positions } of study.fitRows) {
+    if (!infos.has(arch)) infos.set(arch, { arch, preset: arch, positions });
+  }
   const listed = [...new Set(study.sweep.runs.map((run) => run.arch))].filter((arch) => infos.has(arch));
   const baselines = study.sweep.baselines.filter((arch) => infos.has(arch));
   const archs = [...new Set([...baselines, ...listed, ...infos.keys()])].map((arch) => infos.get(arch)!);

@@ -107,6 +107,7 @@ export function chartConfig(font: string): Config {
       tickColor: INK.rule,
       tickSize: 4,
       labelOverlap: 'greedy',
+      labelSeparation: 5,
     },
     axisY: { domain: false, ticks: false, labelPadding: 6 },
     axisX: { grid: false },

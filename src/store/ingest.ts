@@ -2,6 +2,7 @@
 import type Database from 'better-sqlite3';
 import { UsageError } from './errors.js';
 import { canonicalJson } from './files.js';
+import { readImportedSet } from './imported.js';
 import { readMetrics } from './metricsLog.js';
 import type { MetricRow, RunRecord, Timings } from './record.js';
 import { compareCopies, readRunRecord, readSweepRecord, readTimings } from './runDirectory.js';
@@ -73,6 +74,13 @@ function takeSource(writer: IndexWriter, resultsDir: string, source: Source): nu
       writer.putTimings(sweep, timings);
       if (timings !== null) reportTimings(writer, path, timings);
       return 0;
+    }
+    case 'imported': {
+      const set = reportBroken(writer, path, () => readImportedSet(resultsDir, sweep)) ?? null;
+      writer.putImported(sweep, set);
+      if (set !== null && set.name !== sweep)
+        writer.addProblem(path, `imported.json names itself ${set.name}, but lies in the folder ${sweep}.`);
+      return set?.runs.length ?? 0;
     }
     case 'run':
       return takeRun(writer, resultsDir, path);

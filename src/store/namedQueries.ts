@@ -1,7 +1,10 @@
-/** Named questions: what people ask most, as SQL that can be read, copied and changed. docs/database.md lists them. */
+/**
+ * Named questions: what people ask most, as SQL that can be read, copied and changed. docs/database.md lists them. What is
+ * all of a view (`frontier`, `problems`) needs no query: the view's name is one.
+ */
 
 export interface NamedQuery {
-  /** In kebab case, so that it is never taken for a view or table. */
+  /** Differs from the names of views and tables, which may be asked in the same way. */
   readonly name: string;
   /** One sentence, as the list of queries shows it. */
   readonly description: string;
@@ -17,13 +20,6 @@ export const namedQueries: readonly NamedQuery[] = [
   edge, fewSteps
 FROM best_per_budget WHERE $sweep IS NULL OR sweep = $sweep
 ORDER BY sweep, budgetFlops, valLossNats`,
-  },
-  {
-    name: 'frontier',
-    description: 'For each architecture the cells that no cheaper one beats, cheapest first.',
-    sql: `SELECT sweep, arch, flops, dModel, nLayers, tokens, seeds, valLossNats, testLossNats
-FROM frontier WHERE $sweep IS NULL OR sweep = $sweep
-ORDER BY sweep, arch, flops`,
   },
   {
     name: 'learning-rates',

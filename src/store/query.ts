@@ -178,7 +178,13 @@ function selectAll(db: Database.Database, name: string): string {
         `${[...namedQueries.map((named) => named.name), ...relationNames(db)].join(', ')}.`,
     );
   }
-  return `SELECT * FROM ${relation}`;
+  // Whatever belongs to a sweep can be asked of one.
+  const hasSweep = db
+    .prepare<[string], number>("SELECT 1 FROM pragma_table_xinfo(?) WHERE name = 'sweep'")
+    .pluck()
+    .get(relation);
+  const condition = hasSweep === undefined ? '' : ' WHERE $sweep IS NULL OR sweep = $sweep';
+  return `SELECT * FROM ${relation}${condition}`;
 }
 
 /** Errors of the statement are the user's; damage of the database and the like are not. */

@@ -46,7 +46,7 @@ export function checkpointPath(directory: string): string {
  * @returns null where there is no such file
  * @throws UsageError naming the file and what is wrong with it
  */
-function readJson<T>(path: string, schema: z.ZodType<T>, remedy: string): T | null {
+export function readJson<T>(path: string, schema: z.ZodType<T>, remedy: string): T | null {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -183,5 +183,39 @@ CREATE TABLE run_copies (
 CREATE INDEX run_copies_by_run ON run_copies (runKey);
 `;
 
+const importedTables = `
+CREATE TABLE imported_sets (
+  sweep TEXT PRIMARY KEY,
+  title TEXT,
+  baselines TEXT NOT NULL,
+  facts TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE imported_runs (
+  sweep TEXT NOT NULL REFERENCES imported_sets ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  arch TEXT NOT NULL,
+  positions TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  trunk TEXT NOT NULL,
+  dModel REAL,
+  nLayers REAL,
+  params REAL NOT NULL,
+  tokens REAL NOT NULL,
+  steps REAL,
+  flops REAL NOT NULL,
+  flopsMatmul REAL,
+  budgetFlops REAL NOT NULL,
+  secondsPerStep REAL,
+  hardware TEXT,
+  lossNats REAL NOT NULL,
+  PRIMARY KEY (sweep, id)
+) STRICT;
+`;
+
 /** In order; the last one's version is that of this isoloss. */
-export const migrations: readonly Migration[] = [{ version: 1, sql: initialTables }];
+export const migrations: readonly Migration[] = [
+  { version: 1, sql: initialTables },
+  { version: 2, sql: importedTables },
+];

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { isSystemError } from './files.js';
 import { listRuns, listSweepFolders, metricsPath, runRecordPath } from './runDirectory.js';
 
-/** One thing that is read as a whole: a run directory (run.json and metrics.jsonl), a sweep.json or a timings.json. */
+/** One thing that is read as a whole: a run directory (run.json and metrics.jsonl), a sweep.json, a timings.json or an imported.json. */
 export interface Source {
   /** Relative to the results folder, with `/`. */
   readonly path: string;
-  readonly kind: 'run' | 'sweep' | 'timings';
+  readonly kind: 'run' | 'sweep' | 'timings' | 'imported';
   /** Differs whenever its files do; empty where there are none. */
   readonly fingerprint: string;
 }
@@ -19,6 +19,7 @@ export function* scanSources(resultsDir: string): Generator<Source> {
     const candidates: Omit<Source, 'fingerprint'>[] = [
       { path: `${sweep}/sweep.json`, kind: 'sweep' },
       { path: `${sweep}/timings.json`, kind: 'timings' },
+      { path: `${sweep}/imported.json`, kind: 'imported' },
       ...listRuns(resultsDir, sweep).map(({ runKey }) => ({
         path: `${sweep}/${runKey}`,
         kind: 'run' as const,

@@ -4,6 +4,7 @@ import type { FitRow } from '../fit/row.js';
 import { withIndex } from './database.js';
 import type { Index, IndexOptions } from './database.js';
 import { UsageError } from './errors.js';
+import type { ImportFacts } from './imported.js';
 import type { RunRecord, SweepRecord, Timing, Timings, TrainRow } from './record.js';
 import { fromRunRow } from './runRow.js';
 import type { RunRow } from './runRow.js';
@@ -20,7 +21,8 @@ export interface Study {
   /** The runs that exist, whatever their status, in the order of `sweep.runs`. */
   readonly runs: readonly RunRecord[];
   /**
-   * Ended runs (`done` and `diverged`), in the order of `sweep.runs`. `lossNats` is the test loss at the last step;
+   * Ended runs (`done` and `diverged`), in the order of `sweep.runs`, and imported ones in that of their file, which are
+   * not among `runs`. `lossNats` is the test loss at the last step;
    * it is `Infinity` for a diverged run, which no fit uses. Seconds are joined from `timings` by architecture and
    * shape, null where that was not timed.
    */
@@ -79,9 +81,14 @@ function readSweep(db: Database.Database, name: string): SweepRecord {
     )
     .get(name);
   if (row === undefined) {
+    const imported = readImported(db, name);
+    if (imported !== null) return imported;
     const reason = readProblems(db, name)[0];
     if (reason !== undefined) throw new UsageError(reason);
-    const known = db.prepare<[], string>('SELECT sweep FROM sweeps ORDER BY sweep').pluck().all();
+    const known = db
+      .prepare<[], string>('SELECT sweep FROM sweeps UNION SELECT sweep FROM imported_sets ORDER BY sweep')
+      .pluck()
+      .all();
     const remedy =
       known.length === 0
         ? 'None has been run yet: `isoloss run NAME` runs one.'
@@ -105,6 +112,28 @@ function readSweep(db: Database.Database, name: string): SweepRecord {
   };
 }
 
+/** Imported runs as a sweep without runs of its own: `resolved.imported` says where their rows come from. */
+function readImported(db: Database.Database, name: string): SweepRecord | null {
+  const row = db
+    .prepare<[string], { readonly title: string | null; readonly baselines: string; readonly facts: string }>(
+      'SELECT title, baselines, facts FROM imported_sets WHERE sweep = ?',
+    )
+    .get(name);
+  if (row === undefined) return null;
+  const facts = JSON.parse(row.facts) as ImportFacts;
+  return {
+    format: 1,
+    name,
+    title: row.title,
+    description: null,
+    source: '',
+    sourceSha256: facts.fileSha256,
+    resolved: { imported: facts, notices: facts.notes },
+    baselines: JSON.parse(row.baselines) as SweepRecord['baselines'],
+    runs: [],
+  };
+}
+
 function readRuns(db: Database.Database, sweep: string): RunRecord[] {
   return db
     .prepare<[string], RunRow & { readonly label: string; readonly cellFlops: number }>(
@@ -117,13 +146,24 @@ function readRuns(db: Database.Database, sweep: string): RunRecord[] {
 
 function readFitRows(db: Database.Database, sweep: string): FitRow[] {
   return db
-    .prepare<[string], Omit<FitRow, 'lossNats'> & { readonly lossNats: number | null }>(
-      `SELECT f.* FROM fit_rows f JOIN sweep_runs m ON m.sweep = f.sweep AND m.runKey = f.id
+    .prepare<
+      [string],
+      Omit<FitRow, 'lossNats' | 'steps' | 'flopsMatmul'> &
+        Readonly<Record<'lossNats' | 'steps' | 'flopsMatmul', number | null>>
+    >(
+      `SELECT f.* FROM fit_rows f LEFT JOIN sweep_runs m ON m.sweep = f.sweep AND m.runKey = f.id
+       LEFT JOIN imported_runs i ON i.sweep = f.sweep AND i.id = f.id
        WHERE f.sweep = ? AND (f.status = 'diverged' OR (f.status = 'done' AND f.lossNats IS NOT NULL))
-       ORDER BY m.ordinal`,
+       ORDER BY coalesce(m.ordinal, i.ordinal)`,
     )
     .all(sweep)
-    .map((row) => ({ ...row, lossNats: row.status === 'diverged' ? Infinity : row.lossNats! }));
+    .map((row) => ({
+      ...row,
+      // Imported rows need not say them.
+      steps: row.steps ?? NaN,
+      flopsMatmul: row.flopsMatmul ?? NaN,
+      lossNats: row.status === 'diverged' ? Infinity : row.lossNats!,
+    }));
 }
 
 function readCurves(db: Database.Database, sweep: string): Record<string, readonly TrainRow[]> {

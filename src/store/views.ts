@@ -12,7 +12,8 @@ export const views: readonly View[] = [
   {
     name: 'runs_overview',
     description:
-      'One row for each run of each sweep, those not started yet included; a run that no sweep lists has a null sweep.',
+      'One row for each run of each sweep, those not started yet and imported ones included; a run that no sweep lists has ' +
+      'a null sweep.',
     select: `
 SELECT m.sweep, m.runKey, m.arch, m.positions, m.budgetFlops, m.dModel, m.nLayers, r.dFf, m.seed, r.learningRate,
   coalesce(r.status, 'planned') AS status, r.cause, r.steps, coalesce(r.stepsDone, 0) AS stepsDone,
@@ -20,7 +21,7 @@ SELECT m.sweep, m.runKey, m.arch, m.positions, m.budgetFlops, m.dModel, m.nLayer
   (SELECT t.lossNats FROM train_metrics t WHERE t.runId = r.runId ORDER BY t.step DESC LIMIT 1) AS trainLossNats,
   r.valLossNats, r.testLossNats, r.testBitsPerByte, r.trainSeconds,
   CASE WHEN r.trainSeconds > 0 THEN r.stepsDone * r.tokensPerStep / r.trainSeconds END AS tokensPerSecond,
-  r.resumes, r.startedAt, r.finishedAt, r.directory
+  r.resumes, r.startedAt, r.finishedAt, r.directory, 0 AS imported
 FROM sweep_runs m LEFT JOIN runs r USING (runKey)
 UNION ALL
 SELECT NULL, r.runKey, r.arch, r.positions, r.budgetFlops, r.dModel, r.nLayers, r.dFf, r.seed, r.learningRate,
@@ -28,13 +29,19 @@ SELECT NULL, r.runKey, r.arch, r.positions, r.budgetFlops, r.dModel, r.nLayers, 
   (SELECT t.lossNats FROM train_metrics t WHERE t.runId = r.runId ORDER BY t.step DESC LIMIT 1),
   r.valLossNats, r.testLossNats, r.testBitsPerByte, r.trainSeconds,
   CASE WHEN r.trainSeconds > 0 THEN r.stepsDone * r.tokensPerStep / r.trainSeconds END,
-  r.resumes, r.startedAt, r.finishedAt, r.directory
-FROM runs r WHERE NOT EXISTS (SELECT 1 FROM sweep_runs m WHERE m.runKey = r.runKey)`,
+  r.resumes, r.startedAt, r.finishedAt, r.directory, 0
+FROM runs r WHERE NOT EXISTS (SELECT 1 FROM sweep_runs m WHERE m.runKey = r.runKey)
+UNION ALL
+SELECT sweep, id, arch, positions, budgetFlops, dModel, nLayers, NULL, seed, NULL, 'done', NULL, steps, steps,
+  params, tokens, NULL, flops, NULL, NULL, lossNats, NULL, secondsPerStep * steps, tokens / (secondsPerStep * steps),
+  NULL, NULL, NULL, NULL, 1
+FROM imported_runs`,
   },
   {
     name: 'fit_rows',
     description:
-      'What a fit reads, one row for each run of each sweep, whatever its status (a fit uses `done` alone).',
+      'What a fit reads, one row for each run of each sweep, imported ones included, whatever its status (a fit uses ' +
+      '`done` alone).',
     select: `
 SELECT r.runKey AS id, m.sweep, m.arch, r.positions, r.seed, r.trunk, r.dModel, r.nLayers,
   r.paramsTotal, r.paramsNonEmbedding, r.paramsActive, r.tokens, r.steps, r.flops, r.flopsMatmul, m.budgetFlops,
@@ -42,7 +49,11 @@ SELECT r.runKey AS id, m.sweep, m.arch, r.positions, r.seed, r.trunk, r.dModel, 
 FROM sweep_runs m JOIN runs r USING (runKey)
 LEFT JOIN timings t ON t.sweep = m.sweep AND t.arch = m.arch AND t.dModel = r.dModel AND t.nLayers = r.nLayers
   AND t.dFf = r.dFf AND t.batchSize = r.batchSize AND t.contextLength = r.contextLength AND t.vocabSize = r.vocabSize
-LEFT JOIN timing_sets s ON s.sweep = t.sweep`,
+LEFT JOIN timing_sets s ON s.sweep = t.sweep
+UNION ALL
+SELECT id, sweep, arch, positions, seed, trunk, coalesce(dModel, 0), coalesce(nLayers, 0), params, params, params, tokens,
+  steps, flops, flopsMatmul, budgetFlops, secondsPerStep, hardware, lossNats, NULL, 'done'
+FROM imported_runs`,
   },
   {
     name: 'cells',

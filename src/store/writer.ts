@@ -1,5 +1,6 @@
 /** The statements that write to the index, prepared once for a whole synchronisation. */
 import type Database from 'better-sqlite3';
+import type { ImportedSet } from './imported.js';
 import type { MetricRow, RunRecord, SweepRecord, Timings } from './record.js';
 import { runColumns, toRunRow } from './runRow.js';
 import type { Source } from './sources.js';
@@ -23,6 +24,8 @@ export interface IndexWriter {
   putSweep(sweep: string, record: SweepRecord | null): void;
   /** Replaces a sweep's timings; null removes them. */
   putTimings(sweep: string, timings: Timings | null): void;
+  /** Replaces a set of imported runs; null removes it. */
+  putImported(name: string, set: ImportedSet | null): void;
   putCopy(copy: RunCopy): void;
   removeCopy(directory: string): void;
   copies(runKey: string): RunCopy[];
@@ -67,6 +70,7 @@ export function prepareWriter(db: Database.Database): IndexWriter {
     },
     putSweep: prepareSweep(db),
     putTimings: prepareTimings(db),
+    putImported: prepareImported(db),
     putCopy: (copy) => {
       insertCopy.run(copy);
     },
@@ -118,6 +122,25 @@ function prepareTimings(db: Database.Database): IndexWriter['putTimings'] {
     if (timings === null) return;
     insertSet.run(sweep, timings.hardware, timings.measuredAt, JSON.stringify(timings.probeGflops));
     for (const timing of timings.timings) insert.run({ ...timing, sweep });
+  };
+}
+
+function prepareImported(db: Database.Database): IndexWriter['putImported'] {
+  const remove = db.prepare('DELETE FROM imported_sets WHERE sweep = ?');
+  const insertSet = db.prepare(
+    'INSERT INTO imported_sets (sweep, title, baselines, facts) VALUES (?, ?, ?, ?)',
+  );
+  const insert = db.prepare(
+    `INSERT OR REPLACE INTO imported_runs (sweep, ordinal, id, arch, positions, seed, trunk, dModel, nLayers, params, tokens,
+       steps, flops, flopsMatmul, budgetFlops, secondsPerStep, hardware, lossNats)
+     VALUES ($sweep, $ordinal, $id, $arch, $positions, $seed, $trunk, $dModel, $nLayers, $params, $tokens,
+       $steps, $flops, $flopsMatmul, $budgetFlops, $secondsPerStep, $hardware, $lossNats)`,
+  );
+  return (sweep, set) => {
+    remove.run(sweep);
+    if (set === null) return;
+    insertSet.run(sweep, set.title, JSON.stringify(set.baselines), JSON.stringify(set.facts));
+    for (const [ordinal, run] of set.runs.entries()) insert.run({ ...run, sweep, ordinal });
   };
 }
 

@@ -52,6 +52,8 @@ export type TaskOutcome =
 export interface Executor {
   /** Runs that may be under way at once. */
   readonly capacity: number;
+  /** Seconds between two looks at a run that another process works on; 2 where not given. */
+  readonly pollSeconds?: number;
   /** Trains a run, going on from its checkpoint if it has one. Never rejects. */
   run(task: RunTask, onProgress: (progress: RunProgress) => void): Promise<TaskOutcome>;
   /** `afterCall`: finish the call of K steps, write checkpoints. `now`: drop everything. */

@@ -3,7 +3,13 @@ import { dirname } from 'node:path';
 import { UsageError } from '../store/errors.js';
 import { acquireLock } from '../store/lock.js';
 import type { RunRecord } from '../store/record.js';
-import { createRunDirectory, findRun, updateRunRecord, writeSweepRecord } from '../store/runDirectory.js';
+import {
+  createRunDirectory,
+  findRun,
+  sweepDirectory,
+  updateRunRecord,
+  writeSweepRecord,
+} from '../store/runDirectory.js';
 import { isTuning } from './check.js';
 import { type ProgressStream, sweepDisplay } from './display.js';
 import type { Executor, RunTask } from './executor.js';
@@ -22,8 +28,16 @@ export interface RunSweepOptions {
   /** See `ScheduleOptions`. */
   readonly stopAfterCall: AbortSignal;
   readonly stopNow: AbortSignal;
-  /** Worker processes on this machine where not given. */
-  readonly executor?: Executor;
+  /** Makes what trains the runs; worker processes on this machine where not given. */
+  readonly executor?: (context: ExecutorContext) => Executor;
+}
+
+/** What an executor may want to know of the sweep. */
+export interface ExecutorContext {
+  /** Folder of the sweep in the results, on a file system that its workers share. */
+  readonly sweepDir: string;
+  /** Predicted seconds of what is left of a run. */
+  readonly secondsOf: (task: RunTask) => number;
 }
 
 export interface SweepOutcome {
@@ -79,13 +93,15 @@ async function trainRuns(
   const tasks = [...planned.keys()];
   const ended = plan.surveyed.flatMap(({ record }) => (record !== null && hasEnded(record) ? [record] : []));
   const stepsDone = new Map(plan.surveyed.map(({ runKey, record }) => [runKey, record?.stepsDone ?? 0]));
+  const secondsOf = (task: RunTask): number =>
+    secondsLeft(plan.speed, planned.get(task)!, stepsDone.get(task.runKey)!);
   const display = sweepDisplay(
     {
       name: plan.loaded.sweep.name,
       tasks,
       workers: plan.setting.workers,
       before: { runs: ended.length, flops: ended.reduce((sum, { flops }) => sum + flops, 0) },
-      predictedSeconds: (task) => secondsLeft(plan.speed, planned.get(task)!, stepsDone.get(task.runKey)!),
+      predictedSeconds: secondsOf,
       running: new Map(),
       shares: new Map(tasks.map((task) => [task, stepsDone.get(task.runKey)! / task.record.setup.steps])),
       waiting: new Set(),
@@ -95,7 +111,9 @@ async function trainRuns(
     },
     options.stream,
   );
-  const executor = options.executor ?? localExecutor({ workers: plan.setting.workers });
+  const sweepDir = sweepDirectory(plan.resultsDir, plan.loaded.sweep.name);
+  const executor =
+    options.executor?.({ sweepDir, secondsOf }) ?? localExecutor({ workers: plan.setting.workers });
   try {
     return await schedule({
       tasks,
@@ -111,6 +129,7 @@ async function trainRuns(
       },
       stopAfterCall: options.stopAfterCall,
       stopNow: options.stopNow,
+      ...(executor.pollSeconds === undefined ? {} : { pollSeconds: executor.pollSeconds }),
     });
   } finally {
     display.close();

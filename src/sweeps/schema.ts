@@ -1,6 +1,7 @@
 /** The sweep file as a zod schema: the one definition behind its checks, its types and the editors' JSON Schema. */
 import { z } from 'zod';
 import { scheduleSetupSchema } from '../store/record.js';
+import { slurmSchema } from './slurmSettings.js';
 import { type ArchitectureCatalogue, architectureSpellings, POSITIONS } from './architecture.js';
 
 const wholePositive = z.number().int().positive();
@@ -204,6 +205,9 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
     stepsPerCall: wholePositive
       .default(8)
       .describe('Training steps a call of the engine; no effect on results.'),
+    slurm: slurmSchema
+      .optional()
+      .describe('How `isoloss run --executor slurm` submits its jobs; no effect on results.'),
     allowEpochs: z
       .number()
       .positive()

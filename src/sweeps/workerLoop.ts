@@ -46,7 +46,7 @@ export function serveRuns(channel: WorkerChannel, train: Trainer): { stop(): voi
   channel.onMessage((message) => {
     switch (message.kind) {
       case 'run':
-        void attempt(message.task, train, {
+        void attemptRun(message.task, train, {
           shouldStop: () => stopping,
           onProgress: (progress) => channel.send({ kind: 'progress', progress }),
         }).then((outcome) => channel.send(outcome));
@@ -84,13 +84,14 @@ export function connectWorker(train: Trainer): void {
   process.on('SIGTERM', () => served.stop());
 }
 
-interface AttemptHooks {
+/** How an attempt at a run is told to stop, and tells how far it is. */
+export interface AttemptHooks {
   readonly shouldStop: () => boolean;
   readonly onProgress: (progress: RunProgress) => void;
 }
 
 /** One attempt at a run. A run that has ended by now, under any sweep, is not trained again. */
-async function attempt(task: RunTask, train: Trainer, hooks: AttemptHooks): Promise<FromWorker> {
+export async function attemptRun(task: RunTask, train: Trainer, hooks: AttemptHooks): Promise<FromWorker> {
   try {
     const known = findRun(task.resultsDir, task.runKey);
     if (known !== null && hasEnded(known.record)) return { kind: 'ended', record: known.record };

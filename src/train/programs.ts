@@ -49,7 +49,10 @@ function lossAndGradients(
     return tf.add(reported, outputs.auxiliaryLoss);
   };
   const { value, grads } = tf.valueAndGrads(f)(Object.values(params));
-  return { loss: reported ?? value, gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])) };
+  return {
+    loss: reported ?? value,
+    gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])),
+  };
 }
 
 /** Forward and backward alone: the graph that FLOP rule 1 counts. */
@@ -59,6 +62,17 @@ export function gradientProgram(model: LanguageModel, batch: BatchShape): Functi
     return { loss, ...gradients };
   };
   return { inputs: [...paramSpecs(model), ...tokenSpecs(batch)], fn };
+}
+
+/** The forward pass alone. Output `logits`, [contextLength * batchSize, vocabSize]. */
+export function forwardProgram(model: LanguageModel, batch: BatchShape): FunctionProgram {
+  const [inputs] = tokenSpecs(batch);
+  return {
+    inputs: [...paramSpecs(model), inputs!],
+    fn: (tensors) => ({
+      logits: model.logits(byParamName(model, tensors), tensors['inputs']!, batch.batchSize),
+    }),
+  };
 }
 
 /** Nats of every predicted token, with the parameters as inputs. Output `nats`, time-major like the targets. */

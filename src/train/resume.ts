@@ -76,7 +76,11 @@ export function startingPoint(
 }
 
 /** Why a good checkpoint was not gone on from. */
-function notUsable(checkpoint: Checkpoint | null, previous: Execution | null, present: Execution): string | null {
+function notUsable(
+  checkpoint: Checkpoint | null,
+  previous: Execution | null,
+  present: Execution,
+): string | null {
   if (checkpoint === null) return null;
   if (previous === null || sameConditions(previous, present)) {
     return 'The checkpoint belongs to another run, so this one starts again.';

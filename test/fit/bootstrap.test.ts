@@ -37,7 +37,7 @@ describe('bootstrapStudy', () => {
     );
     const study = buildStudy(rows.filter((row) => row.seed === 0 || row.dModel === 32));
     expect(study.seedNoise).toEqual({
-      standardDeviation: expect.closeTo(0.01, 12),
+      standardDeviation: expect.closeTo(0.01, 12) as number,
       degreesOfFreedom: 2,
       nCells: 1,
     });

@@ -6,6 +6,7 @@ import { reportContext } from '../../src/report/context.js';
 import { chartsOf, type ReportDocument } from '../../src/report/document.js';
 import { renderFigure } from '../../src/report/figures.js';
 import { renderMarkdown } from '../../src/report/markdown.js';
+import { renderPage } from '../../src/report/page/page.js';
 import { renderFiles } from '../../src/report/renderReport.js';
 import { analysisOf } from '../../src/report/reportSweep.js';
 import { richToPlain } from '../../src/report/rich.js';
@@ -132,6 +133,21 @@ describe('the report of a study with a known law', () => {
     expect(markdown).toContain('State of the Union addresses: 233 documents');
     expect(markdown).toContain('isoloss 0.1.0, onnxruntime-cpu 1.30.0, Node 22.1.0');
     expect(markdown).toMatch(/4 of 20 optima lie at an edge of the grid/);
+  });
+});
+
+describe('the report of a thousand runs', () => {
+  it('is a page of less than 5 MB', () => {
+    const study = syntheticStudy({
+      ...QUICK_DESIGN,
+      seeds: 30,
+      budgets: [1e11, 2e11, 4e11, 1e12],
+      curveRows: 200,
+    });
+    expect(study.runs.length).toBeGreaterThan(1000);
+    const context = reportContext({ study, analysis: analysisFor(study) });
+    const page = renderPage({ document: buildDocument(context), styles: context.styles, version: '0.1.0' });
+    expect(Buffer.byteLength(page)).toBeLessThan(5e6);
   });
 });
 

@@ -1,14 +1,20 @@
 /** Runs that are cut off, damaged or diverging: they end with the numbers of an undisturbed run, or say why not. */
-import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trainingOrder } from '../../src/data/batches.js';
 import type { PreparedCorpus } from '../../src/data/corpus.js';
-import { previousCheckpointPath } from '../../src/store/checkpoint.js';
+import { initialValue } from '../../src/models/params.js';
+import { buildModel } from '../../src/models/registry.js';
+import { loadCheckpoint, previousCheckpointPath } from '../../src/store/checkpoint.js';
 import type { RunRecord } from '../../src/store/record.js';
 import { checkpointPath, metricsPath, readRunRecord, runRecordPath } from '../../src/store/runDirectory.js';
 import { eager, expectClose } from '../engine/harness.js';
+import { DEFINITIONS, referenceLogits } from '../models/referenceDecoder.js';
+import { tokenNats } from '../ops/float64.js';
 import {
   madeUpCorpus,
   plan,
+  removeTemporaryFolders,
   rowsOf,
   SETUP,
   snapshot,
@@ -19,21 +25,18 @@ import {
   type Trace,
 } from './tinyRun.js';
 
-const folder = temporaryFolder();
 let corpus: PreparedCorpus;
 let undisturbed: { readonly record: RunRecord; readonly directory: string };
 let expected: Trace;
 
 beforeAll(async () => {
-  corpus = await madeUpCorpus(folder);
+  corpus = await madeUpCorpus(temporaryFolder());
   const run = plan(corpus);
   undisturbed = { record: await train(run, corpus), directory: run.directory };
   expected = traceOf(run.directory, undisturbed.record);
 });
 
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(removeTemporaryFolders);
 
 describe('an undisturbed run', () => {
   it('is done, with a row for every step and one for each held-out split', () => {
@@ -77,6 +80,46 @@ describe('an undisturbed run', () => {
       expect(nats / SETUP.evalTokens).toBeCloseTo(row.lossNats!, 10);
     }
     expect(evaluations.map(({ split }) => split)).toEqual(['val', 'test']);
+  });
+});
+
+describe('the losses of a run', () => {
+  /** Nats of the tokens that follow a window's inputs, by the definition of the architecture in plain loops. */
+  function natsOf(
+    split: PreparedCorpus['val'],
+    start: number,
+    params: Readonly<Record<string, Float32Array>>,
+  ): number[] {
+    const window = Array.from(split.tokens.slice(start, start + 9));
+    const logits = referenceLogits(window.slice(0, -1), params, SETUP.model, DEFINITIONS['primer-ez']!);
+    return tokenNats(logits, window.slice(1));
+  }
+  const mean = (xs: readonly number[]): number => xs.reduce((sum, x) => sum + x, 0) / xs.length;
+
+  it('are those of the definition: the first from initial values, the held-out ones from the final parameters', () => {
+    const specs = buildModel(SETUP.model).params;
+    const initial = Object.fromEntries(specs.map((spec) => [spec.name, initialValue(spec, SETUP.seed)]));
+    const order = trainingOrder({ tokens: corpus.train.tokens.length, contextLength: 8, seed: SETUP.seed });
+    const first = [0, 1, 2, 3].flatMap((sequence) => natsOf(corpus.train, order.startOf(sequence), initial));
+    expect(rowsOf(undisturbed.directory)[0]!.lossNats).toBeCloseTo(mean(first), 5);
+
+    const { tensors } = loadCheckpoint(checkpointPath(undisturbed.directory)).checkpoint!;
+    const final = Object.fromEntries(
+      specs.map(({ name }) => [name, tensors[`param/${name}`]!.data as Float32Array]),
+    );
+    for (const split of ['val', 'test'] as const) {
+      // Ten windows of 8 tokens, evenly spaced among those that tile the split.
+      const available = Math.floor((corpus[split].tokens.length - 1) / 8);
+      const starts = Array.from({ length: 10 }, (_, w) => Math.floor((w * available) / 10) * 8);
+      const nats = starts.flatMap((start) => natsOf(corpus[split], start, final));
+      const { lossNats, bitsPerByte } = undisturbed.record.final![split];
+      expect(lossNats).toBeCloseTo(mean(nats), 5);
+      // A token of this vocabulary is one byte, and a separator none.
+      const separators = starts
+        .flatMap((start) => Array.from(corpus[split].tokens.slice(start + 1, start + 9)))
+        .filter((token) => token === corpus.tokenizer.separatorId).length;
+      expect(bitsPerByte).toBeCloseTo((80 * mean(nats)) / (Math.LN2 * (80 - separators)), 5);
+    }
   });
 });
 
@@ -138,14 +181,18 @@ describe('a run that is killed', () => {
   it('after rows that its checkpoint does not have: they are repeated, not doubled', async () => {
     const run = await killedAfter(2, 'run', 'checkpoint');
     const record = await train(run, corpus);
-    expect(record.execution!.resumes).toBe(2 - 1);
+    expect(record.execution!.resumes).toBe(1);
     expect(traceOf(run.directory, record)).toEqual(expected);
   });
 
-  it('in the middle of a row: what is torn is cut and made again', async () => {
-    const run = await killedAfter(2, 'run', 'checkpoint');
-    const { length } = readFileSync(metricsPath(run.directory));
-    truncateSync(metricsPath(run.directory), length - 700);
+  it.each([
+    ['a training step', ['run', 'checkpoint'] as const, (lines: string[]) => lines.slice(0, 10)],
+    ['the first evaluation', ['run'] as const, (lines: string[]) => lines.slice(0, 21)],
+    ['the second evaluation', ['run'] as const, (lines: string[]) => lines.slice(0, 22)],
+  ])('while it wrote the row of %s: what is torn is cut and made again', async (_, files, left) => {
+    const run = await killedAfter(2, ...files);
+    const path = metricsPath(run.directory);
+    writeFileSync(path, left(readFileSync(path, 'utf8').split('\n')).join('\n').slice(0, -9));
     const record = await train(run, corpus);
     expect(traceOf(run.directory, record)).toEqual(expected);
   });

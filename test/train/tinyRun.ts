@@ -1,5 +1,5 @@
 /** Real runs, small enough to train in a blink: a made-up text, a model of one layer, a run directory of its own. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepareCorpus, type PreparedCorpus } from '../../src/data/corpus.js';
@@ -49,7 +49,17 @@ export const SETUP: RunSetup = {
   precision: 'f32',
 };
 
-export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'isoloss-train-'));
+const folders: string[] = [];
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'isoloss-train-'));
+  folders.push(folder);
+  return folder;
+}
+
+export function removeTemporaryFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
 
 /** A few thousand words over a small vocabulary, in paragraphs. */
 export async function madeUpCorpus(folder: string): Promise<PreparedCorpus> {

@@ -72,7 +72,10 @@ export function hashGraph(graph: TraceGraph): string {
   for (const { value } of graph.inputs) hash.update(`in ${describe(value)}\n`);
   for (const node of graph.nodes) {
     const inputs = node.inputs.map(describe).join(' ');
-    const attrs = JSON.stringify(Object.entries(node.attrs).sort(([a], [b]) => (a < b ? -1 : 1)), nonFiniteByName);
+    const attrs = JSON.stringify(
+      Object.entries(node.attrs).sort(([a], [b]) => (a < b ? -1 : 1)),
+      nonFiniteByName,
+    );
     hash.update(`${node.kernel} ${inputs} ${attrs} -> ${node.outputs.map(describe).join(' ')}\n`);
   }
   for (const { value } of graph.outputs) hash.update(`out ${describe(value)}\n`);

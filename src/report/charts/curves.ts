@@ -141,7 +141,7 @@ export function curvesChart(context: ReportContext): Chart | null {
         },
         {
           data: { name: 'curves' },
-          transform: [SHOWN],
+          transform: [SHOWN, { filter: 'datum.point > 0' }],
           mark: { type: 'point', size: 36, filled: true, opacity: 0, aria: false },
           encoding: {
             color,
@@ -205,7 +205,13 @@ function bestRuns({ analysis }: ReportContext): ReadonlySet<string> {
   );
 }
 
-function identity(run: RunRecord): { run: string; arch: string; size: string; budget: string; seed: number } {
+function identity(run: RunRecord): {
+  run: string;
+  arch: string;
+  size: string;
+  budgetFlops: number;
+  seed: number;
+} {
   const { dModel, nLayers } = run.setup.model;
   return {
     run: run.runKey,

@@ -2,9 +2,11 @@
 import type { Speedup } from '../../fit/analysis.js';
 import { controlChart, controlsOf, type Control, type ControlEntry } from '../charts/control.js';
 import { headlineChart } from '../charts/headline.js';
+import { tuningChart } from '../charts/tuning.js';
 import type { ReportContext } from '../context.js';
 import { chartBlock, type Answer, type Block, type Section } from '../document.js';
 import { formatFlops, listInWords } from '../format.js';
+import { isTuningSweep } from '../resolved.js';
 import { rich, strong, type Rich } from '../rich.js';
 import {
   answerSentence,
@@ -17,6 +19,7 @@ import {
 } from '../text.js';
 
 export function answerSection(context: ReportContext): Section {
+  if (isTuningSweep(context.study)) return tunedRates(context);
   const { comparisons, families } = context;
   const main = families[0];
   const controls = controlsOf(context);
@@ -36,6 +39,20 @@ export function answerSection(context: ReportContext): Section {
   blocks.push(...chartBlock(controlChart(context, controls)));
   blocks.push(...families.slice(1).flatMap((family) => chartBlock(headlineChart(context, family))));
   return { id: 'answer', title: 'Answer', blocks };
+}
+
+/** A sweep that tunes answers another question: which rates are best. */
+function tunedRates(context: ReportContext): Section {
+  const chart = tuningChart(context);
+  const text =
+    chart === null
+      ? rich`No trial of this tuning sweep has ended well yet.`
+      : rich`This sweep tunes: each architecture and size is trained at several learning rates, and the one with the lowest validation loss is kept. Architectures are not compared here.`;
+  return {
+    id: 'answer',
+    title: 'Tuned learning rates',
+    blocks: [{ kind: 'prose', text }, ...chartBlock(chart)],
+  };
 }
 
 function answerOf({ analysis }: ReportContext, comparison: Speedup): Answer {

@@ -1,0 +1,50 @@
+/** Entry of one task of a Slurm job: trains the runs of its list one after the other, until it is told to stop. */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { eventsPath, manifestPath, type TaskEvent } from './executors/slurmFiles.js';
+import type { RunTask } from './executor.js';
+import { attemptRun, type Trainer } from './workerLoop.js';
+
+/** Seconds between two progress events in a task's file. */
+const PROGRESS_SECONDS = 2;
+
+/**
+ * Serves the runs of one task. SIGTERM (a cancelled or preempted job, a time limit that comes near) ends it after the
+ * call under way, with a checkpoint. A run that another process works on is tried once more at the end.
+ *
+ * @returns the exit code: 1 where the next run would fail as well
+ */
+export async function serveTask(directory: string, index: number, train: Trainer): Promise<number> {
+  const runs = JSON.parse(readFileSync(manifestPath(directory, index), 'utf8')) as RunTask[];
+  const say = (event: TaskEvent): void => {
+    appendFileSync(eventsPath(directory, index), `${JSON.stringify(event)}\n`);
+  };
+  let stopping = false;
+  const stop = (): void => {
+    stopping = true;
+  };
+  for (const signal of ['SIGTERM', 'SIGUSR1', 'SIGINT'] as const) process.on(signal, stop);
+
+  const queue = runs.map((task) => ({ task, again: true }));
+  for (let next = queue.shift(); next !== undefined && !stopping; next = queue.shift()) {
+    const { task, again } = next;
+    const { runKey } = task;
+    say({ runKey, message: { kind: 'ready' } });
+    let reported = -Infinity;
+    const outcome = await attemptRun(task, train, {
+      shouldStop: () => stopping,
+      onProgress: (progress) => {
+        const seconds = performance.now() / 1000;
+        if (seconds - reported < PROGRESS_SECONDS && progress.stepsDone < progress.steps) return;
+        reported = seconds;
+        say({ runKey, message: { kind: 'progress', progress } });
+      },
+    });
+    if (outcome.kind === 'busy' && again) {
+      queue.push({ task, again: false });
+      continue;
+    }
+    say({ runKey, message: outcome });
+    if (outcome.kind === 'error' && outcome.environment) return 1;
+  }
+  return 0;
+}

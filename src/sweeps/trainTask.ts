@@ -1,0 +1,40 @@
+/** The real trainer as worker processes use it, in a pool on this machine or in a job of a cluster. */
+import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
+import { trainRun } from '../train/run.js';
+import type { CorpusRequest } from './executor.js';
+import { EnvironmentError, type Trainer } from './workerLoop.js';
+
+const corpora = new Map<string, Promise<PreparedCorpus>>();
+
+/** The corpus of a run, loaded once a process. */
+async function corpusOf(request: CorpusRequest): Promise<PreparedCorpus> {
+  const key = JSON.stringify(request);
+  const loading =
+    corpora.get(key) ??
+    prepareCorpus({ corpus: request.corpus, vocabSize: request.vocabSize, baseDir: request.baseDir });
+  corpora.set(key, loading);
+  const corpus = await loading.catch((error: unknown) => {
+    throw new EnvironmentError(error instanceof Error ? error.message : String(error), { cause: error });
+  });
+  if (corpus.train.sha256 !== request.trainSha256) {
+    throw new EnvironmentError(
+      `The text of corpus ${request.corpus} has changed since the sweep was started; start it again.`,
+    );
+  }
+  return corpus;
+}
+
+/** Trains one run of a sweep with the default engine. */
+export const trainTask: Trainer = async ({ task, record, directory, shouldStop, onProgress }) =>
+  trainRun({
+    record,
+    directory,
+    corpus: await corpusOf(task.corpus),
+    threads: task.threads,
+    stepsPerCall: task.stepsPerCall,
+    shouldStop,
+    onProgress,
+    onNotice: (message) => {
+      process.emitWarning(`${task.label}: ${message}`);
+    },
+  });

@@ -1,0 +1,91 @@
+/** The forward pass as a graph of blocks, small enough to be looked at: operations gathered around the parameters they use. */
+import { nodeFlops } from '../engine/cost.js';
+import type { TraceGraph, TraceNode, TraceValue } from '../engine/trace/graph.js';
+import type { ParamSpec } from '../models/params.js';
+import { paramKey } from './programs.js';
+
+export interface Block {
+  /** What its parameters' names begin with, such as `layer0.attention`; `tokens` for the input. */
+  readonly name: string;
+  /** Operations by name, those that compute, in the order of their first use. */
+  readonly operations: readonly { readonly name: string; readonly count: number }[];
+  readonly params: number;
+  readonly flops: number;
+}
+
+export interface BlockGraph {
+  /** In the order of the forward pass; edges lead from earlier to later ones. */
+  readonly blocks: readonly Block[];
+  readonly edges: readonly { readonly from: number; readonly to: number }[];
+}
+
+interface OpenBlock {
+  name: string;
+  operations: Map<string, number>;
+  params: Set<string>;
+  flops: number;
+}
+
+const prefixOf = (param: string): string =>
+  param.includes('.') ? param.slice(0, param.lastIndexOf('.')) : param;
+
+/**
+ * Operations belong to the block of the parameters that they use, or else to the latest block that they read from. A
+ * parameter that is used again behind other blocks (a tied output matrix) opens a block of its own there.
+ * @param graph the naive forward pass of `forwardProgram`
+ */
+export function blockGraph(graph: TraceGraph, specs: readonly ParamSpec[]): BlockGraph {
+  const sizes = new Map(
+    specs.map(({ name, shape }) => [name, shape.reduce((product, dim) => product * dim, 1)]),
+  );
+  const paramOf = new Map<TraceValue, string>();
+  for (const { name, value } of graph.inputs) {
+    const spec = specs.find((candidate) => paramKey(candidate.name) === name);
+    if (spec !== undefined) paramOf.set(value, spec.name);
+  }
+  const blocks: OpenBlock[] = [{ name: 'tokens', operations: new Map(), params: new Set(), flops: 0 }];
+  const blockOf = new Map<TraceValue, number>();
+  for (const { name, value } of graph.inputs) if (name === 'inputs') blockOf.set(value, 0);
+  const edges = new Map<string, { from: number; to: number }>();
+  /** Parameters behind values that come from parameters and constants alone, such as joined matrices. */
+  const pending = new Map<TraceValue, readonly string[]>();
+
+  for (const node of graph.nodes) {
+    const own = node.inputs.flatMap((value) => {
+      const param = paramOf.get(value);
+      return param === undefined ? (pending.get(value) ?? []) : [param];
+    });
+    const read = node.inputs.flatMap((value) => blockOf.get(value) ?? []);
+    if (read.length === 0) {
+      for (const output of node.outputs) pending.set(output, own);
+      continue;
+    }
+    const latest = Math.max(...read);
+    const to = own.length > 0 ? blockFor(blocks, prefixOf(own[0]!), latest) : latest;
+    const block = blocks[to]!;
+    own.forEach((param) => block.params.add(param));
+    block.flops += nodeFlops(node);
+    if (computes(node)) block.operations.set(node.kernel, (block.operations.get(node.kernel) ?? 0) + 1);
+    for (const from of read) if (from !== to) edges.set(`${from} ${to}`, { from, to });
+    for (const output of node.outputs) blockOf.set(output, to);
+  }
+  return {
+    blocks: blocks.map(({ name, operations, params, flops }) => ({
+      name,
+      operations: [...operations].map(([operation, count]) => ({ name: operation, count })),
+      params: [...params].reduce((sum, param) => sum + sizes.get(param)!, 0),
+      flops,
+    })),
+    edges: [...edges.values()],
+  };
+}
+
+/** The block of a name that is not before `latest`; a new one where there is none. */
+function blockFor(blocks: OpenBlock[], name: string, latest: number): number {
+  const known = blocks.findIndex((block, i) => block.name === name && i >= latest);
+  if (known >= 0) return known;
+  return blocks.push({ name, operations: new Map(), params: new Set(), flops: 0 }) - 1;
+}
+
+/** Moving data is left out of what people read. */
+const computes = (node: TraceNode): boolean => nodeFlops(node) > 0 || node.kernel === 'GatherV2';

@@ -1,0 +1,102 @@
+/** The built program on a tiny sweep of real models, for tests that disturb it. Needs `npm run build`. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { readLock } from '../../src/store/lock.js';
+import { readMetrics } from '../../src/store/metricsLog.js';
+import { listRuns, readRunRecord } from '../../src/store/runDirectory.js';
+
+export const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const IS_BUILT = existsSync(PROGRAM);
+
+/** A folder with a small text and the sweep file `tiny.yaml`. */
+export function tinyFolder(seeds: readonly number[], flops: number): string {
+  const folder = mkdtempSync(join(tmpdir(), 'isoloss-program-'));
+  mkdirSync(join(folder, 'texts'));
+  for (let file = 0; file < 30; file++) {
+    const words = Array.from({ length: 3000 }, (_, i) => ((i * i + file) % 997).toString(36));
+    writeFileSync(join(folder, 'texts', `${file}.txt`), words.join(file % 2 === 0 ? ' ' : ', '));
+  }
+  writeFileSync(
+    join(folder, 'tiny.yaml'),
+    `name: tiny
+corpus: texts/*.txt
+vocabSize: 280
+contextLength: 32
+batchSize: 4
+evalTokens: 512
+baselines: [transformer]
+learningRate: { base: 0.01, referenceWidth: 64 }
+sizes:
+  d8: { dModel: 8, nLayers: 1, nHeads: 2 }
+cells:
+  - architectures: [transformer, primer-ez]
+    budgets:
+      - { flops: ${flops}, sizes: [d8], seeds: [${seeds.join(', ')}] }
+workers: 2
+`,
+  );
+  return folder;
+}
+
+export interface RunningProgram {
+  readonly child: ChildProcess;
+  /** What it has written to both of its streams. */
+  readonly output: () => string;
+  readonly exit: Promise<number | null>;
+}
+
+/** Starts the program in the folder, with a cache of the folder's own. */
+export function startProgram(
+  folder: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly prefix?: readonly string[] } = {},
+): RunningProgram {
+  const [command, ...rest] = [...(options.prefix ?? []), process.execPath, PROGRAM, ...args];
+  const child = spawn(command!, rest, {
+    cwd: folder,
+    env: { ...process.env, ISOLOSS_CACHE: join(folder, 'cache'), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+    });
+  }
+  const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  return { child, output: () => output, exit };
+}
+
+/** Runs the tiny sweep to its end. */
+export async function runToEnd(folder: string, results: string, ...more: string[]): Promise<string> {
+  const { exit, output } = startProgram(folder, ['run', 'tiny.yaml', '--results', results, ...more]);
+  expect(await exit, output()).toBe(0);
+  return output();
+}
+
+/** Everything of the runs that a disturbance must not change: statuses, losses, and every row but its seconds. */
+export function outcomeOf(resultsDir: string) {
+  return listRuns(resultsDir, 'tiny').map(({ runKey, directory }) => {
+    const record = readRunRecord(directory)!;
+    expect(readLock(directory)).toBeNull();
+    return {
+      runKey,
+      status: record.status,
+      stepsDone: record.stepsDone,
+      final: record.final,
+      rows: readMetrics(directory).rows.map((row) => ({ ...row, wallSeconds: 0 })),
+    };
+  });
+}
+
+/** Rows on disk, of all runs. */
+export function rowsOnDisk(resultsDir: string): number {
+  return listRuns(resultsDir, 'tiny').reduce((sum, { directory }) => {
+    const path = join(directory, 'metrics.jsonl');
+    return sum + (existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0);
+  }, 0);
+}
