@@ -25,8 +25,8 @@ export default tseslint.config(
     },
   },
   {
-    files: ['eslint.config.js', 'vitest.config.ts'],
-    rules: { 'no-restricted-exports': 'off' },
     ...tseslint.configs.disableTypeChecked,
+    files: ['eslint.config.js', 'vitest.config.ts'],
+    rules: { ...tseslint.configs.disableTypeChecked.rules, 'no-restricted-exports': 'off' },
   },
 );

@@ -1,7 +1,5 @@
 /** `isoloss import`: results of other programs. */
 import type { Command } from 'commander';
-import type { ConstantField } from '../exchange/importRuns.js';
-import type { RunColumns } from '../fit/runTable.js';
 import { UsageError } from '../store/errors.js';
 
 interface ImportRunsOptions {
@@ -60,8 +58,8 @@ Examples:
       const { path, set } = importRuns(file, {
         resultsDir: options.results,
         name: options.name,
-        columns: pairs('--map', options.map, RUN_FIELDS) as RunColumns,
-        constants: pairs('--set', options.set, CONSTANT_FIELDS) as Partial<Record<ConstantField, string>>,
+        columns: pairs('--map', options.map, RUN_FIELDS),
+        constants: pairs('--set', options.set, CONSTANT_FIELDS),
         where: pairs('--where', options.where, null),
         ...(options.title === undefined ? {} : { title: options.title }),
         baselines: options.baselines?.split(',').map((name) => name.trim()) ?? [],

@@ -119,7 +119,7 @@ async function report(name: string, resultsDir: string): Promise<string> {
 }
 
 /** Ctrl-C once stops after the calls under way, twice at once; a request to end from elsewhere counts as one. */
-function stopSignals(): {
+export function stopSignals(): {
   signals: { stopAfterCall: AbortSignal; stopNow: AbortSignal };
   release: () => void;
 } {
@@ -136,7 +136,7 @@ function stopSignals(): {
   };
 }
 
-function outcomeText({ ended, failed, left, halted, tunedPath, flags }: SweepOutcome): string {
+export function outcomeText({ ended, failed, left, halted, tunedPath, flags }: SweepOutcome): string {
   const diverged = ended.filter(({ status }) => status === 'diverged').length;
   const lines = [`${ended.length} runs are done${diverged > 0 ? `, ${diverged} of them diverged` : ''}`];
   for (const { task, cause } of failed) lines.push(`failed: ${task.label}: ${cause}`);
@@ -165,7 +165,7 @@ function outcomeJson(
   };
 }
 
-function exitCode({ failed, left, halted }: SweepOutcome): number {
+export function exitCode({ failed, left, halted }: SweepOutcome): number {
   if (halted !== null || failed.length > 0) return 1;
   return left.length > 0 ? 130 : 0;
 }

@@ -14,5 +14,10 @@ export function addStatusCommand(program: Command): void {
       const states = sweepStates(flags.results, sweep);
       if (flags.json === true) console.log(JSON.stringify(states, null, 2));
       else console.log(states.length === 0 ? `No sweep in ${flags.results} yet.` : statusText(states));
+      const { queueText } = await import('../sweeps/slurmQueue.js');
+      for (const { sweep: name } of states) {
+        const text = await queueText(flags.results, name);
+        if (text !== null) process.stderr.write(`${text}\n`);
+      }
     });
 }

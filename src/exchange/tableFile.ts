@@ -6,6 +6,12 @@ import type { Table } from '../store/tableText.js';
 import type { FileFormat } from './formats.js';
 import { tableToParquet } from './parquet.js';
 
+/** The part of standard output that is used. */
+export interface OutputStream {
+  readonly isTTY?: boolean;
+  write(content: string | Uint8Array): unknown;
+}
+
 /**
  * Writes a table.
  *
@@ -16,9 +22,9 @@ export function writeTable(
   table: Table,
   format: FileFormat,
   out: string | undefined,
-  stdout: NodeJS.WriteStream = process.stdout,
+  stdout: OutputStream = process.stdout,
 ): void {
-  if (format === 'parquet' && out === undefined && stdout.isTTY) {
+  if (format === 'parquet' && out === undefined && stdout.isTTY === true) {
     throw new UsageError('Parquet is not text: name a file with --out FILE, or redirect the output.');
   }
   const content = format === 'parquet' ? tableToParquet(table) : renderTable(table, format);

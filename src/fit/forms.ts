@@ -28,6 +28,7 @@ export interface Saturating {
 function toData(points: readonly LogPoint[], centre: number): PowerSumData {
   return {
     logX: [Float64Array.from(points, ({ x }) => x - centre)],
+    scales: [1],
     loss: Float64Array.from(points, ({ y }) => Math.exp(y)),
     logLoss: Float64Array.from(points, ({ y }) => y),
     weight: new Float64Array(points.length).fill(1),

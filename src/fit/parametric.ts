@@ -30,7 +30,10 @@ export interface ParametricSpec {
   readonly fixed: Readonly<Partial<Record<ParametricName, number>>>;
 }
 
-/** Rows ready to be fitted: ln N and ln D about their means, so that coefficient and exponent are nearly independent. */
+/**
+ * Rows ready to be fitted: ln N and ln D about their means and over their spread, so that coefficients and exponents
+ * are nearly independent and of one size, which is what the search needs.
+ */
 export interface ParametricProblem {
   readonly data: PowerSumData;
   readonly centres: readonly [number, number];
@@ -90,10 +93,13 @@ export function prepareParametric(rows: readonly ParametricRow[], spec: Parametr
   // A coefficient that is held is the one at ln x = 0.
   const centreN = spec.fixed.A === undefined ? mean(logParams) : 0;
   const centreD = spec.fixed.B === undefined ? mean(logTokens) : 0;
+  const scaleN = rootMeanSquare(logParams.map((x) => x - centreN));
+  const scaleD = rootMeanSquare(logTokens.map((x) => x - centreD));
   const loss = Float64Array.from(rows, (row) => row.loss);
   return {
     data: {
-      logX: [logParams.map((x) => x - centreN), logTokens.map((x) => x - centreD)],
+      logX: [logParams.map((x) => (x - centreN) / scaleN), logTokens.map((x) => (x - centreD) / scaleD)],
+      scales: [scaleN, scaleD],
       loss,
       logLoss: loss.map(Math.log),
       weight: Float64Array.from(rows, (row) => row.weight ?? 1),
@@ -103,14 +109,19 @@ export function prepareParametric(rows: readonly ParametricRow[], spec: Parametr
   };
 }
 
+/** 1 where all values are 0: one size, whose exponent is then held. */
+function rootMeanSquare(values: Float64Array): number {
+  return Math.sqrt(mean(values.map((x) => x * x))) || 1;
+}
+
 /** Parameters held, by their place among the power sum's; E = 0 is a logarithm of -Infinity. */
-export function fixedParameters({ spec: { fixed } }: ParametricProblem): Map<number, number> {
+export function fixedParameters({ data, spec: { fixed } }: ParametricProblem): Map<number, number> {
   const held = new Map<number, number>();
   if (fixed.E !== undefined) held.set(0, Math.log(fixed.E));
   if (fixed.A !== undefined) held.set(1, Math.log(fixed.A));
-  if (fixed.alpha !== undefined) held.set(2, fixed.alpha);
+  if (fixed.alpha !== undefined) held.set(2, fixed.alpha * data.scales[0]!);
   if (fixed.B !== undefined) held.set(3, Math.log(fixed.B));
-  if (fixed.beta !== undefined) held.set(4, fixed.beta);
+  if (fixed.beta !== undefined) held.set(4, fixed.beta * data.scales[1]!);
   return held;
 }
 
@@ -123,10 +134,18 @@ export function solveParametric(problem: ParametricProblem): PowerSumFit {
 /** E, A, B, alpha and beta of a fit. */
 export function toValues(
   parameters: PowerSumParameters,
-  [centreN, centreD]: readonly [number, number],
+  { data, centres }: ParametricProblem,
 ): ParametricValues {
-  const [e, c1, alpha, c2, beta] = parameters as unknown as readonly [number, number, number, number, number];
-  return { E: Math.exp(e), A: Math.exp(c1 + alpha * centreN), alpha, B: Math.exp(c2 + beta * centreD), beta };
+  const [e, c1, a, c2, b] = parameters as unknown as readonly [number, number, number, number, number];
+  const alpha = a / data.scales[0]!;
+  const beta = b / data.scales[1]!;
+  return {
+    E: Math.exp(e),
+    A: Math.exp(c1 + alpha * centres[0]),
+    alpha,
+    B: Math.exp(c2 + beta * centres[1]),
+    beta,
+  };
 }
 
 /** Loss that the form gives at N parameters and D tokens. */

@@ -55,6 +55,7 @@ function weighted(data: PowerSumData, unitOfRow: Int32Array, counts: Float64Arra
   const pick = (values: Float64Array): Float64Array => Float64Array.from(kept, (row) => values[row]!);
   return {
     logX: data.logX.map(pick),
+    scales: data.scales,
     loss: pick(data.loss),
     logLoss: pick(data.logLoss),
     weight: Float64Array.from(kept, (row) => data.weight[row]! * counts[unitOfRow[row]!]!),

@@ -108,7 +108,7 @@ export async function fitParametric(
   const { objective, delta, starts, fixed } = { ...DEFAULTS, ...rest };
   const problem = prepareParametric(rows, { objective, delta, starts, fixed });
   const best = solveParametric(problem);
-  const values = toValues(best.parameters, problem.centres);
+  const values = toValues(best.parameters, problem);
   const free = PARAMETRIC_NAMES.filter((name) => fixed[name] === undefined);
   const covariance = sandwichCovariance(problem, best.parameters);
 
@@ -124,7 +124,7 @@ export async function fitParametric(
     interval === 'bca' && bootstrapTasks.length > 0 ? units.nUnits : 0,
   );
   const drawn = await runDraws(job, [...bootstrapTasks, ...jackknifeTasks], rest);
-  const all = drawn.map((parameters) => toValues(parameters, problem.centres));
+  const all = drawn.map((parameters) => toValues(parameters, problem));
   const draws = all.slice(0, bootstrapTasks.length);
   const leaveOneOut = all.slice(bootstrapTasks.length);
   const byCovariance = !small && bootstraps > 0 && enough && covariance !== null;
@@ -241,7 +241,7 @@ function heldOutError(
     if (error instanceof FitError) return null;
     throw error;
   }
-  const values = toValues(solveParametric(problem).parameters, problem.centres);
+  const values = toValues(solveParametric(problem).parameters, problem);
   const errors = sorted
     .slice(-nHeldOut)
     .map((row) => parametricLoss(values, row.params, row.tokens) / row.loss - 1);

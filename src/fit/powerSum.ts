@@ -13,9 +13,10 @@ export type ObjectiveKind = 'huber' | 'asymmetric' | 'leastSquares' | 'logLeastS
 /** Weight of a prediction above its observation under `asymmetric`. */
 export const OVERSHOOT_WEIGHT = 10;
 
-/** Rows of a fit: ln x of each term (minus its centre), loss and weight. */
+/** Rows of a fit: (ln x - centre) / scale of each term, loss and weight. Exponents are in units of 1 / scale. */
 export interface PowerSumData {
   readonly logX: readonly Float64Array[];
+  readonly scales: readonly number[];
   readonly loss: Float64Array;
   readonly logLoss: Float64Array;
   readonly weight: Float64Array;

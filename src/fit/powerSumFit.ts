@@ -122,14 +122,20 @@ export function solve(matrix: readonly (readonly number[])[], right: readonly nu
 }
 
 /** Every combination of exponents, log-spaced; a fixed exponent has one value. */
-function exponentGrid(nTerms: number, starts: number, fixed: ReadonlyMap<number, number>): number[][] {
+function exponentGrid(
+  scales: readonly number[],
+  starts: number,
+  fixed: ReadonlyMap<number, number>,
+): number[][] {
+  const nTerms = scales.length;
   const nFree = Array.from({ length: nTerms }, (_, t) => t).filter((t) => !fixed.has(2 + 2 * t)).length;
   const each = nFree === 0 ? 1 : Math.max(2, Math.ceil(starts ** (1 / nFree)));
   const [low, high] = START_EXPONENTS;
   const axis = Array.from({ length: each }, (_, i) => low * (high / low) ** (i / Math.max(1, each - 1)));
   let grid: number[][] = [[]];
   for (let t = 0; t < nTerms; t++) {
-    const values = fixed.has(2 + 2 * t) ? [fixed.get(2 + 2 * t)!] : axis;
+    const held = fixed.get(2 + 2 * t);
+    const values = held === undefined ? axis.map((exponent) => exponent * scales[t]!) : [held];
     grid = grid.flatMap((head) => values.map((value) => [...head, value]));
   }
   return grid;
@@ -142,6 +148,7 @@ function sample(data: PowerSumData, rows: number): PowerSumData {
     Float64Array.from({ length: rows }, (_, i) => values[Math.floor(((i + 0.5) * n) / rows)]!);
   return {
     logX: data.logX.map(pick),
+    scales: data.scales,
     loss: pick(data.loss),
     logLoss: pick(data.logLoss),
     weight: pick(data.weight),
@@ -183,7 +190,7 @@ export function fitPowerSum(data: PowerSumData, options: PowerSumFitOptions): Po
     smoothing: kind === 'asymmetric' ? 1e-2 * typicalLoss : 0,
   };
   const screen = powerSumObjective(screening, rough);
-  const grid = exponentGrid(data.logX.length, options.starts, fixed);
+  const grid = exponentGrid(data.scales, options.starts, fixed);
   const screened = grid
     .map((exponents) =>
       minimise(screen, startFrom(screening, exponents, fixed), { maxIterations: SCREENING_ITERATIONS }),
@@ -207,7 +214,7 @@ export function bestStart(data: PowerSumData, options: PowerSumFitOptions): Powe
   const { objective: kind, delta, fixed, starts } = options;
   const evaluate = powerSumObjective(data, { kind, delta });
   const gradient = new Float64Array(1 + 2 * data.logX.length);
-  const candidates = exponentGrid(data.logX.length, starts, fixed).map((exponents) =>
+  const candidates = exponentGrid(data.scales, starts, fixed).map((exponents) =>
     startFrom(data, exponents, fixed),
   );
   const values = candidates.map((candidate) => evaluate(candidate, gradient));

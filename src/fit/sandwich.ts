@@ -55,10 +55,12 @@ export function sandwichCovariance(
       covariance[free[a]!]![free[b]!] = sum;
     }
   }
-  // From coefficients at the centres to those at ln x = 0: ln A = c + alpha centre.
+  // From the search's units to those of the form: alpha = a / scale, ln A = c + alpha centre.
   const jacobian = Array.from({ length: 5 }, (_, i) => Array.from({ length: 5 }, (_, k) => Number(i === k)));
-  jacobian[1]![2] = centres[0];
-  jacobian[3]![4] = centres[1];
+  centres.forEach((centre, t) => {
+    jacobian[1 + 2 * t]![2 + 2 * t] = centre / data.scales[t]!;
+    jacobian[2 + 2 * t]![2 + 2 * t] = 1 / data.scales[t]!;
+  });
   const times = (a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number[][] =>
     a.map((row) => b[0]!.map((_, k) => row.reduce((sum, value, i) => sum + value * b[i]![k]!, 0)));
   const transposed = jacobian[0]!.map((_, k) => jacobian.map((row) => row[k]!));

@@ -67,19 +67,23 @@ export function attentionParams(prefix: string, shape: ModelShape, options: Deco
 
 const joined = (tensors: Tensor[]): Tensor => tf.concat(tensors, 1);
 
+/** A depthwise convolution over time: causal, or centred where attention sees both ways. */
+type Convolution = (x: Tensor, kernel: Tensor, batchSize: number) => Tensor;
+
 /** The projections of x in the order of `inputProjections`, each [rows, nHeads * dHead]. */
-function project(prefix: string, x: Tensor, { params, batchSize, options }: Pass): Tensor[] {
+export function project(prefix: string, x: Tensor, pass: Pass, convolution: Convolution): Tensor[] {
+  const { params, batchSize, options } = pass;
   const names = inputProjections(options);
   const parameter = (name: string): Tensor => params[`${prefix}.${name}`]!;
   if (options.qkvConvolution === 'beforeProjection') {
     return names.map((name) =>
-      tf.matMul(causalConv(x, parameter(`${name}Conv`), batchSize), parameter(name)),
+      tf.matMul(convolution(x, parameter(`${name}Conv`), batchSize), parameter(name)),
     );
   }
   // One product for all projections, and one convolution: fewer and larger operations.
   let projected = tf.matMul(x, joined(names.map(parameter)));
   if (options.qkvConvolution === 'afterProjection') {
-    projected = causalConv(projected, joined(names.map((name) => parameter(`${name}Conv`))), batchSize);
+    projected = convolution(projected, joined(names.map((name) => parameter(`${name}Conv`))), batchSize);
   }
   // tfjs has no gradient for a split into one.
   return names.length === 1 ? [projected] : tf.split(projected, names.length, 1);
@@ -94,23 +98,37 @@ export function selfAttention(prefix: string, x: Tensor, mask: Tensor, pass: Pas
   const { params, options, shape, batchSize } = pass;
   const { contextLength, nHeads, dHead } = shape;
   const heads: AttentionShape = { contextLength, batchSize, nHeads, dHead };
-  const context = attend(prefix, project(prefix, x, pass), mask, heads, pass);
+  const context = attend(prefix, project(prefix, x, pass, causalConv), mask, heads, pass);
   const gated = options.postSoftmaxGating ? gate(context, params[`${prefix}.gate`]!, heads) : context;
   return tf.matMul(gated, params[`${prefix}.o`]!);
 }
 
+/** T5's initial values leave the factor 1 / sqrt(dHead) to the query projection. */
+export const queryScale = ({ init, dHead }: ModelShape): number => (init === 't5' ? 1 : dHead ** -0.5);
+
+/**
+ * Attention by the products of queries with keys.
+ * @param parts what `project` gives
+ * @param mask null where every position sees all others
+ */
+export function attendByProducts(
+  prefix: string,
+  parts: readonly Tensor[],
+  mask: Tensor | null,
+  heads: AttentionShape,
+  { params, options, shape, positions }: Pass,
+): Tensor {
+  const [query, key, value] = options.sharedQueryKey
+    ? [tf.matMul(parts[0]!, params[`${prefix}.qFromShared`]!), parts[0]!, parts[1]!]
+    : [parts[0]!, parts[1]!, parts[2]!];
+  const turned = (y: Tensor): Tensor => (positions === 'rotary' ? rotary(y, heads) : y);
+  return attention(turned(query), turned(key), value, mask, queryScale(shape), heads);
+}
+
 function attend(prefix: string, parts: Tensor[], mask: Tensor, heads: AttentionShape, pass: Pass): Tensor {
-  const { params, options, shape, positions } = pass;
+  const { params, options } = pass;
   const parameter = (name: string): Tensor => params[`${prefix}.${name}`]!;
-  const byProducts = (scoreMask: Tensor): Tensor => {
-    const [query, key, value] = options.sharedQueryKey
-      ? [tf.matMul(parts[0]!, parameter('qFromShared')), parts[0]!, parts[1]!]
-      : [parts[0]!, parts[1]!, parts[2]!];
-    const turned = (y: Tensor): Tensor => (positions === 'rotary' ? rotary(y, heads) : y);
-    // T5's initial values leave the factor 1 / sqrt(dHead) to the query projection.
-    const queryScale = shape.init === 't5' ? 1 : shape.dHead ** -0.5;
-    return attention(turned(query), turned(key), value, scoreMask, queryScale, heads);
-  };
+  const byProducts = (scoreMask: Tensor): Tensor => attendByProducts(prefix, parts, scoreMask, heads, pass);
   switch (options.attentionWeights) {
     case 'queryKey':
       return byProducts(mask);

@@ -1,9 +1,10 @@
 /** The decoder core: every preset is this function under other options (presets.ts). */
 import { causalMask } from '../ops/attention.js';
-import { RELATIVE_BUCKETS, relativeBias, sinusoidalPositions } from '../ops/positions.js';
+import { relativeBias } from '../ops/positions.js';
 import { tf, type Tensor } from '../ops/tf.js';
 import { attentionParams, selfAttention } from './attention.js';
 import { comparesQueriesAndKeys, type DecoderOptions } from './decoderOptions.js';
+import { embed, embeddingParam, outputLogits, outputParams } from './embedding.js';
 import { ModelError } from './error.js';
 import { evolvedBlocks, evolvedFirstHalf, evolvedParams } from './evolved.js';
 import { expertFeedForward, expertParams, hasExperts } from './experts.js';
@@ -11,33 +12,16 @@ import { feedForward, feedForwardParams } from './feedForward.js';
 import type { LanguageModel, ModelShape, Params, Positions } from './model.js';
 import { normalise, normParams } from './norm.js';
 import type { ParamSpec } from './params.js';
-import { table } from './paramSpecs.js';
 import type { Pass } from './pass.js';
-
-/** Standard deviation of embedding and output matrices, and what the forward pass multiplies embeddings by. */
-const SMALL_EMBEDDING_STD = 0.02;
-const SMALL_EMBEDDING_GAIN = 50;
+import { relativeTable, requireEvenHeads } from './positions.js';
 
 /** Repetitions of the block; the Evolved Transformer's stands for about two layers. */
 const blockCount = ({ nLayers }: ModelShape, { block }: DecoderOptions): number =>
   block === 'evolved' ? evolvedBlocks(nLayers) : nLayers;
 
-/** T5's bias, one table shared by all layers. */
-const relativeTable = (name: string, nHeads: number): ParamSpec =>
-  table(name, [RELATIVE_BUCKETS, nHeads], { kind: 'constant', value: 0 }, 'positions');
-
 function decoderParams(shape: ModelShape, options: DecoderOptions, positions: Positions): ParamSpec[] {
-  const { vocabSize, dModel, nHeads, tiedEmbeddings, init } = shape;
-  const embeddingStd = init === 't5' ? 1 : SMALL_EMBEDDING_STD;
-  const params: ParamSpec[] = [
-    {
-      name: 'embedding',
-      shape: [vocabSize, dModel],
-      init: { kind: 'normal', std: embeddingStd },
-      group: 'embedding',
-      decay: false,
-    },
-  ];
+  const { dModel, nHeads } = shape;
+  const params: ParamSpec[] = [embeddingParam(shape)];
   if (positions === 'relative') {
     params.push(relativeTable('relativeBias', nHeads));
     if (options.block === 'evolved') params.push(relativeTable('relativeBiasDoubled', 2 * nHeads));
@@ -46,17 +30,7 @@ function decoderParams(shape: ModelShape, options: DecoderOptions, positions: Po
     params.push(...layerParams(layer, shape, options));
   }
   params.push(...normParams('finalNorm', dModel, options));
-  if (!tiedEmbeddings) {
-    const std = init === 't5' ? dModel ** -0.5 : SMALL_EMBEDDING_STD;
-    // Stored like the embedding, [vocabSize, dModel]; a matrix that multiplies activations, so it is decayed.
-    params.push({
-      name: 'output',
-      shape: [vocabSize, dModel],
-      init: { kind: 'normal', std },
-      group: 'output',
-      decay: true,
-    });
-  }
+  params.push(...outputParams(shape));
   return params;
 }
 
@@ -71,24 +45,6 @@ function layerParams(layer: number, shape: ModelShape, options: DecoderOptions):
       ? expertParams(`${name}.experts`, shape, options.experts)
       : feedForwardParams(`${name}.feedForward`, shape, options)),
   ];
-}
-
-/** Token embeddings, with absolute positions added where the model has them. [contextLength * batchSize, dModel] */
-function embed(tokens: Tensor, { params, batchSize, shape, positions }: Pass): Tensor {
-  const { contextLength, dModel, init } = shape;
-  const gathered = tf.gather(params['embedding']!, tokens);
-  const embedded = init === 't5' ? gathered : tf.mul(gathered, SMALL_EMBEDDING_GAIN);
-  if (positions !== 'absolute') return embedded;
-  const waves = tf.reshape(sinusoidalPositions(contextLength, dModel), [contextLength, 1, dModel]);
-  const byTime = tf.add(tf.reshape(embedded, [contextLength, batchSize, dModel]), waves);
-  return tf.reshape(byTime, [contextLength * batchSize, dModel]);
-}
-
-function outputLogits(params: Params, x: Tensor, { tiedEmbeddings, init, dModel }: ModelShape): Tensor {
-  const matrix = params[tiedEmbeddings ? 'embedding' : 'output']!;
-  // T5's tied embeddings have standard deviation 1, so the logits are scaled by dModel^-1/2.
-  const scaled = tiedEmbeddings && init === 't5' ? tf.mul(x, dModel ** -0.5) : x;
-  return tf.matMul(scaled, matrix, false, true);
 }
 
 /** The feed-forward layer with its norm before the call, or after it as in Primer, and what it adds to the training loss. */
@@ -145,11 +101,7 @@ function checkShape(shape: ModelShape, options: DecoderOptions, positions: Posit
       'rotary positions turn queries and keys, which a Synthesizer does not compare; use absolute or relative positions',
     );
   }
-  if (positions === 'rotary' && narrowest % 2 !== 0) {
-    throw new ModelError(
-      `rotary positions rotate pairs of channels, so dHead must be even, not ${narrowest}`,
-    );
-  }
+  if (positions === 'rotary') requireEvenHeads(narrowest);
   if (options.experts !== null && nLayers < options.experts.everyNthLayer) {
     throw new ModelError(
       `every ${options.experts.everyNthLayer}th feed-forward layer is a mixture of experts, so nLayers must be at least ` +

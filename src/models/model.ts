@@ -23,14 +23,21 @@ export interface ModelShape {
 
 export type Params = Readonly<Record<string, Tensor>>;
 
+/** What a model is trained to do: predict each next token of a text, or the spans dropped from one. */
+export type ObjectiveKind = 'nextToken' | 'spanCorruption';
+
 export interface LanguageModel {
   readonly params: readonly ParamSpec[];
+  /** Of an encoder-decoder: tokens a sequence of what its encoder reads, and of what its decoder reads and predicts. */
+  readonly encoder?: { readonly sourceLength: number; readonly targetLength: number };
   /**
    * Next-token logits.
-   * @param tokens [contextLength * batchSize] int32, time-major: token t of sequence b at t * batchSize + b
-   * @returns [contextLength * batchSize, vocabSize]
+   * @param tokens [contextLength * batchSize] int32, time-major: token t of sequence b at t * batchSize + b; of an
+   * encoder-decoder what the decoder reads, [targetLength * batchSize]
+   * @param source of an encoder-decoder what the encoder reads, [sourceLength * batchSize]
+   * @returns [contextLength * batchSize, vocabSize]; of an encoder-decoder [targetLength * batchSize, vocabSize + sentinels]
    */
-  readonly logits: (params: Params, tokens: Tensor, batchSize: number) => Tensor;
+  readonly logits: (params: Params, tokens: Tensor, batchSize: number, source?: Tensor) => Tensor;
   /**
    * For models whose training loss has a further term, such as load balancing: the same logits, and that term as a scalar,
    * its weight in it. Training minimises the sum; every loss that is reported is the cross-entropy alone.

@@ -1,5 +1,6 @@
 /** Named architectures over the decoder core, each beside its definition (So et al. 2021 and the Primer release, where no other source is named). */
 import { VANILLA, type DecoderOptions, type ExpertOptions } from './decoderOptions.js';
+import type { EncoderDecoderOptions } from './encoderDecoder.js';
 import type { Positions } from './model.js';
 
 export interface Preset {
@@ -188,4 +189,39 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   ...INSERTIONS,
   ...ABLATIONS,
   ...OTHERS,
+};
+
+/** A T5 of encoder and decoder, and the same options in both. */
+export interface EncoderDecoderPreset extends Preset {
+  readonly options: EncoderDecoderOptions;
+}
+
+const encoderDecoderT5 = (
+  description: string,
+  changes: Partial<EncoderDecoderOptions> = {},
+): EncoderDecoderPreset => ({
+  options: {
+    ...T5,
+    block: 'transformer',
+    feedForwardNorm: 'before',
+    experts: null,
+    attentionWeights: 'queryKey',
+    postSoftmaxGating: false,
+    ...changes,
+  },
+  positions: 'relative',
+  description,
+});
+
+/** Encoder-decoders, trained by span corruption: their losses are not those of the others, so no study has both. */
+export const ENCODER_DECODER_PRESETS: Readonly<Record<string, EncoderDecoderPreset>> = {
+  't5-encdec': encoderDecoderT5('T5 1.0 (Raffel et al. 2020): encoder and decoder, span corruption'),
+  't5++-encdec': encoderDecoderT5(
+    'T5 encoder-decoder with a feed-forward layer gated by swish, dFf cut to 2/3',
+    PLUS_PLUS,
+  ),
+  't5-primer-ez-encdec': encoderDecoderT5(
+    'T5 encoder-decoder with squared ReLU and MDHA, whose convolutions are centred in the encoder',
+    EZ,
+  ),
 };

@@ -1,9 +1,10 @@
 /** Architectures by name: the presets, and the variants of the user's own that this process has loaded. */
 import { decoder } from './decoder.js';
 import type { DecoderOptions } from './decoderOptions.js';
+import { encoderDecoder } from './encoderDecoder.js';
 import { ModelError } from './error.js';
-import type { LanguageModel, ModelShape, Positions } from './model.js';
-import { PRESETS, type Preset } from './presets.js';
+import type { LanguageModel, ModelShape, ObjectiveKind, Positions } from './model.js';
+import { ENCODER_DECODER_PRESETS, PRESETS, type EncoderDecoderPreset, type Preset } from './presets.js';
 import { buildVariant, isForwardVariant, presetOfVariant, type VariantDefinition } from './variant.js';
 
 interface RegisteredVariant {
@@ -14,7 +15,19 @@ interface RegisteredVariant {
 const variants = new Map<string, RegisteredVariant>();
 
 /** Names that a sweep may use, in the order in which they are listed to people. */
-export const architectureNames = (): string[] => [...Object.keys(PRESETS), ...variants.keys()];
+export const architectureNames = (): string[] => [
+  ...Object.keys(PRESETS),
+  ...Object.keys(ENCODER_DECODER_PRESETS),
+  ...variants.keys(),
+];
+
+// `constructor` and the like are no architectures, though every object has them.
+const encoderDecoderPreset = (name: string): EncoderDecoderPreset | undefined =>
+  Object.hasOwn(ENCODER_DECODER_PRESETS, name) ? ENCODER_DECODER_PRESETS[name] : undefined;
+
+/** What an architecture is trained to do; losses of different objectives can't be compared. */
+export const objectiveOf = (name: string): ObjectiveKind =>
+  encoderDecoderPreset(name) === undefined ? 'nextToken' : 'spanCorruption';
 
 /**
  * Makes a variant known by its name.
@@ -23,7 +36,7 @@ export const architectureNames = (): string[] => [...Object.keys(PRESETS), ...va
  */
 export function registerVariant(definition: VariantDefinition, file: string): void {
   const { name } = definition;
-  if (Object.hasOwn(PRESETS, name)) {
+  if (Object.hasOwn(PRESETS, name) || encoderDecoderPreset(name) !== undefined) {
     throw new ModelError(`${file}: "${name}" is the name of a preset; give the variant a name of its own`);
   }
   const known = variants.get(name);
@@ -39,8 +52,7 @@ export function registerVariant(definition: VariantDefinition, file: string): vo
  * @throws Error naming the known architectures if there is none of this name
  */
 export function presetNamed(name: string): Preset {
-  // `constructor` and the like are no architectures, though every object has them.
-  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : encoderDecoderPreset(name);
   if (preset === undefined)
     throw new Error(`unknown architecture "${name}"; known are ${architectureNames().join(', ')}`);
   return preset;
@@ -97,5 +109,9 @@ export function buildModel(choice: ModelChoice): LanguageModel {
   if (variant !== undefined) {
     return buildVariant(variant.definition, variant.file, choice, choice.positions);
   }
-  return decoder(choice, presetNamed(choice.preset).options, choice.positions);
+  const { options } = presetNamed(choice.preset);
+  const encoded = encoderDecoderPreset(choice.preset);
+  return encoded === undefined
+    ? decoder(choice, options, choice.positions)
+    : encoderDecoder(choice, encoded.options, choice.positions);
 }

@@ -1,8 +1,9 @@
-/** Multi-head causal self-attention on time-major activations. */
+/** Multi-head attention on time-major activations. */
 import { hasFusedKernels } from './kernelNames.js';
 import { tf, type Tensor } from './tf.js';
 
 export interface AttentionShape {
+  /** Of the queries; keys and values may be of another length, as in cross-attention. */
   readonly contextLength: number;
   readonly batchSize: number;
   readonly nHeads: number;
@@ -22,8 +23,10 @@ export function causalMask(contextLength: number): Tensor {
 
 /**
  * `softmax(q k^T / scale + mask [+ bias]) v` for each head (Vaswani et al. 2017, section 3.2).
- * @param q,k,v [contextLength * batchSize, nHeads * dHead], time-major
- * @param mask [contextLength, contextLength], or [nHeads, contextLength, contextLength] when a bias by head is in it
+ * @param q [contextLength * batchSize, nHeads * dHead], time-major
+ * @param k,v [keyLength * batchSize, nHeads * dHead], time-major
+ * @param mask [contextLength, keyLength], or [nHeads, contextLength, keyLength] when a bias by head is in it; null where
+ * every query sees every key
  * @param queryScale what queries are multiplied by: 1 / sqrt(dHead), or 1 with T5's initial values
  * @returns [contextLength * batchSize, nHeads * dHead]
  */
@@ -31,12 +34,13 @@ export function attention(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  mask: Tensor,
+  mask: Tensor | null,
   queryScale: number,
   shape: AttentionShape,
 ): Tensor {
   const heads = shape.batchSize * shape.nHeads;
-  const split = (x: Tensor): Tensor => tf.reshape(x, [shape.contextLength, heads, shape.dHead]);
+  const split = (x: Tensor): Tensor =>
+    tf.reshape(x, [x.shape[0]! / shape.batchSize, heads, shape.dHead]);
   const scaled = queryScale === 1 ? q : tf.mul(q, queryScale);
   const context = hasFusedKernels()
     ? attendFused(split(scaled), split(k), split(v), mask)
@@ -47,9 +51,9 @@ export function attention(
 /** [time, heads, dHead] to [heads, time, dHead] and back. */
 export const swapTimeAndHeads = (x: Tensor): Tensor => tf.transpose(x, [1, 0, 2]);
 
-function weights(q: Tensor, k: Tensor, mask: Tensor): Tensor {
+function weights(q: Tensor, k: Tensor, mask: Tensor | null): Tensor {
   const scores = tf.matMul(swapTimeAndHeads(q), swapTimeAndHeads(k), false, true);
-  return tf.softmax(addMask(scores, mask));
+  return tf.softmax(mask === null ? scores : addMask(scores, mask));
 }
 
 /** Scores of [batch * nHeads, time, time] plus a mask that may differ by head but not by sequence. */
@@ -60,7 +64,7 @@ export function addMask(scores: Tensor, mask: Tensor): Tensor {
   return tf.reshape(tf.add(bySequence, mask), [scores.shape[0], time, time]);
 }
 
-function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): Tensor {
   return swapTimeAndHeads(tf.matMul(weights(q, k, mask), swapTimeAndHeads(v)));
 }
 
@@ -68,28 +72,24 @@ function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
  * The same with the backward pass written out: rowsum(P * dP) = rowsum(dO * O), which is dHead wide instead of
  * contextLength wide (Dao et al. 2022, appendix B).
  */
-function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): Tensor {
   return tf.customGrad((...args) => {
-    const [q, k, v, mask, save] = args as unknown as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-      (tensors: Tensor[]) => void,
-    ];
-    const probabilities = weights(q, k, mask);
+    const [q, k, v] = args as [Tensor, Tensor, Tensor];
+    const scoreMask = mask === null ? null : args[3]!;
+    const save = args.at(-1) as unknown as (tensors: Tensor[]) => void;
+    const probabilities = weights(q, k, scoreMask);
     const output = swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(v)));
-    save([q, k, v, mask, probabilities, output]);
+    save([q, k, v, probabilities, output, ...(scoreMask === null ? [] : [scoreMask])]);
     return {
       value: output,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [q, k, v, mask, probabilities, output] = saved as [
+        const [q, k, v, probabilities, output, scoreMask] = saved as [
           Tensor,
           Tensor,
           Tensor,
           Tensor,
           Tensor,
-          Tensor,
+          Tensor | undefined,
         ];
         const rowSums = swapTimeAndHeads(tf.sum(tf.mul(dy, output), 2, true));
         const dProbabilities = tf.matMul(swapTimeAndHeads(dy), swapTimeAndHeads(v), false, true);
@@ -98,11 +98,11 @@ function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
           swapTimeAndHeads(tf.matMul(dScores, swapTimeAndHeads(k))),
           swapTimeAndHeads(tf.matMul(dScores, swapTimeAndHeads(q), true, false)),
           swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(dy), true, false)),
-          maskGradient(dScores, mask),
+          ...(scoreMask === undefined ? [] : [maskGradient(dScores, scoreMask)]),
         ];
       },
     };
-  })(q, k, v, mask);
+  })(q, k, v, ...(mask === null ? [] : [mask]));
 }
 
 function maskGradient(dScores: Tensor, mask: Tensor): Tensor {

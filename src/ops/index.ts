@@ -3,6 +3,7 @@ export { tf, type Tensor } from './tf.js';
 export { gelu, relu, squaredRelu, swish } from './activations.js';
 export { attention, causalMask, type AttentionShape } from './attention.js';
 export { causalConv, MDHA_KERNEL } from './causalConv.js';
+export { centredConv } from './centredConv.js';
 export { crossEntropy, tokenNats } from './crossEntropy.js';
 export {
   balanceLoss,
@@ -13,6 +14,13 @@ export {
   type Routing,
 } from './mixture.js';
 export { layerNorm, primerNormLingvo, rmsNorm } from './norms.js';
-export { relativeBias, relativeBucket, rotary, sinusoidalPositions } from './positions.js';
+export {
+  bidirectionalBias,
+  bidirectionalBucket,
+  relativeBias,
+  relativeBucket,
+  rotary,
+  sinusoidalPositions,
+} from './positions.js';
 export { stopGradient } from './stopGradient.js';
 export { denseSynthesizer, randomSynthesizer } from './synthesizer.js';

@@ -57,10 +57,24 @@ export const RELATIVE_MAX_DISTANCE = 128;
  * logarithmic up to the maximum distance (Raffel et al. 2020, section 2.1; Mesh TensorFlow's `_relative_position_bucket`).
  */
 export function relativeBucket(distanceBack: number): number {
-  const exact = RELATIVE_BUCKETS / 2;
-  if (distanceBack < exact) return Math.max(distanceBack, 0);
-  const logarithmic = Math.log(distanceBack / exact) / Math.log(RELATIVE_MAX_DISTANCE / exact);
-  return Math.min(exact + Math.floor(logarithmic * (RELATIVE_BUCKETS - exact)), RELATIVE_BUCKETS - 1);
+  return bucketOf(distanceBack, RELATIVE_BUCKETS);
+}
+
+/** Half of so many buckets for exact distances, the rest logarithmic; distances below 0 are in bucket 0. */
+function bucketOf(distance: number, buckets: number): number {
+  const exact = buckets / 2;
+  if (distance < exact) return Math.max(distance, 0);
+  const logarithmic = Math.log(distance / exact) / Math.log(RELATIVE_MAX_DISTANCE / exact);
+  return Math.min(exact + Math.floor(logarithmic * (buckets - exact)), buckets - 1);
+}
+
+/**
+ * T5's bucket where positions see both ways: half of the buckets for what lies back (the position itself included), the
+ * other half for what lies ahead, each divided as in {@link relativeBucket}.
+ */
+export function bidirectionalBucket(distanceBack: number): number {
+  const buckets = RELATIVE_BUCKETS / 2;
+  return bucketOf(Math.abs(distanceBack), buckets) + (distanceBack < 0 ? buckets : 0);
 }
 
 /**
@@ -73,6 +87,18 @@ export function relativeBias(table: Tensor, contextLength: number): Tensor {
   for (let i = 0; i < contextLength; i++) {
     for (let j = 0; j <= i; j++) buckets[i * contextLength + j] = relativeBucket(i - j);
   }
+  return biasOfPairs(table, buckets, contextLength);
+}
+
+/** The same where positions see both ways, as in an encoder: {@link bidirectionalBucket}. */
+export function bidirectionalBias(table: Tensor, contextLength: number): Tensor {
+  const buckets = Int32Array.from({ length: contextLength * contextLength }, (_, pair) =>
+    bidirectionalBucket(Math.floor(pair / contextLength) - (pair % contextLength)),
+  );
+  return biasOfPairs(table, buckets, contextLength);
+}
+
+function biasOfPairs(table: Tensor, buckets: Int32Array, contextLength: number): Tensor {
   const index = tf.tensor1d(buckets, 'int32');
   const byPair = tf.gather(table, index);
   return tf.reshape(tf.transpose(byPair, [1, 0]), [table.shape[1]!, contextLength, contextLength]);

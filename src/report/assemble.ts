@@ -72,7 +72,7 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     const fitting = Math.floor((options.width - (independent ? 0 : axis)) / (layout.minWidth + spacing));
     const rows = Math.ceil(layout.panels / Math.max(1, fitting));
     const columns = Math.ceil(layout.panels / rows);
-    const taken = (independent ? columns * axis : axis) + (columns - 1) * spacing + 12;
+    const taken = (independent ? columns * axis : axis) + (columns - 1) * spacing + 20;
     whole['columns'] = columns;
     whole['spacing'] = { row: 34, column: spacing };
     whole['spec'] = {

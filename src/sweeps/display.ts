@@ -78,6 +78,8 @@ function eventText(event: SweepEvent): string | null {
       return event.record.status === 'diverged'
         ? `diverged: ${event.task.label}: ${event.record.cause ?? 'no cause given'}`
         : null;
+    case 'notice':
+      return `note: ${event.task.label}: ${event.text}`;
     case 'retrying':
       return `trying again: ${event.task.label}: ${event.cause}`;
     case 'failed':

@@ -55,7 +55,11 @@ export interface Executor {
   /** Seconds between two looks at a run that another process works on; 2 where not given. */
   readonly pollSeconds?: number;
   /** Trains a run, going on from its checkpoint if it has one. Never rejects. */
-  run(task: RunTask, onProgress: (progress: RunProgress) => void): Promise<TaskOutcome>;
+  run(
+    task: RunTask,
+    onProgress: (progress: RunProgress) => void,
+    onNotice: (text: string) => void,
+  ): Promise<TaskOutcome>;
   /** `afterCall`: finish the call of K steps, write checkpoints. `now`: drop everything. */
   stop(mode: 'afterCall' | 'now'): void;
   /** Gives up what it holds; nothing may be under way. */

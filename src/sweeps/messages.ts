@@ -11,6 +11,8 @@ export type FromWorker =
   /** The worker is loaded and waits for a run. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'progress'; readonly progress: RunProgress }
+  /** What does not stop the run but should be known, such as a damaged checkpoint. */
+  | { readonly kind: 'notice'; readonly text: string }
   | { readonly kind: 'ended'; readonly record: RunRecord }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'busy'; readonly reason: string }

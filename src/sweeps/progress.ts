@@ -47,6 +47,8 @@ export function observeEvent(state: SweepProgress, event: SweepEvent): void {
     case 'stopped':
       leave(state, event.task);
       return;
+    case 'notice':
+      return;
     case 'stopping':
       state.stopping = true;
       return;

@@ -8,6 +8,7 @@ import type { Executor, RunProgress, RunTask, TaskOutcome } from './executor.js'
 /** What happens while a sweep runs, for whoever shows it. */
 export type SweepEvent =
   | { readonly kind: 'progress'; readonly task: RunTask; readonly progress: RunProgress }
+  | { readonly kind: 'notice'; readonly task: RunTask; readonly text: string }
   /** `reused`: it had been trained before, or elsewhere in the meantime. */
   | { readonly kind: 'ended'; readonly task: RunTask; readonly record: RunRecord; readonly reused: boolean }
   | { readonly kind: 'waiting'; readonly task: RunTask; readonly reason: string }
@@ -126,9 +127,15 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
       return;
     }
     const attempt = executor
-      .run(task, (progress) => {
-        onEvent({ kind: 'progress', task, progress });
-      })
+      .run(
+        task,
+        (progress) => {
+          onEvent({ kind: 'progress', task, progress });
+        },
+        (text) => {
+          onEvent({ kind: 'notice', task, text });
+        },
+      )
       .then((outcome) => settle(task, outcome))
       .finally(() => running.delete(task));
     running.set(task, attempt);

@@ -32,6 +32,9 @@ export async function serveTask(directory: string, index: number, train: Trainer
     let reported = -Infinity;
     const outcome = await attemptRun(task, train, {
       shouldStop: () => stopping,
+      onNotice: (text) => {
+        say({ runKey, message: { kind: 'notice', text } });
+      },
       onProgress: (progress) => {
         const seconds = performance.now() / 1000;
         if (seconds - reported < PROGRESS_SECONDS && progress.stepsDone < progress.steps) return;

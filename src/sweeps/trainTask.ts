@@ -25,7 +25,7 @@ async function corpusOf(request: CorpusRequest): Promise<PreparedCorpus> {
 }
 
 /** Trains one run of a sweep with the default engine. */
-export const trainTask: Trainer = async ({ task, record, directory, shouldStop, onProgress }) =>
+export const trainTask: Trainer = async ({ task, record, directory, shouldStop, onProgress, onNotice }) =>
   trainRun({
     record,
     directory,
@@ -34,7 +34,5 @@ export const trainTask: Trainer = async ({ task, record, directory, shouldStop, 
     stepsPerCall: task.stepsPerCall,
     shouldStop,
     onProgress,
-    onNotice: (message) => {
-      process.emitWarning(`${task.label}: ${message}`);
-    },
+    onNotice,
   });

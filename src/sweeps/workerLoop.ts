@@ -11,8 +11,17 @@ import type { FromWorker, ToWorker } from './messages.js';
 const REPORT_SECONDS = 0.25;
 const LOCK_CHECK_SECONDS = 2;
 
-/** System errors that every other run would meet as well. */
-const ENVIRONMENT_CODES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE'] as const;
+/** System errors that every other run would meet as well, and what they mean here. */
+const ENVIRONMENT_CODES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk that holds the results is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'a file of the results has reached the largest size allowed (ulimit -f)',
+  EROFS: 'the results lie on a file system that is read-only',
+  EACCES: 'there is no permission to write the results',
+  EPERM: 'there is no permission to write the results',
+  EMFILE: 'this process may not open more files (ulimit -n)',
+  ENFILE: 'the system can open no more files',
+};
 
 /** Something is wrong that would be for every run of the sweep, so that it makes no sense to try the next. */
 export class EnvironmentError extends Error {
@@ -27,6 +36,8 @@ export type Trainer = (options: {
   readonly directory: string;
   readonly shouldStop: () => boolean;
   readonly onProgress: (progress: RunProgress) => void;
+  /** Told of what does not stop the run but should be known. */
+  readonly onNotice: (text: string) => void;
 }) => Promise<RunRecord>;
 
 /** The part of `process` that a worker uses. */
@@ -49,6 +60,7 @@ export function serveRuns(channel: WorkerChannel, train: Trainer): { stop(): voi
         void attemptRun(message.task, train, {
           shouldStop: () => stopping,
           onProgress: (progress) => channel.send({ kind: 'progress', progress }),
+          onNotice: (text) => channel.send({ kind: 'notice', text }),
         }).then((outcome) => channel.send(outcome));
         return;
       case 'stop':
@@ -88,6 +100,7 @@ export function connectWorker(train: Trainer): void {
 export interface AttemptHooks {
   readonly shouldStop: () => boolean;
   readonly onProgress: (progress: RunProgress) => void;
+  readonly onNotice: (text: string) => void;
 }
 
 /** One attempt at a run. A run that has ended by now, under any sweep, is not trained again. */
@@ -114,8 +127,11 @@ export async function attemptRun(task: RunTask, train: Trainer, hooks: AttemptHo
     }
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
-    const environment = error instanceof EnvironmentError || isSystemError(error, ...ENVIRONMENT_CODES);
-    return { kind: 'error', message, environment, stack: stack ?? null };
+    const system = isSystemError(error, ...Object.keys(ENVIRONMENT_CODES))
+      ? `${ENVIRONMENT_CODES[error.code ?? ''] ?? ''} (${message})`
+      : null;
+    const environment = error instanceof EnvironmentError || system !== null;
+    return { kind: 'error', message: system ?? message, environment, stack: stack ?? null };
   }
 }
 
@@ -139,6 +155,7 @@ async function trainClaimed(
     record: task.record,
     directory,
     shouldStop: hooks.shouldStop,
+    onNotice: hooks.onNotice,
     onProgress: (progress) => {
       const seconds = performance.now() / 1000;
       if (seconds - checked > LOCK_CHECK_SECONDS) {

@@ -12,6 +12,7 @@ type Execution = NonNullable<RunRecord['execution']>;
 const sameConditions = (a: Execution, b: Execution): boolean =>
   a.engine === b.engine &&
   a.engineVersion === b.engineVersion &&
+  a.isolossVersion === b.isolossVersion &&
   a.cpuModel === b.cpuModel &&
   a.threads === b.threads;
 
@@ -85,8 +86,8 @@ function notUsable(
   if (previous === null || sameConditions(previous, present)) {
     return 'The checkpoint belongs to another run, so this one starts again.';
   }
-  const conditions = ({ engine, engineVersion, cpuModel, threads }: Execution): string =>
-    `${engine} ${engineVersion}, ${cpuModel}, ${threads} threads`;
+  const conditions = ({ isolossVersion, engine, engineVersion, cpuModel, threads }: Execution): string =>
+    `isoloss ${isolossVersion}, ${engine} ${engineVersion}, ${cpuModel}, ${threads} threads`;
   return (
     `The checkpoint was made under other conditions (${conditions(previous)}) than now (${conditions(present)}), ` +
     'which would not give the same bits, so the run starts again.'

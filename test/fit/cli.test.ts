@@ -62,11 +62,11 @@ describe('isoloss fit', () => {
       '50',
       '--json',
     );
-    const report = JSON.parse(out) as Record<string, never>;
+    const report = JSON.parse(out) as Record<string, Record<string, unknown>>;
     expect(Object.keys(report['parametric']!)).toEqual(
       expect.arrayContaining(['E', 'A', 'B', 'alpha', 'beta', 'objective']),
     );
-    expect(report['parametric']!.alpha).toMatchObject({
+    expect(report['parametric']!['alpha']).toMatchObject({
       value: expect.closeTo(0.34, 2) as number,
       low: expect.any(Number) as number,
     });

@@ -55,6 +55,7 @@ describe('the parametric form', () => {
     const loss = column((row) => row.loss);
     const data = {
       logX: [column((row) => Math.log(row.params) - 20), column((row) => Math.log(row.tokens) - 22)],
+      scales: [1, 1],
       loss,
       logLoss: loss.map(Math.log),
       weight: column((row) => (row.params > 1e9 ? 2 : 1)),

@@ -145,7 +145,8 @@ describe('the report of a thousand runs', () => {
       curveRows: 200,
     });
     expect(study.runs.length).toBeGreaterThan(1000);
-    const context = reportContext({ study, analysis: analysisFor(study) });
+    const analysis = analyse(study.fitRows, { baselines: study.sweep.baselines, bootstraps: 20 });
+    const context = reportContext({ study, analysis });
     const page = renderPage({ document: buildDocument(context), styles: context.styles, version: '0.1.0' });
     expect(Buffer.byteLength(page)).toBeLessThan(5e6);
   });

@@ -98,7 +98,9 @@ describe('workers on this machine', () => {
       {},
       1,
     );
-    expect(full.halted).toBe('ENOSPC: no space left on device, write');
+    expect(full.halted).toBe(
+      'the disk that holds the results is full (ENOSPC: no space left on device, write)',
+    );
     expect(full.ended.size).toBe(0);
     expect(full.left).toHaveLength(3);
   });

@@ -99,7 +99,8 @@ footer { margin-top: 72px; padding-bottom: 56px; color: var(--muted); font-size:
   main, header, footer { max-width: none; padding: 0; }
   h2, h3, figcaption { break-after: avoid; }
   figure, tr, .answers li { break-inside: avoid; }
-  .scroll, pre { max-height: none; overflow: visible; }
+  .scroll, pre, .chart { max-height: none; overflow: visible; }
+  .chart svg { max-width: 100%; height: auto; }
   .legend button[aria-pressed='false'] { display: none; }
   .dark-charts .chart { filter: invert(1) hue-rotate(180deg); }
 }

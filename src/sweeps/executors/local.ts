@@ -20,7 +20,11 @@ interface PoolWorker {
   readonly child: ChildProcess;
   ready: boolean;
   stderr: string;
-  attempt: { settle: (outcome: TaskOutcome) => void; onProgress: (progress: RunProgress) => void } | null;
+  attempt: {
+    settle: (outcome: TaskOutcome) => void;
+    onProgress: (progress: RunProgress) => void;
+    onNotice: (text: string) => void;
+  } | null;
 }
 
 /** A pool of worker processes. */
@@ -58,7 +62,7 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
 
   return {
     capacity: options.workers,
-    run: (task: RunTask, onProgress) =>
+    run: (task: RunTask, onProgress, onNotice) =>
       new Promise<TaskOutcome>((resolve) => {
         if (stopped !== null) {
           resolve({ kind: 'stopped' });
@@ -69,7 +73,7 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
           worker.attempt = null;
           resolve(outcome);
         };
-        worker.attempt = { settle, onProgress };
+        worker.attempt = { settle, onProgress, onNotice };
         tell(worker, { kind: 'run', task });
       }),
     stop: (mode) => {
@@ -94,6 +98,9 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
   };
 }
 
+/** What V8, the C++ library and ONNX Runtime say where an allocation fails. */
+const OUT_OF_MEMORY = /out of memory|bad_alloc|Failed to allocate memory|Cannot allocate memory/i;
+
 /** Sends a message; a worker that is gone by now reports that itself, by its exit. */
 function tell(worker: PoolWorker, message: ToWorker): void {
   if (worker.child.connected) worker.child.send(message, () => undefined);
@@ -106,6 +113,9 @@ function receive(worker: PoolWorker, message: FromWorker): void {
       return;
     case 'progress':
       worker.attempt?.onProgress(message.progress);
+      return;
+    case 'notice':
+      worker.attempt?.onNotice(message.text);
       return;
     case 'error': {
       if (process.env['ISOLOSS_DEBUG']) process.stderr.write(`${message.stack ?? message.message}\n`);
@@ -131,6 +141,9 @@ function exitCause(
 ): string {
   if (worker.stderr.includes('heap out of memory')) {
     return 'the worker process ran out of JavaScript memory; NODE_OPTIONS=--max-old-space-size=MEGABYTES gives it more';
+  }
+  if (OUT_OF_MEMORY.test(worker.stderr)) {
+    return 'the worker process could get no more memory from the system; fewer workers (--workers) need less';
   }
   if (signal === 'SIGKILL') {
     const why = oomKilled

@@ -44,6 +44,7 @@ export interface SlurmExecutorOptions {
 interface Wanted {
   readonly task: RunTask;
   readonly onProgress: (progress: RunProgress) => void;
+  readonly onNotice: (text: string) => void;
   readonly settle: (outcome: TaskOutcome) => void;
   stepsDone: number;
   /** How often in a row its task ended without a further step of it being done. */
@@ -142,7 +143,7 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
         // What it has settled for its own runner and is wanted again is a new attempt.
         for (const { runKey, message } of events) {
           if (message.kind === 'ready') task.current = runKey;
-          if (message.kind === 'ready' || message.kind === 'progress') continue;
+          if (['ready', 'progress', 'notice'].includes(message.kind)) continue;
           task.current = null;
           if (message.kind !== 'stopped') task.settled.add(runKey);
         }
@@ -204,6 +205,9 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
         if (run === undefined) return;
         run.stepsDone = message.progress.stepsDone;
         run.onProgress(message.progress);
+        return;
+      case 'notice':
+        run?.onNotice(message.text);
         return;
       case 'stopped':
         // Cut off with a checkpoint: what becomes of it is decided when its task is gone.
@@ -302,7 +306,7 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
     // Far more than any cluster runs at once: what is asked for together is packed together.
     capacity: 2000,
     pollSeconds: 30,
-    run: (task, onProgress) =>
+    run: (task, onProgress, onNotice) =>
       new Promise<TaskOutcome>((resolve) => {
         if (stopped !== null) {
           resolve({ kind: 'stopped' });
@@ -312,6 +316,7 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
         const run: Wanted = {
           task,
           onProgress,
+          onNotice,
           settle: resolve,
           stepsDone,
           fruitless: 0,

@@ -1,0 +1,162 @@
+/**
+ * The built program with real models where the machine lets it down: full disk, read-only folder, damaged checkpoint,
+ * jumping clock, a worker that gets no more memory. Each cause is named, and the next start ends with the same bits.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listRuns } from '../../src/store/runDirectory.js';
+import {
+  IS_BUILT,
+  outcomeOf,
+  rowsOnDisk,
+  type RunningProgram,
+  runToEnd,
+  startProgram,
+  tinyFolder,
+} from './program.js';
+
+const isLinux = process.platform === 'linux';
+const isRoot = process.getuid?.() === 0;
+
+function works(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe.skipIf(!IS_BUILT)('a sweep (needs `npm run build`)', { timeout: 60_000 }, () => {
+  let folder: string;
+  let expected: ReturnType<typeof outcomeOf>;
+  beforeAll(async () => {
+    folder = tinyFolder([0, 1], 2.5e9);
+    await runToEnd(folder, 'undisturbed');
+    expected = outcomeOf(join(folder, 'undisturbed'));
+  }, 60_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const start = (results: string, options: Parameters<typeof startProgram>[2] = {}): RunningProgram =>
+    startProgram(folder, ['run', 'tiny.yaml', '--results', results], options);
+
+  /** The next start of a disturbed sweep ends as if nothing had been. */
+  const expectSameBits = async (results: string): Promise<string> => {
+    const output = await runToEnd(folder, results);
+    expect(outcomeOf(join(folder, results))).toEqual(expected);
+    return output;
+  };
+
+  it.skipIf(!isLinux)('on a full disk stops, says so, and goes on when there is room', async (context) => {
+    const results = join(folder, 'full');
+    mkdirSync(results);
+    if (!works('mount', '-t', 'tmpfs', '-o', 'size=250k', 'tmpfs', results)) {
+      context.skip('a file system of its own can not be mounted here');
+    }
+    try {
+      const { exit, output } = start('full');
+      expect(await exit).toBe(1);
+      expect(output()).toMatch(/can't go on: the disk that holds the results is full \(ENOSPC/);
+      expect(works('mount', '-o', 'remount,size=20m', results)).toBe(true);
+      await expectSameBits('full');
+    } finally {
+      execFileSync('umount', [results]);
+    }
+  });
+
+  it.skipIf(!isLinux)('names a limit on file sizes', async () => {
+    const { exit, output } = start('limited', { prefix: ['bash', '-c', 'ulimit -f 24; exec "$@"', 'limit'] });
+    expect(await exit).toBe(1);
+    expect(output()).toMatch(
+      /can't go on: a file of the results has reached the largest size allowed \(ulimit -f\)/,
+    );
+    await expectSameBits('limited');
+  });
+
+  it.skipIf(!isLinux)('names a folder that can not be written', async (context) => {
+    const results = join(folder, 'closed');
+    mkdirSync(results);
+    if (isRoot) {
+      if (!works('mount', '-t', 'tmpfs', '-o', 'ro', 'tmpfs', results))
+        context.skip('nothing can be mounted here');
+    } else chmodSync(results, 0o555);
+    try {
+      const { exit, output } = start('closed');
+      expect(await exit).not.toBe(0);
+      expect(output()).toMatch(/EROFS: read-only file system|EACCES: permission denied/);
+      expect(output()).toContain(results);
+    } finally {
+      if (isRoot) execFileSync('umount', [results]);
+      else chmodSync(results, 0o755);
+    }
+    await expectSameBits('closed');
+  });
+
+  it('says that a checkpoint is damaged, and goes on from the one before or from the start', async () => {
+    const results = join(folder, 'damaged');
+    const stopped = start('damaged');
+    while (rowsOnDisk(results) < 50) await sleep(5);
+    stopped.child.kill('SIGINT');
+    await stopped.exit;
+    const checkpoints = listRuns(results, 'tiny').flatMap(({ directory }) =>
+      readdirSync(directory)
+        .filter((name) => name.startsWith('checkpoint.'))
+        .map((name) => join(directory, name)),
+    );
+    expect(checkpoints.length).toBeGreaterThan(0);
+    for (const [index, path] of checkpoints.entries()) {
+      const bytes = readFileSync(path);
+      bytes[bytes.length - 5] = (bytes[bytes.length - 5] ?? 0) ^ 1;
+      writeFileSync(path, index % 2 === 0 ? bytes : bytes.subarray(0, bytes.length / 2));
+    }
+    const output = await expectSameBits('damaged');
+    expect(output).toMatch(/note: \S+ d8 .*checkpoint\.safetensors can't be used: /);
+  });
+
+  it('trains the same while the clock jumps', async () => {
+    const clock = join(folder, 'clock.mjs');
+    writeFileSync(
+      clock,
+      `const RealDate = Date;
+let calls = 0;
+const now = () => RealDate.now() + (calls++ % 3 - 1) * 40 * 86400e3;
+globalThis.Date = class extends RealDate {
+  constructor(...args) { if (args.length === 0) super(now()); else super(...args); }
+  static now() { return now(); }
+};
+`,
+    );
+    const { exit, output } = start('jumping', {
+      env: { NODE_OPTIONS: `--import=${pathToFileURL(clock).href}` },
+    });
+    expect(await exit, output()).toBe(0);
+    expect(outcomeOf(join(folder, 'jumping'))).toEqual(expected);
+    for (const { directory } of listRuns(join(folder, 'jumping'), 'tiny')) {
+      const seconds = readFileSync(join(directory, 'metrics.jsonl'), 'utf8')
+        .split('\n')
+        .flatMap((line) =>
+          line.includes('wallSeconds') ? [(JSON.parse(line) as { wallSeconds: number }).wallSeconds] : [],
+        );
+      expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
+      expect(seconds.at(-1)).toBeLessThan(60);
+    }
+  });
+
+  it.skipIf(!isLinux || !works('prlimit', '--version'))(
+    'names lack of memory where a worker gets none, and trains the run in another worker',
+    async () => {
+      const results = join(folder, 'memory');
+      const { child, exit, output } = start('memory');
+      while (rowsOnDisk(results) < 20) await sleep(5);
+      const workers = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ');
+      for (const pid of workers) execFileSync('prlimit', ['--pid', pid, '--as=1000000', '--data=1000000']);
+      expect(await exit, output()).toBe(0);
+      expect(output()).toMatch(/trying again: .*(memory|bad alloc)/);
+      expect(outcomeOf(results)).toEqual(expected);
+    },
+  );
+});
