@@ -4,9 +4,17 @@ import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { FitRunsOptions } from '../fit/fitRuns.js';
 import type { ParametricName } from '../fit/parametric.js';
+import type { CountedFitRow } from '../fit/row.js';
 import type { RunSet } from '../fit/runSet.js';
 import { RUN_FIELDS, type RunColumns } from '../fit/runTable.js';
 import { UsageError } from '../store/errors.js';
+
+/** What N may count in a sweep. */
+const SWEEP_CONVENTIONS: Readonly<Record<string, (row: CountedFitRow) => number>> = {
+  'non-embedding+output': (row) => row.paramsNonEmbedding + (row.paramsOutput ?? 0),
+  'non-embedding': (row) => row.paramsNonEmbedding,
+  total: (row) => row.paramsTotal,
+};
 
 const PARAMETRIC = ['E', 'A', 'alpha', 'B', 'beta'] as const satisfies readonly ParametricName[];
 
@@ -35,7 +43,10 @@ export function addFitCommand(program: Command): void {
     .command('fit')
     .description('fit scaling laws to a sweep or to runs in a CSV file')
     .argument('<source>', 'a CSV or TSV file with a header line, or the name of a sweep')
-    .option('--params <column>', 'column of parameters N')
+    .option(
+      '--params <column>',
+      'column of parameters N; for a sweep what N counts: non-embedding+output, non-embedding or total',
+    )
     .option('--tokens <column>', 'column of training tokens D')
     .option('--flops <column>', 'column of training FLOPs C')
     .option('--loss <column>', 'column of the loss')
@@ -142,13 +153,15 @@ async function loadRuns(
   const outputOf = new Map(
     runs.map((run) => [run.runKey, run.setup.model.vocabSize * run.setup.model.dModel]),
   );
-  const convention = 'non-embedding parameters plus the output matrix';
-  const set = runSetOfRows(
-    fitRows,
-    source,
-    convention,
-    (row) => row.paramsNonEmbedding + (outputOf.get(row.id) ?? 0),
-  );
+  const rows = fitRows.map((row) => ({ ...row, paramsOutput: outputOf.get(row.id) ?? 0 }));
+  const name = options.params ?? 'non-embedding+output';
+  const count = SWEEP_CONVENTIONS[name];
+  if (count === undefined) {
+    throw new UsageError(
+      `--params of a sweep is one of ${Object.keys(SWEEP_CONVENTIONS).join(', ')}, not "${name}".`,
+    );
+  }
+  const set = runSetOfRows(rows, source, `${name} parameters`, count);
   return { set, baselines: sweep.baselines };
 }
 

@@ -6,6 +6,7 @@ import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addCompareCommand } from './compare.js';
 import { addExportCommand } from './export.js';
+import { addDataCommand } from './data.js';
 import { addGcCommand } from './gc.js';
 import { addImportCommand } from './import.js';
 import { addNewCommand } from './new.js';
@@ -18,6 +19,7 @@ import { addRunCommand } from './run.js';
 import { addRunsCommand } from './runs.js';
 import { addStatusCommand } from './status.js';
 import { addReportCommand } from './report.js';
+import { addServeCommand } from './serve.js';
 import { addTimeCommand } from './time.js';
 
 /** Errors that the user can mend, by name: their classes lie in parts that the program does not load to begin with. */
@@ -46,6 +48,7 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage or input, 130 stopped by C
 addRunCommand(program);
 addPlanCommand(program);
 addStatusCommand(program);
+addDataCommand(program);
 addRetryCommand(program);
 addGcCommand(program);
 addRunsCommand(program);
@@ -55,6 +58,7 @@ addExportCommand(program);
 addImportCommand(program);
 addReindexCommand(program);
 addReportCommand(program);
+addServeCommand(program);
 addTimeCommand(program);
 addBenchCommand(program);
 addNewCommand(program);

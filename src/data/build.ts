@@ -10,9 +10,9 @@ import { createTokenizer } from './tokenizer.js';
 import { encodeDocument, joinDocuments, type TokenArray, type TokenSplit } from './tokenSplit.js';
 import { countWords } from './words.js';
 
-/** How far a preparation is: what is done of all in this phase (files when reading, bytes of text otherwise). */
+/** How far a preparation is: what is done of all in this phase (files when reading, bytes otherwise). */
 export interface PrepareProgress {
-  readonly phase: 'reading' | 'training the tokenizer' | 'encoding';
+  readonly phase: 'downloading' | 'reading' | 'training the tokenizer' | 'encoding';
   readonly done: number;
   readonly total: number;
 }
@@ -36,7 +36,7 @@ export async function buildCorpus(
 ): Promise<CachedCorpus> {
   const found: SourceDocument[] = [];
   for (const [index, { file, sha256 }] of files.entries()) {
-    found.push(...readDocuments(file, sha256));
+    for (const document of await readDocuments(file, sha256)) found.push(document);
     onProgress({ phase: 'reading', done: index + 1, total: files.length });
     await nextTurn();
   }

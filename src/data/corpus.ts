@@ -4,14 +4,9 @@ import { requireVocabSize } from './bpe.js';
 import { buildCorpus, type HashedFile, type PrepareProgress } from './build.js';
 import { CACHE_FORMAT, type CachedCorpus, defaultCacheDir, loadCached, storeCached } from './cache.js';
 import { sha256 } from './documents.js';
-import {
-  type CorpusSource,
-  locateCorpus,
-  reasonOf,
-  sha256OfFile,
-  SPLIT_NAMES,
-  type SplitName,
-} from './sources.js';
+import { CorpusError } from './errors.js';
+import { resolveCorpus } from './resolve.js';
+import { type CorpusSource, reasonOf, sha256OfFile, SPLIT_NAMES, type SplitName } from './sources.js';
 import type { SplitUnit } from './split.js';
 import type { Tokenizer } from './tokenizer.js';
 import type { TokenSplit } from './tokenSplit.js';
@@ -70,18 +65,20 @@ export async function prepareCorpus(options: PrepareOptions): Promise<PreparedCo
       process.emitWarning(message);
     });
   requireVocabSize(vocabSize);
-  const source = locateCorpus(corpus, options.baseDir ?? process.cwd());
+  const cacheDir = options.cacheDir ?? defaultCacheDir();
+  const source = await resolveCorpus(corpus, {
+    baseDir: options.baseDir ?? process.cwd(),
+    cacheDir,
+    onProgress: options.onProgress,
+  });
   const files = source.files.map((file): HashedFile => ({ file, sha256: sha256OfFile(file.path) }));
+  requireRegistered(corpus, source, files);
   const key = cacheKey(files, vocabSize);
   const slug =
     basename(corpus)
       .replace(/[^A-Za-z0-9]+/g, '-')
       .replace(/^-|-$/g, '') || 'corpus';
-  const directory = resolve(
-    options.cacheDir ?? defaultCacheDir(),
-    'corpora',
-    `${slug.slice(0, 40)}-${vocabSize}-${key.slice(0, 16)}`,
-  );
+  const directory = resolve(cacheDir, 'corpora', `${slug.slice(0, 40)}-${vocabSize}-${key.slice(0, 16)}`);
 
   const cached = loadCached(directory, key);
   if (cached !== undefined) return withSource(source, cached, directory);
@@ -98,8 +95,28 @@ export async function prepareCorpus(options: PrepareOptions): Promise<PreparedCo
   return withSource(source, built, directory);
 }
 
+/** A corpus known by a name is the one that was made known, byte for byte. */
+function requireRegistered(corpus: string, source: CorpusSource, files: readonly HashedFile[]): void {
+  const { registeredSha256 } = source;
+  if (registeredSha256 === undefined || registeredSha256 === hashOfFiles(files)) return;
+  throw new CorpusError(
+    `Corpus ${corpus}: its files in ${source.origin} have changed since it was added. ` +
+      `Put the old ones back, or say that these are meant: isoloss data add ${corpus} ${source.origin}`,
+  );
+}
+
+/** SHA-256, in hex, over names and contents of a corpus's files. */
+export function hashOfFiles(files: readonly HashedFile[]): string {
+  return sha256(JSON.stringify(files.map(({ file, sha256 }) => [file.name, file.split, sha256])));
+}
+
 function cacheKey(files: readonly HashedFile[], vocabSize: number): string {
-  const contents = files.map(({ file, sha256 }) => ({ name: file.name, split: file.split, sha256 }));
+  const contents = files.map(({ file, sha256 }) => ({
+    name: file.name,
+    split: file.split,
+    sha256,
+    ...(file.field === undefined ? {} : { field: file.field }),
+  }));
   return sha256(JSON.stringify({ format: CACHE_FORMAT, vocabSize, files: contents }));
 }
 

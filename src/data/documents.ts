@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { CorpusError } from './errors.js';
-import { reasonOf, type SourceFile, type SplitName } from './sources.js';
+import { reasonOf, sha256OfFile, type SourceFile, type SplitName } from './sources.js';
+import { isJsonl, isParquet, textsOfJsonl, textsOfParquet } from './tables.js';
 import { firstInvalidUtf8 } from './utf8.js';
 
 const FORM_FEED = 0x0c;
@@ -29,14 +30,20 @@ export function sha256(bytes: Uint8Array | string): string {
 }
 
 /**
- * Reads the documents of one file. A form feed (U+000C) separates documents; a stretch with nothing but white space
+ * Reads the documents of one file. In JSON Lines and Parquet a document is a row; in other files a form feed (U+000C) separates documents; a stretch with nothing but white space
  * (as before a form feed at the end) is none. Nothing else is changed: no normalisation, no trimming.
  *
  * @param expectedSha256 what the file's bytes hashed to when the corpus was looked up
  * @throws CorpusError where the file has changed since, is not UTF-8 (with the byte offset), is a broken gzip file,
  *   or is too large
  */
-export function readDocuments(file: SourceFile, expectedSha256: string): SourceDocument[] {
+export async function readDocuments(file: SourceFile, expectedSha256: string): Promise<SourceDocument[]> {
+  if (isParquet(file.path)) {
+    if (sha256OfFile(file.path) !== expectedSha256) throw new CorpusError(changed(file.path));
+    const texts: Buffer[] = [];
+    for await (const text of textsOfParquet(file)) texts.push(text);
+    return toDocuments(file, texts.filter(hasText));
+  }
   const text = readText(file.path, expectedSha256);
   const invalidAt = firstInvalidUtf8(text);
   if (invalidAt >= 0) {
@@ -45,7 +52,11 @@ export function readDocuments(file: SourceFile, expectedSha256: string): SourceD
         'of its text does not continue a character. Convert the file to UTF-8 (with iconv, for instance).',
     );
   }
-  const parts = splitAtFormFeeds(text).filter(hasText);
+  const parts = isJsonl(file.path) ? [...textsOfJsonl(file, text)] : splitAtFormFeeds(text);
+  return toDocuments(file, parts.filter(hasText));
+}
+
+function toDocuments(file: SourceFile, parts: readonly Buffer[]): SourceDocument[] {
   return parts.map((bytes, index) => {
     const name = parts.length === 1 ? file.name : `${file.name}#${index + 1}`;
     if (bytes.length > constants.MAX_STRING_LENGTH) {
@@ -65,7 +76,7 @@ function readText(path: string, expectedSha256: string): Buffer {
   }
   const bytes = readFileSync(path);
   if (sha256(bytes) !== expectedSha256) {
-    throw new CorpusError(`${path} changed while it was being read; start again when nothing writes to it.`);
+    throw new CorpusError(changed(path));
   }
   // No UTF-8 text starts with gzip's two magic bytes, so the contents decide, not the name.
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
@@ -75,6 +86,9 @@ function readText(path: string, expectedSha256: string): Buffer {
     throw new CorpusError(`${path} is not a whole gzip file (${reasonOf(error)}).`, { cause: error });
   }
 }
+
+const changed = (path: string): string =>
+  `${path} changed while it was being read; start again when nothing writes to it.`;
 
 function splitAtFormFeeds(text: Buffer): Buffer[] {
   const parts: Buffer[] = [];

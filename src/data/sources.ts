@@ -19,6 +19,8 @@ export interface SourceFile {
   readonly name: string;
   /** The split that the corpus itself puts the file in, or null where isoloss splits. */
   readonly split: SplitName | null;
+  /** Field that holds the text, for JSON Lines and Parquet; `text` where not given. */
+  readonly field?: string;
 }
 
 /** Where a corpus comes from. */
@@ -33,20 +35,30 @@ export interface CorpusSource {
   readonly origin: string;
   /** In an order that depends on the names alone. */
   readonly files: readonly SourceFile[];
+  /** What its files hashed to when it was made known by a name; absent for all others. */
+  readonly registeredSha256?: string;
 }
 
-const TEXT_ENDINGS = /\.txt(\.gz)?$/;
+/** A folder's files with splits of their own. */
+const SPLIT_ENDINGS = '\\.(txt|txt\\.gz|jsonl|jsonl\\.gz|parquet)$';
+const TEXT_ENDINGS = new RegExp(SPLIT_ENDINGS);
 
 /**
  * Finds the files of a corpus.
  *
  * @param corpus `sotu`; a path of a text file, or one with `*` and `?` in the file name (`texts/*.txt`), plain or
- *   gzip; or a folder that holds `train*.txt`, `val.txt` and `test.txt` (or `.txt.gz`)
+ *   gzip; JSON Lines or Parquet files in the same way, with `#FIELD` where the text is not in `text`; or a folder that
+ *   holds `train*.txt`, `val.txt` and `test.txt` (or `.txt.gz`, `.jsonl`, `.parquet`)
  * @param baseDir folder that paths are relative to
  * @throws CorpusError where nothing is found, or not what a corpus needs
  */
 export function locateCorpus(corpus: string, baseDir: string): CorpusSource {
   if (corpus === DEFAULT_CORPUS) return locateSotu();
+  const [, place, field] = /^(.*\.(?:jsonl|ndjson|jsonl\.gz|ndjson\.gz|parquet))#(.+)$/s.exec(corpus) ?? [];
+  if (place !== undefined && field !== undefined) {
+    const source = locateCorpus(place, baseDir);
+    return { ...source, id: corpus, origin: corpus, files: source.files.map((file) => ({ ...file, field })) };
+  }
   const path = resolve(baseDir, corpus);
   const fileName = basename(path);
   const own = (files: SourceFile[]): CorpusSource => ({
@@ -115,7 +127,11 @@ function matchingFiles(corpus: string, folder: string, pattern: string): SourceF
 
 function filesWithSplits(corpus: string, folder: string): SourceFile[] {
   const names = fileNames(corpus, folder).filter((name) => TEXT_ENDINGS.test(name));
-  const patterns = { train: /^train.*\.txt(\.gz)?$/s, val: /^val\.txt(\.gz)?$/, test: /^test\.txt(\.gz)?$/ };
+  const patterns = {
+    train: new RegExp(`^train.*${SPLIT_ENDINGS}`, 's'),
+    val: new RegExp(`^val(idation)?([-_.].*)?${SPLIT_ENDINGS}`, 's'),
+    test: new RegExp(`^test([-_.].*)?${SPLIT_ENDINGS}`, 's'),
+  };
   const files = SPLIT_NAMES.flatMap((split) =>
     names.filter((name) => patterns[split].test(name)).map((name) => sourceFile(join(folder, name), split)),
   );

@@ -3,9 +3,11 @@ import { bootstrapStudy } from './bootstrap.js';
 import type { Analysis } from './analysis.js';
 import { buildStudy, type IsoflopMethod } from './cells.js';
 import { FitError } from './error.js';
-import { frontiers, isoflopFits, parallelTests, residuals } from './frontier.js';
+import { frontiers } from './frontier.js';
 import { heldOutPredictions } from './heldOut.js';
-import type { FitRow } from './row.js';
+import { isoflopFits, residuals } from './isoflopFits.js';
+import { parallelTests } from './parallel.js';
+import type { CountedFitRow } from './row.js';
 import { compare } from './speedup.js';
 import { isBaseline, warningsOf } from './warnings.js';
 
@@ -20,13 +22,16 @@ export interface AnalyseOptions {
   readonly isoflopMethod?: IsoflopMethod;
 }
 
+/** A bootstrap of more rows than this takes longer than anyone waits. */
+const MOST_BOOTSTRAPPED_ROWS = 20_000;
+
 /**
  * Fits everything to finished runs: isoFLOP minima, frontiers and their laws, speedups of every other architecture
  * over each baseline of the same positions, held-out predictions, and intervals for all of them.
  *
  * @throws FitError where the rows contradict themselves (see `buildStudy`) or none is finished.
  */
-export function analyse(rows: readonly FitRow[], options: AnalyseOptions): Analysis {
+export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions): Analysis {
   const { baselines, bootstraps = 2000, seed = 0, isoflopMethod = 'parabola' } = options;
   if (!Number.isInteger(bootstraps) || bootstraps < 0) {
     throw new FitError(`bootstraps must be a whole number of draws, not ${bootstraps}.`);
@@ -35,7 +40,8 @@ export function analyse(rows: readonly FitRow[], options: AnalyseOptions): Analy
   if (study.rows.length === 0) {
     throw new FitError(`None of the ${rows.length} runs is finished, so there is nothing to fit.`);
   }
-  const fit = bootstrapStudy(study, { bootstraps, seed });
+  const affordable = study.rows.length <= MOST_BOOTSTRAPPED_ROWS;
+  const fit = bootstrapStudy(study, { bootstraps: affordable ? bootstraps : 0, seed });
   const isoflop = isoflopFits(study, fit);
   const frontier = frontiers(study, fit, isoflop);
   const parallel = parallelTests(study, fit);
@@ -61,6 +67,13 @@ export function analyse(rows: readonly FitRow[], options: AnalyseOptions): Analy
     seedNoise: study.seedNoise,
     pairedNoise: study.pairedNoise,
     leftOut: study.leftOut,
-    warnings: warningsOf(study, baselines, { isoflop, frontier, parallel, speedup, heldOut }),
+    warnings: [
+      ...(affordable
+        ? []
+        : [
+            `${study.rows.length} runs are too many for a bootstrap (the most is ${MOST_BOOTSTRAPPED_ROWS}), so no number has an interval.`,
+          ]),
+      ...warningsOf(study, baselines, { isoflop, frontier, parallel, speedup, heldOut }),
+    ],
   };
 }

@@ -25,6 +25,8 @@ export interface Cell {
   readonly nLayers: number;
   readonly paramsTotal: number;
   readonly paramsNonEmbedding: number;
+  /** Null where the rows do not say. */
+  readonly paramsOutput: number | null;
   readonly flopsPerToken: number;
   /** Mean training tokens of the runs. */
   readonly tokens: number;
@@ -132,6 +134,9 @@ export interface SaturatingLaw {
 /** What is counted on the axis of a frontier. Different costs, and seconds of different hardware, never meet in one ratio. */
 export type CostKind = 'flops' | 'flopsMatmul' | 'seconds' | 'tokens';
 
+/** What N counts; exponents differ by convention, so each names its own. In imported rows all are the one column given. */
+export type ParamsConvention = 'non-embedding plus output matrix' | 'non-embedding' | 'total';
+
 /** Quality at optimal size against compute, one architecture. */
 export interface Frontier {
   readonly arch: string;
@@ -155,6 +160,8 @@ export interface Frontier {
   /** Power laws of the optimum against compute (FLOPs); null where `law` is null. */
   readonly optimalFlopsPerToken: PowerLaw | null;
   readonly optimalParamsNonEmbedding: PowerLaw | null;
+  /** The same by every convention of counting parameters that the rows allow, the default first. */
+  readonly optimalParams: readonly { readonly convention: ParamsConvention; readonly law: PowerLaw }[];
   readonly optimalTokens: PowerLaw | null;
 }
 

@@ -1,6 +1,7 @@
 /** The seeded bootstrap over seeds: what is drawn again, and the intervals that come of it. */
 import type { Interval } from './analysis.js';
-import type { PooledDeviation, Study } from './cells.js';
+import type { Study } from './cells.js';
+import type { PooledDeviation } from './noise.js';
 import { randomStream } from './random.js';
 import { quantileSorted } from './statistics.js';
 import { fitStudy, type StudyFit } from './studyFit.js';

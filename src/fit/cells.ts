@@ -1,8 +1,9 @@
 /** From rows to the study a fit works on: finished runs grouped into cells (seeds) and groups (sizes), and their noise. */
 import type { Cell, CostKind } from './analysis.js';
 import { FitError } from './error.js';
-import type { FitRow } from './row.js';
-import { mean, standardDeviation, sumOfSquares } from './statistics.js';
+import { pairedNoise, pool, type PooledDeviation } from './noise.js';
+import type { CountedFitRow } from './row.js';
+import { mean, standardDeviation } from './statistics.js';
 
 /** One axis that laws are fitted on: seconds have an axis for each hardware string. */
 export interface Cost {
@@ -37,16 +38,9 @@ export interface ArchGroups {
   readonly groups: readonly number[];
 }
 
-/** A pooled standard deviation. */
-export interface PooledDeviation {
-  readonly standardDeviation: number;
-  readonly degreesOfFreedom: number;
-  readonly nCells: number;
-}
-
 /** Finished runs in the order that every fit works on. Losses are apart, since a bootstrap changes them and nothing else. */
 export interface Study {
-  readonly rows: readonly FitRow[];
+  readonly rows: readonly CountedFitRow[];
   readonly losses: Float64Array;
   readonly cells: readonly Cell[];
   /** Cell of each row, and the rows of each cell by rising seed. */
@@ -66,9 +60,9 @@ export interface Study {
  * Label of each row's size: `dModel x nLayers`, with the rank of its parameter count where an architecture has
  * several sizes of that shape, or the parameter count where the rows have no shape (dModel 0).
  */
-function sizeLabels(rows: readonly FitRow[]): string[] {
+function sizeLabels(rows: readonly CountedFitRow[]): string[] {
   const counts = new Map<string, Set<number>>();
-  const shape = (row: FitRow): string => `${row.arch}\n${row.dModel}x${row.nLayers}`;
+  const shape = (row: CountedFitRow): string => `${row.arch}\n${row.dModel}x${row.nLayers}`;
   for (const row of rows) {
     const seen = counts.get(shape(row)) ?? new Set();
     counts.set(shape(row), seen.add(row.paramsTotal));
@@ -81,7 +75,7 @@ function sizeLabels(rows: readonly FitRow[]): string[] {
   });
 }
 
-function checkRows(rows: readonly FitRow[]): void {
+function checkRows(rows: readonly CountedFitRow[]): void {
   const ids = new Set<string>();
   for (const row of rows) {
     if (ids.has(row.id)) throw new FitError(`Run ${row.id} appears twice; give every run once.`);
@@ -120,13 +114,13 @@ function checkRows(rows: readonly FitRow[]): void {
   }
 }
 
-function toCell(members: readonly FitRow[], size: string): Cell {
+function toCell(members: readonly CountedFitRow[], size: string): Cell {
   const first = members[0]!;
   const losses = members.map((row) => row.lossNats);
   const bits = members.map((row) => row.bitsPerByte);
   const timed = members.every((row) => row.secondsPerStep !== null && row.hardware === first.hardware);
-  const average = (pick: (row: FitRow) => number): number => mean(members.map(pick));
-  const averageOrNull = (pick: (row: FitRow) => number): number | null =>
+  const average = (pick: (row: CountedFitRow) => number): number => mean(members.map(pick));
+  const averageOrNull = (pick: (row: CountedFitRow) => number): number | null =>
     Number.isNaN(average(pick)) ? null : average(pick);
   return {
     arch: first.arch,
@@ -137,12 +131,14 @@ function toCell(members: readonly FitRow[], size: string): Cell {
     nLayers: first.nLayers,
     paramsTotal: first.paramsTotal,
     paramsNonEmbedding: first.paramsNonEmbedding,
+    paramsOutput: first.paramsOutput ?? null,
     flopsPerToken: average((row) => row.flops) / average((row) => row.tokens),
     tokens: average((row) => row.tokens),
     steps: averageOrNull((row) => row.steps),
     flops: average((row) => row.flops),
     flopsMatmul: averageOrNull((row) => row.flopsMatmul),
-    seconds: timed && first.hardware !== null ? average((row) => row.secondsPerStep! * row.steps) : null,
+    seconds:
+      timed && first.hardware !== null ? averageOrNull((row) => row.secondsPerStep! * row.steps) : null,
     hardware: timed ? first.hardware : null,
     runIds: members.map((row) => row.id),
     seeds: members.map((row) => row.seed),
@@ -153,46 +149,11 @@ function toCell(members: readonly FitRow[], size: string): Cell {
   };
 }
 
-/** Standard deviation pooled over samples of several values each, weighted by degrees of freedom; null without any. */
-function pool(samples: readonly (readonly number[])[]): PooledDeviation | null {
-  const repeated = samples.filter((values) => values.length > 1);
-  const degreesOfFreedom = repeated.reduce((sum, values) => sum + values.length - 1, 0);
-  if (degreesOfFreedom === 0) return null;
-  const squares = repeated.reduce((sum, values) => sum + sumOfSquares(values), 0);
-  return {
-    standardDeviation: Math.sqrt(squares / degreesOfFreedom),
-    degreesOfFreedom,
-    nCells: repeated.length,
-  };
-}
-
-/** Loss of `b` minus loss of `a` at each seed that both cells have. */
-export function pairedDifferences(a: Cell, b: Cell): number[] {
-  const bySeed = new Map(a.seeds.map((seed, i) => [seed, a.losses[i]!]));
-  return b.seeds.flatMap((seed, i) => (bySeed.has(seed) ? [b.losses[i]! - bySeed.get(seed)!] : []));
-}
-
-/** Whether two cells are the same budget and size in the same family of positions, so that equal seeds are pairs. */
-export function arePaired(a: Cell, b: Cell): boolean {
-  return a.positions === b.positions && a.budgetFlops === b.budgetFlops && a.size === b.size;
-}
-
-/** Standard deviation of differences at equal seed, pooled over the paired cells of the architectures given. */
-export function pairedNoise(cells: readonly Cell[]): PooledDeviation | null {
-  const samples: number[][] = [];
-  cells.forEach((a, i) => {
-    for (const b of cells.slice(i + 1)) {
-      if (a.arch !== b.arch && arePaired(a, b)) samples.push(pairedDifferences(a, b));
-    }
-  });
-  return pool(samples);
-}
-
 function toGroup(
   cells: readonly Cell[],
   members: readonly number[],
   rowsOfCell: readonly (readonly number[])[],
-  rows: readonly FitRow[],
+  rows: readonly CountedFitRow[],
   costs: readonly Cost[],
 ): Group {
   const sorted = [...members].sort((a, b) => cells[a]!.flopsPerToken - cells[b]!.flopsPerToken);
@@ -232,7 +193,10 @@ function costOf(cell: Cell, cost: Cost): number {
  * @throws FitError for a run given twice, a finished run without a positive finite number where one is needed, or two
  * runs of one architecture, budget, size and seed.
  */
-export function buildStudy(allRows: readonly FitRow[], isoflopMethod: IsoflopMethod = 'parabola'): Study {
+export function buildStudy(
+  allRows: readonly CountedFitRow[],
+  isoflopMethod: IsoflopMethod = 'parabola',
+): Study {
   checkRows(allRows);
   const rows = allRows.filter((row) => row.status === 'done');
   const labels = sizeLabels(rows);
@@ -277,26 +241,28 @@ export function buildStudy(allRows: readonly FitRow[], isoflopMethod: IsoflopMet
     ...hardware.map((name): Cost => ({ kind: 'seconds', hardware: name })),
   ];
 
-  const archs: { arch: string; positions: string; groups: number[] }[] = [];
+  const byArch = new Map<string, number[]>();
+  cells.forEach(({ arch, positions }, i) => {
+    const key = JSON.stringify([arch, positions]);
+    const own = byArch.get(key);
+    if (own) own.push(i);
+    else byArch.set(key, [i]);
+  });
   const groups: Group[] = [];
-  for (const { arch, positions } of cells) {
-    if (archs.some((entry) => entry.arch === arch && entry.positions === positions)) continue;
-    const own = cells.flatMap((cell, i) => (cell.arch === arch && cell.positions === positions ? [i] : []));
-    const budgets = [...new Set(own.map((i) => cells[i]!.budgetFlops))].sort((a, b) => a - b);
-    const first = groups.length;
-    for (const budget of budgets) {
-      groups.push(
-        toGroup(
-          cells,
-          own.filter((i) => cells[i]!.budgetFlops === budget),
-          rowsOfCell,
-          rows,
-          costs,
-        ),
-      );
+  const archs = [...byArch.values()].map((own): ArchGroups => {
+    const byBudget = new Map<number, number[]>();
+    for (const i of own) {
+      const { budgetFlops } = cells[i]!;
+      const members = byBudget.get(budgetFlops);
+      if (members) members.push(i);
+      else byBudget.set(budgetFlops, [i]);
     }
-    archs.push({ arch, positions, groups: budgets.map((_, i) => first + i) });
-  }
+    const first = groups.length;
+    const budgets = [...byBudget].sort(([x], [y]) => x - y);
+    for (const [, members] of budgets) groups.push(toGroup(cells, members, rowsOfCell, rows, costs));
+    const { arch, positions } = cells[own[0]!]!;
+    return { arch, positions, groups: budgets.map((_, i) => first + i) };
+  });
   const labelled = new Map<string, string>();
   for (const { arch, positions } of archs) {
     const other = labelled.get(arch);

@@ -1,8 +1,9 @@
 /** Differences of loss between two architectures where no law is needed: at one budget, and at equal size and seed. */
 import type { BudgetDifference, Interval, PairedDifference } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
-import { arePaired, pairedDifferences, type PooledDeviation, type Study } from './cells.js';
+import type { Study } from './cells.js';
 import { studentQuantile } from './distributions.js';
+import { arePaired, pairedDifferences, type PooledDeviation } from './noise.js';
 import type { Pair } from './studyFit.js';
 import { mean } from './statistics.js';
 

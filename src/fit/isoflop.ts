@@ -1,5 +1,5 @@
 /** Loss against size at one budget: a robust parabola in ln(FLOPs per token), and whether its minimum is one. */
-import { median } from './statistics.js';
+import { median, rangeOf } from './statistics.js';
 
 /** loss = c0 + c1 u + c2 u^2 with u = ln(FLOPs per token) - center. */
 export interface Parabola {
@@ -60,7 +60,8 @@ export function fitParabola(
   noise: number,
 ): Parabola | null {
   if (nSizes < 3) return null;
-  const center = (Math.min(...logSize) + Math.max(...logSize)) / 2;
+  const [smallest, largest] = rangeOf(logSize);
+  const center = (smallest + largest) / 2;
   const u = logSize.map((x) => x - center);
   const weights = new Float64Array(u.length).fill(1);
   let coefficients = weightedParabola(u, losses, weights);

@@ -36,7 +36,7 @@ export interface OverTrainingResult {
   readonly values: OverTrainingValues;
 }
 
-const EXPONENTS = { strongest: -2, weakest: -0.01, nGrid: 400 } as const;
+const EXPONENTS = { strongest: -2, weakest: -0.01, nGrid: 120 } as const;
 const N_PARAMETERS = 4;
 
 /** Loss that the form gives at N parameters and D tokens. */

@@ -1,12 +1,11 @@
 /** The parametric fit as people read it: values with intervals, optimum, errors in and out of sample, and warnings. */
-import type { Interval } from './analysis.js';
+import type { Interval, LackOfFit } from './analysis.js';
 import { acceleration, bcaInterval } from './bca.js';
 import { percentileInterval } from './bootstrap.js';
 import { FitError } from './error.js';
 import {
   PARAMETRIC_NAMES,
   type ParametricName,
-  type ParametricProblem,
   type ParametricRow,
   type ParametricSpec,
   type ParametricValues,
@@ -16,12 +15,19 @@ import {
   solveParametric,
   toValues,
 } from './parametric.js';
+import {
+  type HeldOutError,
+  heldOutError,
+  irreducibleLossTest,
+  type IrreducibleLossTest,
+  parametricLackOfFit,
+} from './goodness.js';
 import { type DrawJob, numberUnits } from './parametricDraws.js';
 import { type DrawOptions, runDraws } from './drawThreads.js';
 import type { ObjectiveKind } from './powerSum.js';
-import type { PowerSumFit } from './powerSumFit.js';
+import { parametricWarnings, UNITS_PER_PARAMETER } from './parametricWarnings.js';
 import { sandwichCovariance } from './sandwich.js';
-import { mean, quantileSorted } from './statistics.js';
+import { mean, rangeOf } from './statistics.js';
 
 export interface ParametricOptions extends Partial<ParametricSpec>, DrawOptions {
   /** Bootstrap draws; 1,000 unless given, 0 for none. */
@@ -61,13 +67,13 @@ export interface ParametricFit {
   /** Mean of |predicted / observed - 1| over the rows fitted. In-sample error says little: see `heldOut`. */
   readonly inSampleError: number;
   /** Fit without the largest tenth of the runs (by N D), asked for their loss; null with too few rows. */
-  readonly heldOut: {
-    readonly nRows: number;
-    readonly meanRelativeError: number;
-    readonly largestRelativeError: number;
-    /** Signed error of the largest run. */
-    readonly largestRunRelativeError: number;
-  } | null;
+  readonly heldOut: HeldOutError | null;
+  /** Off the form against the spread of runs of equal N and D; null without such runs. */
+  readonly lackOfFit: LackOfFit | null;
+  /** Null where E is held, or rows are too few to compare. */
+  readonly irreducibleLoss: IrreducibleLossTest | null;
+  /** Observed loss over predicted, minus 1, of each row in the order given; empty for more than 5,000 rows. */
+  readonly residuals: readonly number[];
   readonly bootstraps: number;
   readonly intervalKind: 'percentile' | 'bca' | 'covariance' | null;
   /** Sandwich covariance of (ln E, ln A, alpha, ln B, beta); null where it does not exist. */
@@ -87,10 +93,10 @@ export interface ParametricResult {
 /** More rows than this are given intervals by covariance: a bootstrap would take hours and say the same. */
 const MOST_BOOTSTRAPPED_ROWS = 20_000;
 
-const DEFAULTS: ParametricSpec = { objective: 'huber', delta: 1e-3, starts: 500, fixed: {} };
+/** A list of more residuals than this is for nobody's eyes. */
+const MOST_RESIDUALS = 5000;
 
-/** Bootstrap of a case resampling needs this many units for each free parameter, or draws do not determine the form. */
-const UNITS_PER_PARAMETER = 2;
+const DEFAULTS: ParametricSpec = { objective: 'huber', delta: 1e-3, starts: 500, fixed: {} };
 
 /**
  * Fits L = E + A / N^alpha + B / D^beta, from a grid of starts by L-BFGS with analytic gradients, with intervals by a
@@ -167,12 +173,18 @@ export async function fitParametric(
       rows.map((row) => Math.abs(parametricLoss(values, row.params, row.tokens) / row.loss - 1)),
     ),
     heldOut: heldOutError(rows, problem.spec, free.length),
+    lackOfFit: parametricLackOfFit(rows, values, free.length),
+    irreducibleLoss: irreducibleLossTest(rows, problem.spec, free.length),
+    residuals:
+      rows.length > MOST_RESIDUALS
+        ? []
+        : rows.map((row) => row.loss / parametricLoss(values, row.params, row.tokens) - 1),
     bootstraps: bootstrapTasks.length,
     intervalKind: byCovariance ? 'covariance' : draws.length > 0 ? interval : null,
     covariance,
     starts: best.starts,
     converged: best.converged,
-    warnings: warningsOf(rows, problem, best, values, {
+    warnings: parametricWarnings(rows, problem, best, values, {
       enough,
       small,
       bootstraps,
@@ -199,10 +211,6 @@ export function predictParametric(
   };
 }
 
-function rangeOf(values: readonly number[]): [number, number] {
-  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
-}
-
 /** Delta method: the gradient of ln(read) by differences in (ln E, ln A, alpha, ln B, beta). */
 function covarianceInterval(
   read: (values: ParametricValues) => number,
@@ -222,105 +230,4 @@ function covarianceInterval(
   gradient.forEach((a, i) => gradient.forEach((b, k) => (variance += a * b * covariance[i]![k]!)));
   const half = 1.959963984540054 * Math.sqrt(Math.max(0, variance));
   return { value, low: value * Math.exp(-half), high: value * Math.exp(half), level: 0.95 };
-}
-
-function heldOutError(
-  rows: readonly ParametricRow[],
-  spec: ParametricSpec,
-  nFree: number,
-): ParametricFit['heldOut'] {
-  const nHeldOut = Math.max(1, Math.floor(rows.length / 10));
-  if (rows.length - nHeldOut < nFree + 1) return null;
-  const sorted = [...rows].sort((a, b) => a.params * a.tokens - b.params * b.tokens);
-  const kept = sorted.slice(0, -nHeldOut);
-  let problem: ParametricProblem;
-  try {
-    problem = prepareParametric(kept, { ...spec, starts: Math.min(spec.starts, 100) });
-  } catch (error) {
-    // Without its largest runs the data may have one size only; then there is no prediction to judge.
-    if (error instanceof FitError) return null;
-    throw error;
-  }
-  const values = toValues(solveParametric(problem).parameters, problem);
-  const errors = sorted
-    .slice(-nHeldOut)
-    .map((row) => parametricLoss(values, row.params, row.tokens) / row.loss - 1);
-  return {
-    nRows: nHeldOut,
-    meanRelativeError: mean(errors.map(Math.abs)),
-    largestRelativeError: errors.map(Math.abs).reduce((a, b) => Math.max(a, b)),
-    largestRunRelativeError: errors.at(-1)!,
-  };
-}
-
-interface Circumstances {
-  readonly enough: boolean;
-  readonly small: boolean;
-  readonly bootstraps: number;
-  readonly nUnits: number;
-  readonly nFree: number;
-}
-
-function warningsOf(
-  rows: readonly ParametricRow[],
-  problem: ParametricProblem,
-  best: PowerSumFit,
-  values: ParametricValues,
-  { enough, small, bootstraps, nUnits, nFree }: Circumstances,
-): string[] {
-  const warnings: string[] = [];
-  const { fixed } = problem.spec;
-  if (rows.length === nFree)
-    warnings.push(`${nFree} parameters go through ${rows.length} rows exactly: nothing checks the form.`);
-  if (!enough) {
-    warnings.push(
-      `${nUnits} runs are too few for a bootstrap of ${nFree} parameters (${UNITS_PER_PARAMETER * nFree} are needed), so no number has an interval.`,
-    );
-  } else if (!small && bootstraps > 0) {
-    warnings.push(
-      `With ${rows.length} rows the intervals come from the covariance of the fit instead of a bootstrap.`,
-    );
-  }
-  if (!best.converged)
-    warnings.push(
-      'The search for the minimum stopped before it had settled; treat the last digits with care.',
-    );
-  const [agreeing, carried] = best.agreeing;
-  if (agreeing < carried / 2) {
-    warnings.push(
-      `Only ${agreeing} of the ${carried} best starts end at this minimum: the fit has several, and the parameters are ill-determined.`,
-    );
-  }
-  const smallestLoss = rangeOf(rows.map((row) => row.loss))[0];
-  if (fixed.E === undefined && values.E < 1e-3 * smallestLoss)
-    warnings.push('The irreducible loss E goes to 0: these rows do not show one.');
-  for (const [exponent, coefficient] of [
-    ['alpha', 'A'],
-    ['beta', 'B'],
-  ] as const) {
-    if (fixed[exponent] === undefined && values[exponent] <= 0) {
-      warnings.push(
-        `${exponent} is ${values[exponent].toPrecision(3)}, not above 0: the loss does not fall that way, and the form does not hold.`,
-      );
-    }
-    if (!Number.isFinite(values[coefficient]))
-      warnings.push(`${coefficient} overflows; the form does not hold.`);
-  }
-  const seen = new Set(rows.map((row) => `${row.params} ${row.tokens} ${row.loss}`));
-  if (seen.size < rows.length) {
-    const copies = rows.length - seen.size;
-    warnings.push(
-      `${copies} ${copies === 1 ? 'row is an exact copy' : 'rows are exact copies'} of another: copies make intervals too narrow.`,
-    );
-  }
-  const residuals = rows.map((row) =>
-    Math.abs(Math.log(parametricLoss(values, row.params, row.tokens) / row.loss)),
-  );
-  const typical = quantileSorted(Float64Array.from(residuals).sort(), 0.5);
-  const outliers = residuals.filter((r) => r > Math.max(10 * typical, 0.02)).length;
-  if (outliers > 0)
-    warnings.push(
-      `${outliers} of ${rows.length} rows lie more than 10 times the median residual off the fit.`,
-    );
-  return warnings;
 }

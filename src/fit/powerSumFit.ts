@@ -34,7 +34,7 @@ const START_EXPONENTS = [0.03, 2] as const;
 const SCREENING_ITERATIONS = 40;
 /** Starts carried to the end. */
 const FINALISTS = 8;
-/** More rows than this are screened on an even sample of as many. */
+/** Of more rows than this an even sample of as many decides between starts, and all rows the rest. */
 const SCREENING_ROWS = 1000;
 
 /**
@@ -158,13 +158,20 @@ function sample(data: PowerSumData, rows: number): PowerSumData {
 /** Widths of the rounded corner that `asymmetric` is approached through, as shares of the median loss. */
 const SMOOTHING = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 
+/** Where a start leads. */
+export interface Descent {
+  readonly parameters: PowerSumParameters;
+  readonly objective: number;
+  readonly converged: boolean;
+}
+
 /** From a start to the end of the road: for `asymmetric` through ever sharper corners. */
 export function descend(
   data: PowerSumData,
   start: PowerSumParameters,
   options: ObjectiveOptions,
   typicalLoss: number,
-): { parameters: PowerSumParameters; objective: number; converged: boolean } {
+): Descent {
   let parameters = start;
   let converged = true;
   const stages = options.kind === 'asymmetric' ? SMOOTHING.map((share) => share * typicalLoss) : [0];
@@ -198,15 +205,24 @@ export function fitPowerSum(data: PowerSumData, options: PowerSumFitOptions): Po
     .filter(({ value }) => Number.isFinite(value))
     .sort((a, b) => a.value - b.value);
 
+  const byObjective = (a: Descent, b: Descent): number => a.objective - b.objective;
   const ends = screened
     .slice(0, FINALISTS)
-    .map(({ x }) => descend(data, x, { kind, delta, free }, typicalLoss))
-    .sort((a, b) => a.objective - b.objective);
+    .map(({ x }) => descend(screening, x, { kind, delta, free }, typicalLoss))
+    .sort(byObjective);
   const best = ends[0]!;
-  const agreeing = ends.filter(
-    ({ objective }) => objective - best.objective <= 1e-6 * Math.abs(best.objective),
-  ).length;
-  return { ...best, starts: grid.length, agreeing: [agreeing, ends.length] };
+  const same = ({ objective }: Descent): boolean =>
+    objective - best.objective <= 1e-6 * Math.abs(best.objective);
+  const agreeing = ends.filter(same).length;
+  // On all rows the best minimum of the sample is followed, and the next one that differs, should they change places.
+  const other = ends.find((end) => !same(end));
+  const whole =
+    screening === data
+      ? best
+      : [best, ...(other ? [other] : [])]
+          .map(({ parameters }) => descend(data, parameters, { kind, delta, free }, typicalLoss))
+          .sort(byObjective)[0]!;
+  return { ...whole, starts: grid.length, agreeing: [agreeing, ends.length] };
 }
 
 /** The start with the lowest objective as it stands, among a grid of `starts` or more. */

@@ -39,3 +39,9 @@ export interface FitRow {
   readonly bitsPerByte: number | null;
   readonly status: RunStatus;
 }
+
+/** A row that also knows its output matrix, which laws in N count with the non-embedding parameters by default. */
+export interface CountedFitRow extends FitRow {
+  /** Parameters of the output matrix, tied or not. */
+  readonly paramsOutput?: number;
+}

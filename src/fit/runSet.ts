@@ -2,7 +2,7 @@
 import { findBudgets } from './budgets.js';
 import { FitError } from './error.js';
 import type { ParametricRow } from './parametric.js';
-import type { FitRow } from './row.js';
+import type { CountedFitRow, FitRow } from './row.js';
 import type { RunColumns, RunTable, TableRun } from './runTable.js';
 
 /** Runs with everything that the fits need to know about where their numbers come from. */
@@ -12,7 +12,7 @@ export interface RunSet {
   readonly paramsConvention: string;
   readonly columns: RunColumns | null;
   /** Runs with compute, for isoFLOP fits; empty where the source has none. */
-  readonly rows: readonly FitRow[];
+  readonly rows: readonly CountedFitRow[];
   /** Runs with N and D, by architecture, for forms in N and D. */
   readonly parametric: ReadonlyMap<string, readonly ParametricRow[]>;
   /** Compute, N, D and loss of each run, by architecture, for tables of optima. */
@@ -35,7 +35,11 @@ const ESTIMATE = 6;
 
 function grouped<T>(entries: readonly (readonly [string, T])[]): Map<string, T[]> {
   const groups = new Map<string, T[]>();
-  for (const [key, value] of entries) groups.set(key, [...(groups.get(key) ?? []), value]);
+  for (const [key, value] of entries) {
+    const group = groups.get(key);
+    if (group) group.push(value);
+    else groups.set(key, [value]);
+  }
   return groups;
 }
 
@@ -190,13 +194,13 @@ export function runSetOfTable(table: RunTable, source: string): RunSet {
 
 /** Prepares a sweep's finished runs; `paramsOf` counts N by the convention named. */
 export function runSetOfRows(
-  allRows: readonly FitRow[],
+  allRows: readonly CountedFitRow[],
   source: string,
   paramsConvention: string,
-  paramsOf: (row: FitRow) => number,
+  paramsOf: (row: CountedFitRow) => number,
 ): RunSet {
   const rows = allRows.filter((row) => row.status === 'done');
-  const point = (row: FitRow) => ({ params: paramsOf(row), tokens: row.tokens, loss: row.lossNats });
+  const point = (row: CountedFitRow) => ({ params: paramsOf(row), tokens: row.tokens, loss: row.lossNats });
   return {
     source,
     paramsConvention,

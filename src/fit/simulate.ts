@@ -86,7 +86,7 @@ function noiseSource(
     drawn.set(key, value);
     return value;
   };
-  const correlation = 1 - pairedDeviation ** 2 / (2 * seedDeviation ** 2);
+  const correlation = Math.max(0, 1 - pairedDeviation ** 2 / (2 * seedDeviation ** 2));
   return (run) => {
     const place = `${run.dModel} ${run.nLayers} ${run.seed}`;
     const common = run.trunk === null ? 0 : trunkShare;
@@ -106,7 +106,11 @@ function noiseSource(
  */
 export function simulateRows(design: SimulatedDesign, seed: number, study: number): FitRow[] {
   const { seedDeviation, pairedDeviation } = design.noise;
-  if (!(seedDeviation > 0 && pairedDeviation >= 0 && pairedDeviation ** 2 <= 2 * seedDeviation ** 2)) {
+  if (!(
+    seedDeviation > 0 &&
+    pairedDeviation >= 0 &&
+    pairedDeviation ** 2 <= 2 * seedDeviation ** 2 * (1 + 1e-9)
+  )) {
     throw new FitError(
       'The paired deviation must lie between 0 and sqrt(2) times the seed deviation, which must be above 0.',
     );

@@ -1,9 +1,10 @@
 /** The headline: how much of the baseline's cost an architecture saves at equal loss, both at optimal size. */
-import type { Interval, SavingsLaw, Speedup, SpeedupAtOptimalSize, Verdict } from './analysis.js';
+import type { CostKind, Interval, SavingsLaw, Speedup, SpeedupAtOptimalSize, Verdict } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
-import { pairedNoise, type Study } from './cells.js';
+import type { Study } from './cells.js';
 import { budgetDifferences, sameSizeDifferences } from './differences.js';
 import { fixedSizeSpeedups } from './fixedSize.js';
+import { pairedNoise } from './noise.js';
 import { fitPowerLaw, fitSharedExponent, lawAt, lawReaches, type LogLaw } from './powerLaw.js';
 import { powerOf } from './power.js';
 import { frontierPoints, type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
@@ -186,8 +187,9 @@ function missingLaw(study: Study, fit: StudyFit, pair: Pair): string | null {
 /** All comparisons of one architecture with one baseline. */
 export function compare(study: Study, fit: BootstrappedFit, pair: Pair): Speedup {
   const atOptimalSize = study.costs.flatMap((_, cost) => speedupAtOptimalSize(study, fit, pair, cost) ?? []);
-  const factorOf = (kind: string): number | undefined =>
+  const factorOf = (kind: CostKind): number | undefined =>
     atOptimalSize.find((entry) => entry.cost === kind)?.factor.value;
+  const [all, matmul] = [factorOf('flops'), factorOf('flopsMatmul')];
   const curve = speedupCurve(fit, pair);
   const { exponentDifference, parallelPValue, pureLawFactor, shared } = parallelLines(study, fit, pair);
   const arch = study.archs[pair.arch]!;
@@ -202,9 +204,7 @@ export function compare(study: Study, fit: BootstrappedFit, pair: Pair): Speedup
     positions: arch.positions,
     atOptimalSize,
     reason: missingLaw(study, fit.point, pair),
-    matmulDiffers:
-      Math.abs((factorOf('flopsMatmul') ?? 1) / (factorOf('flops') ?? factorOf('flopsMatmul') ?? 1) - 1) >
-      0.01,
+    matmulDiffers: all !== undefined && matmul !== undefined && Math.abs(matmul / all - 1) > 0.01,
     curve,
     pureLawFactor,
     exponentDifference,

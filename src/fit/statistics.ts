@@ -33,3 +33,13 @@ export function quantileSorted(sorted: Numbers, p: number): number {
 export function median(values: Numbers): number {
   return quantileSorted(Float64Array.from(values).sort(), 0.5);
 }
+
+/** Smallest and largest of any number of values (a spread argument list ends at about 100,000). */
+export function rangeOf(values: Numbers): [number, number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}

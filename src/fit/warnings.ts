@@ -98,11 +98,13 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
       );
     }
   }
-  for (const { arch, baseline, matmulDiffers } of speedup) {
-    if (matmulDiffers)
-      warnings.push(
-        `The speedup of ${arch} over ${baseline} differs by more than 1% between all FLOPs and matrix FLOPs; both are given.`,
-      );
+  const differing = speedup
+    .filter(({ matmulDiffers }) => matmulDiffers)
+    .map(({ arch, baseline }) => `${arch} over ${baseline}`);
+  if (differing.length > 0) {
+    warnings.push(
+      `Counted in all FLOPs and in matrix FLOPs, ${differing.length === 1 ? 'the speedup' : 'speedups'} of ${listed(differing)} differ${differing.length === 1 ? 's' : ''} by more than 1%; both are given.`,
+    );
   }
   const missed = heldOut.filter(({ covered }) => covered === false);
   for (const { arch, budgetFlops, relativeError } of missed) {

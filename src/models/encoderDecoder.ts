@@ -64,9 +64,7 @@ function residual(norm: string, x: Tensor, { params, options }: Pass, layer: (y:
 function encode(source: Tensor, pass: Pass): Tensor {
   const { params, shape, options, positions } = pass;
   const bias =
-    positions === 'relative'
-      ? bidirectionalBias(params['encoder.relativeBias']!, shape.contextLength)
-      : null;
+    positions === 'relative' ? bidirectionalBias(params['encoder.relativeBias']!, shape.contextLength) : null;
   let x = embed(source, pass);
   for (const name of layerNames('encoder', shape)) {
     x = residual(`${name}.attentionNorm`, x, pass, (y) =>

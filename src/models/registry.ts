@@ -109,9 +109,7 @@ export function buildModel(choice: ModelChoice): LanguageModel {
   if (variant !== undefined) {
     return buildVariant(variant.definition, variant.file, choice, choice.positions);
   }
-  const { options } = presetNamed(choice.preset);
   const encoded = encoderDecoderPreset(choice.preset);
-  return encoded === undefined
-    ? decoder(choice, options, choice.positions)
-    : encoderDecoder(choice, encoded.options, choice.positions);
+  if (encoded !== undefined) return encoderDecoder(choice, encoded.options, choice.positions);
+  return decoder(choice, presetNamed(choice.preset).options, choice.positions);
 }

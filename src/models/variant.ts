@@ -160,7 +160,7 @@ const problemsOf = (error: z.ZodError): string =>
  */
 export function parseVariant(value: unknown, file: string): VariantDefinition {
   const isForward = typeof value === 'object' && value !== null && ('logits' in value || 'params' in value);
-  const schema: z.ZodType<unknown> = isForward ? forwardVariantSchema : decoderVariantSchema;
+  const schema: z.ZodType = isForward ? forwardVariantSchema : decoderVariantSchema;
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     throw new ModelError(`${file} does not define a variant as it should:\n${problemsOf(parsed.error)}`);

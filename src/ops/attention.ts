@@ -39,8 +39,7 @@ export function attention(
   shape: AttentionShape,
 ): Tensor {
   const heads = shape.batchSize * shape.nHeads;
-  const split = (x: Tensor): Tensor =>
-    tf.reshape(x, [x.shape[0]! / shape.batchSize, heads, shape.dHead]);
+  const split = (x: Tensor): Tensor => tf.reshape(x, [x.shape[0] / shape.batchSize, heads, shape.dHead]);
   const scaled = queryScale === 1 ? q : tf.mul(q, queryScale);
   const context = hasFusedKernels()
     ? attendFused(split(scaled), split(k), split(v), mask)
@@ -75,7 +74,7 @@ function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): Tensor {
 function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): Tensor {
   return tf.customGrad((...args) => {
     const [q, k, v] = args as [Tensor, Tensor, Tensor];
-    const scoreMask = mask === null ? null : args[3]!;
+    const scoreMask = mask === null ? null : (args[3] as Tensor);
     const save = args.at(-1) as unknown as (tensors: Tensor[]) => void;
     const probabilities = weights(q, k, scoreMask);
     const output = swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(v)));

@@ -2,8 +2,8 @@
 
 export interface EinsumEquation {
   /** The letters of each operand. */
-  readonly operands: readonly string[];
-  readonly output: string;
+  readonly operands: readonly (readonly string[])[];
+  readonly output: readonly string[];
 }
 
 /** @throws Error where the equation has no arrow, dots, or a letter twice in one operand */
@@ -19,5 +19,5 @@ export function parseEinsum(equation: string): EinsumEquation {
   if (terms.some((term) => new Set(term).size < term.length)) {
     throw new Error(`einsum "${equation}" cannot be traced: a letter stands twice in one operand`);
   }
-  return { operands, output };
+  return { operands: operands.map((term) => Array.from(term)), output: Array.from(output) };
 }

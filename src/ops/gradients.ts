@@ -19,14 +19,14 @@ function einsumGradient(
   const { operands: letters, output } = parseEinsum(equation);
   const wanted = letters[own]!;
   const other = letters[1 - own];
-  const found = [...wanted].filter((letter) => output.includes(letter) || (other?.includes(letter) ?? false));
+  const found = wanted.filter((letter) => output.includes(letter) || (other?.includes(letter) ?? false));
   const gradient =
     other === undefined
-      ? tf.einsum(`${output}->${found.join('')}`, dy)
-      : tf.einsum(`${output},${other}->${found.join('')}`, dy, operands[1 - own]!);
+      ? tf.einsum(`${output.join('')}->${found.join('')}`, dy)
+      : tf.einsum(`${output.join('')},${other.join('')}->${found.join('')}`, dy, operands[1 - own]!);
   const { shape } = operands[own]!;
-  const spread = [...wanted].map((letter, axis) => (found.includes(letter) ? shape[axis]! : 1));
-  const repeats = [...wanted].map((letter, axis) => (found.includes(letter) ? 1 : shape[axis]!));
+  const spread = wanted.map((letter, axis) => (found.includes(letter) ? shape[axis]! : 1));
+  const repeats = wanted.map((letter, axis) => (found.includes(letter) ? 1 : shape[axis]!));
   const reshaped = tf.reshape(gradient, spread);
   return repeats.every((count) => count === 1) ? reshaped : tf.tile(reshaped, repeats);
 }
@@ -64,7 +64,7 @@ export function registerGradients(tf: Tf): void {
     gradFunc: (dy, saved) => {
       const [params, indices] = saved as [Tensor, Tensor];
       return {
-        params: () => tf.scatterND(indices, dy as Tensor, params.shape as never),
+        params: () => tf.scatterND(indices, dy as Tensor, params.shape),
         indices: () => tf.zerosLike(indices),
       };
     },

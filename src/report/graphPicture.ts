@@ -12,7 +12,7 @@ const LANES = 12;
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
-const count = (value: number): string => Number(value.toPrecision(3)).toLocaleString('en-US');
+const count = (value: number): string => value.toLocaleString('en-US');
 
 const operationsText = ({ operations }: Block): string =>
   operations.map(({ name, count: times }) => (times > 1 ? `${name} ×${times}` : name)).join(', ');
@@ -42,7 +42,7 @@ export function graphSvg({ blocks, edges }: BlockGraph, title: string): string {
       `<g><title>${escaped(`${block.name}: ${operationsText(block)}`)}</title>` +
       `<rect x="${MARGIN}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="5"/>` +
       `<text x="${MARGIN + 10}" y="${y + 16}" class="name">${escaped(block.name)}</text>` +
-      `<text x="${MARGIN + 10}" y="${y + 31}">${escaped(shortened(operationsText(block), 58))}</text>` +
+      `<text x="${MARGIN + 10}" y="${y + 31}">${escaped(shortened(operationsText(block), 54))}</text>` +
       `<text x="${MARGIN + 10}" y="${y + 46}" class="cost">${escaped(costText(block, total))}</text></g>`
     );
   });

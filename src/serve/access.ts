@@ -25,13 +25,13 @@ export interface Gate {
 const COOKIE = 'isoloss';
 
 /**
- * The gate of a server that listens on `host`.
+ * The gate of a server; a server that is not reached from this machine alone must have a token.
  *
  * Without a token a request must name this machine in its `Host` header: a page elsewhere that points its own name at
  * 127.0.0.1 (DNS rebinding) names itself there. With a token the header may name anything, since whoever has no token
  * gets nothing.
  */
-export function gateFor(host: string, token: string | null): Gate {
+export function gateFor(token: string | null): Gate {
   return {
     token,
     admit: (request, url) => {

@@ -9,7 +9,8 @@ import { packageVersion } from '../store/version.js';
 
 /** What it sends back. */
 export type ReportReply =
-  { readonly kind: 'page'; readonly html: string } | { readonly kind: 'wrong' | 'fault'; readonly message: string };
+  | { readonly kind: 'page'; readonly html: string }
+  | { readonly kind: 'wrong' | 'fault'; readonly message: string };
 
 const [, , resultsDir = '', dbPath = '', sweep = ''] = process.argv;
 
@@ -18,7 +19,10 @@ function render(): ReportReply {
     const study = loadStudy(resultsDir, sweep, { dbPath });
     const context = reportContext({ study, analysis: analysisOf(study) });
     const document = buildDocument(context);
-    return { kind: 'page', html: renderPage({ document, styles: context.styles, version: packageVersion() }) };
+    return {
+      kind: 'page',
+      html: renderPage({ document, styles: context.styles, version: packageVersion() }),
+    };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { kind: error instanceof UsageError ? 'wrong' : 'fault', message };

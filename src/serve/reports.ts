@@ -39,7 +39,7 @@ export function reportCache(resultsDir: string, index: ServedIndex): Reports {
         clearTimeout(timer);
         children.delete(child);
         // Settled already, unless the process died before it answered.
-        const how = signal === null ? `code ${code ?? 0}` : signal;
+        const how = signal ?? `code ${code ?? 0}`;
         reject(new HttpError(500, `The report could not be rendered: its process ended (${how}).`));
       });
     });

@@ -65,7 +65,7 @@ export function writeAside(path: string, write: (fd: number) => void): string {
  * content. The folder is made if it does not exist.
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
   const aside = writeAside(path, (fd) => {
     writeFully(fd, bytes);
@@ -82,6 +82,17 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
 /** Writes a value as indented JSON with a final newline, atomically. */
 export function writeJsonAtomic(path: string, value: unknown): void {
   writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Makes a folder and those above it; says truly what is wrong where it can't be made. */
+export function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    // On a read-only file system the recursive call reports a missing file, the plain one the reason.
+    if (isSystemError(error, 'ENOENT')) mkdirSync(path);
+    throw error;
+  }
 }
 
 /** Whether a file's name is one of a file written aside and not yet renamed into place. */

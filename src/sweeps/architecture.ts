@@ -9,6 +9,8 @@ export type Positions = (typeof POSITIONS)[number];
 export interface ArchitectureCatalogue {
   readonly architectureNames: () => readonly string[];
   readonly defaultPositions: (preset: string) => Positions;
+  /** What a preset is trained to do: losses of different objectives can't be compared. */
+  readonly objectiveOf: (preset: string) => string;
   /** Width of the feed-forward layer where the sweep does not give it. */
   readonly defaultDff: (preset: string, dModel: number) => number;
 }

@@ -31,7 +31,7 @@ export function checkSweep(sweep: SweepFile, context: CheckContext): Problem[] {
   if (names.length > 0) return problems;
   const cells = cellsOf(sweep, context.catalogue);
   problems.push(...checkBaselines(sweep, cells, context.catalogue));
-  problems.push(...checkRotary(sweep, cells));
+  problems.push(...checkRotary(sweep, cells), ...checkObjectives(cells, context.catalogue));
   const duplicates = checkDuplicates(cells, context.at);
   problems.push(...duplicates);
   if (duplicates.length === 0 && isTuning(sweep)) problems.push(...checkEqualTuning(cells));
@@ -152,6 +152,19 @@ function checkRotary(sweep: SweepFile, cells: readonly Cell[]): Problem[] {
     const message = `sizes.${sizeName}: rotary positions need heads of even width, not ${dHead}`;
     return [{ path: ['sizes', sizeName], atKey: true, message }];
   });
+}
+
+/** The loss of dropped spans is not that of next tokens, so a sweep trains for one of them. */
+function checkObjectives(cells: readonly Cell[], { objectiveOf }: ArchitectureCatalogue): Problem[] {
+  const first = cells[0];
+  if (first === undefined) return [];
+  const objective = objectiveOf(first.architecture.preset);
+  const other = cells.find(({ architecture }) => objectiveOf(architecture.preset) !== objective);
+  if (other === undefined) return [];
+  const named = ({ architecture }: Cell): string =>
+    `${architecture.label} (${objectiveOf(architecture.preset)})`;
+  const message = `${named(other)} and ${named(first)} are trained for different objectives, so their losses can't be compared; put them into sweeps of their own`;
+  return [{ path: other.path, atKey: false, message }];
 }
 
 function checkDuplicates(cells: readonly Cell[], at: CheckContext['at']): Problem[] {

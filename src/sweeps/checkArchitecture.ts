@@ -1,6 +1,6 @@
 /** Checks a variant's file, or a preset, at a size. */
 import { loadVariant } from '../models/loadVariant.js';
-import { architectureNames, defaultDff, defaultPositions } from '../models/registry.js';
+import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
 import { UsageError } from '../store/errors.js';
 import { type BlockGraph, blockGraph } from '../train/blockGraph.js';
 import { checkModel, type ModelCheck } from '../train/checkModel.js';
@@ -36,6 +36,11 @@ export async function checkArchitecture(
 ): Promise<{ check: ModelCheck; blocks: BlockGraph | null }> {
   const isPreset = architectureNames().includes(nameOrFile);
   const preset = isPreset ? nameOrFile : (await loadVariant(nameOrFile)).definition.name;
+  if (objectiveOf(preset) !== 'nextToken') {
+    throw new UsageError(
+      `${preset} predicts dropped spans; isoloss check is for models that predict the next token`,
+    );
+  }
   const { dModel, nHeads = headsOf(dModel), positions = defaultPositions(preset) } = size;
   if (!isPositions(positions)) {
     throw new UsageError(`--positions takes ${POSITIONS.join(', ')}, not "${positions}"`);

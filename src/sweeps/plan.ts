@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
 import { loadVariants } from '../models/loadVariant.js';
-import { architectureNames, defaultDff, defaultPositions } from '../models/registry.js';
+import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
 import { describeModel, runKey } from '../train/describe.js';
 import type { ArchitectureCatalogue } from './architecture.js';
 import { makespan } from './estimate.js';
@@ -15,7 +15,12 @@ import { surveyRun, type SurveyedRun } from './survey.js';
 import { hasEnded } from './workerLoop.js';
 
 /** The architectures of the registry. */
-export const CATALOGUE: ArchitectureCatalogue = { architectureNames, defaultPositions, defaultDff };
+export const CATALOGUE: ArchitectureCatalogue = {
+  architectureNames,
+  defaultPositions,
+  objectiveOf,
+  defaultDff,
+};
 
 export interface PlanOptions {
   readonly resultsDir: string;

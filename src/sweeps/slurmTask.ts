@@ -11,27 +11,27 @@ const PROGRESS_SECONDS = 2;
  * Serves the runs of one task. SIGTERM (a cancelled or preempted job, a time limit that comes near) ends it after the
  * call under way, with a checkpoint. A run that another process works on is tried once more at the end.
  *
- * @returns the exit code: 1 where the next run would fail as well
+ * @returns the exit code: 1 where a run failed, and those after it were not begun
  */
 export async function serveTask(directory: string, index: number, train: Trainer): Promise<number> {
   const runs = JSON.parse(readFileSync(manifestPath(directory, index), 'utf8')) as RunTask[];
   const say = (event: TaskEvent): void => {
     appendFileSync(eventsPath(directory, index), `${JSON.stringify(event)}\n`);
   };
-  let stopping = false;
+  const state = { stopping: false };
   const stop = (): void => {
-    stopping = true;
+    state.stopping = true;
   };
   for (const signal of ['SIGTERM', 'SIGUSR1', 'SIGINT'] as const) process.on(signal, stop);
 
   const queue = runs.map((task) => ({ task, again: true }));
-  for (let next = queue.shift(); next !== undefined && !stopping; next = queue.shift()) {
+  for (let next = queue.shift(); next !== undefined && !state.stopping; next = queue.shift()) {
     const { task, again } = next;
     const { runKey } = task;
     say({ runKey, message: { kind: 'ready' } });
     let reported = -Infinity;
     const outcome = await attemptRun(task, train, {
-      shouldStop: () => stopping,
+      shouldStop: () => state.stopping,
       onNotice: (text) => {
         say({ runKey, message: { kind: 'notice', text } });
       },
@@ -47,7 +47,8 @@ export async function serveTask(directory: string, index: number, train: Trainer
       continue;
     }
     say({ runKey, message: outcome });
-    if (outcome.kind === 'error' && outcome.environment) return 1;
+    // What made this run fail may still be there: the others are submitted again, in a fresh process.
+    if (outcome.kind === 'error') return 1;
   }
   return 0;
 }

@@ -26,7 +26,7 @@ export function surveyRun(resultsDir: string, runKey: string): SurveyedRun {
  * Whether a process seems to work on a run: there is a lock, and its process lives if it is one of this machine. Waits
  * for nothing, so a lock of another machine counts; whoever wants to take it over looks more closely.
  */
-function isWorkedOn(directory: string): boolean {
+export function isWorkedOn(directory: string): boolean {
   const holder = readLock(directory);
   if (holder === null) return false;
   if (holder.machine === null || holder.machine !== machineIdentity()) return true;

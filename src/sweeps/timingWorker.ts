@@ -2,7 +2,7 @@
 import { rawRateProbe, measureRawRate, type RawRateProbe } from '../engine/rawRate.js';
 import { ortEngine } from '../engine/ort.js';
 import { loadVariants } from '../models/loadVariant.js';
-import { compileTraining, stackScalars, type StepRunner } from '../train/stepRunner.js';
+import { compileTraining, madeUpTokens, stackScalars, type StepRunner } from '../train/stepRunner.js';
 import type { FromTimer, TimedModel, ToTimer } from './timing.js';
 
 /** Calls of one measurement; the fastest counts, since load from elsewhere only slows a call down. */
@@ -20,10 +20,11 @@ let stepsPerCall = 1;
 
 async function compile(timed: TimedModel, threads: number): Promise<Compiled> {
   const runner = await compileTraining(ortEngine, { ...timed, seed: 0 }, { threads });
-  const tokens = new Int32Array(stepsPerCall * timed.batchSize * timed.model.contextLength);
-  tokens.forEach((_, i) => (tokens[i] = (i * 7919) % timed.model.vocabSize));
+  const { contextLength, vocabSize } = timed.model;
+  const batch = { batchSize: timed.batchSize, contextLength };
+  const tokens = madeUpTokens(runner.model, batch, stepsPerCall, vocabSize);
   const scalars = stackScalars(runner.optimizer, 1, stepsPerCall, () => timed.optimizer.learningRate);
-  const inputs = { inputs: tokens, targets: tokens, ...scalars };
+  const inputs = { ...tokens, ...scalars };
   await runner.executable.run(stepsPerCall, inputs);
   return { runner, inputs };
 }

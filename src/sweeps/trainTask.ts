@@ -1,7 +1,9 @@
 /** The real trainer as worker processes use it, in a pool on this machine or in a job of a cluster. */
 import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
+import { loadVariants } from '../models/loadVariant.js';
+import { describeModel } from '../train/describe.js';
 import { trainRun } from '../train/run.js';
-import type { CorpusRequest } from './executor.js';
+import type { CorpusRequest, RunTask } from './executor.js';
 import { EnvironmentError, type Trainer } from './workerLoop.js';
 
 const corpora = new Map<string, Promise<PreparedCorpus>>();
@@ -24,9 +26,22 @@ async function corpusOf(request: CorpusRequest): Promise<PreparedCorpus> {
   return corpus;
 }
 
+/** A variant's file that was edited since the plan was made must not be trained under the old graph's key. */
+async function loadSameVariants({ variantFiles, record }: RunTask): Promise<void> {
+  if (variantFiles.length === 0) return;
+  await loadVariants(variantFiles);
+  const { model, batchSize } = record.setup;
+  if (describeModel(model, batchSize).trainGraphSha256 !== record.keyParts['trainGraph']) {
+    throw new EnvironmentError(
+      `${model.preset} has changed since the sweep was started (${variantFiles.join(', ')}); start it again.`,
+    );
+  }
+}
+
 /** Trains one run of a sweep with the default engine. */
-export const trainTask: Trainer = async ({ task, record, directory, shouldStop, onProgress, onNotice }) =>
-  trainRun({
+export const trainTask: Trainer = async ({ task, record, directory, shouldStop, onProgress, onNotice }) => {
+  await loadSameVariants(task);
+  return trainRun({
     record,
     directory,
     corpus: await corpusOf(task.corpus),
@@ -36,3 +51,4 @@ export const trainTask: Trainer = async ({ task, record, directory, shouldStop, 
     onProgress,
     onNotice,
   });
+};

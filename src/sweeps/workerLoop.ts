@@ -1,6 +1,6 @@
 /** The life of a worker process: take a run, claim its directory, train it, say what became of it, take the next. */
-import { mkdirSync, rmdirSync } from 'node:fs';
-import { isSystemError } from '../store/files.js';
+import { rmdirSync } from 'node:fs';
+import { isSystemError, makeDirectory } from '../store/files.js';
 import { acquireLock, readLock, type RunLock } from '../store/lock.js';
 import type { RunRecord } from '../store/record.js';
 import { findRun, listSweepFolders, runDirectory } from '../store/runDirectory.js';
@@ -22,6 +22,11 @@ const ENVIRONMENT_CODES: Readonly<Record<string, string>> = {
   EMFILE: 'this process may not open more files (ulimit -n)',
   ENFILE: 'the system can open no more files',
 };
+
+/** What V8, the C++ library and ONNX Runtime say where an allocation fails. */
+export const OUT_OF_MEMORY = /out of memory|bad_alloc|Failed to allocate memory|Cannot allocate memory/i;
+export const NO_MEMORY =
+  'the worker process could get no more memory from the system; fewer workers (--workers) need less';
 
 /** Something is wrong that would be for every run of the sweep, so that it makes no sense to try the next. */
 export class EnvironmentError extends Error {
@@ -110,7 +115,7 @@ export async function attemptRun(task: RunTask, train: Trainer, hooks: AttemptHo
     if (known !== null && hasEnded(known.record)) return { kind: 'ended', record: known.record };
     const sweep = known?.found.sweep ?? task.record.sweep;
     const directory = known?.found.directory ?? runDirectory(task.resultsDir, sweep, task.runKey);
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     const claim = await acquireLock(directory);
     if (!claim.acquired) return { kind: 'busy', reason: claim.reason };
     try {
@@ -131,7 +136,8 @@ export async function attemptRun(task: RunTask, train: Trainer, hooks: AttemptHo
       ? `${ENVIRONMENT_CODES[error.code ?? ''] ?? ''} (${message})`
       : null;
     const environment = error instanceof EnvironmentError || system !== null;
-    return { kind: 'error', message: system ?? message, environment, stack: stack ?? null };
+    const memory = OUT_OF_MEMORY.test(message) ? `${NO_MEMORY} (${message})` : null;
+    return { kind: 'error', message: system ?? memory ?? message, environment, stack: stack ?? null };
   }
 }
 

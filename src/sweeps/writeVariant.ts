@@ -1,7 +1,7 @@
 /** Writes a file to start a variant from. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { architectureNames } from '../models/registry.js';
+import { PRESETS } from '../models/presets.js';
 import { isVariantName } from '../models/variant.js';
 import { variantTemplate } from '../models/variantTemplate.js';
 import { UsageError } from '../store/errors.js';
@@ -17,7 +17,7 @@ export function writeVariant(name: string, base: 'options' | 'forward', folder =
       `"${name}" can't be a variant's name: it has to begin with a letter, and to go on with letters, digits, dots, underscores and dashes.`,
     );
   }
-  if (architectureNames().includes(name)) {
+  if (Object.hasOwn(PRESETS, name)) {
     throw new UsageError(`"${name}" is the name of a preset; give the variant a name of its own.`);
   }
   const path = join(folder, `${name}.ts`);

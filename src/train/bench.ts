@@ -5,7 +5,7 @@ import { measureRawRate, rawRateProbe } from '../engine/rawRate.js';
 import { defaultDff, defaultPositions } from '../models/registry.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { describeModel } from './describe.js';
-import { compileTraining, stackScalars } from './stepRunner.js';
+import { compileTraining, madeUpTokens, stackScalars } from './stepRunner.js';
 
 /** The optimizer of studies at small scale; only its arithmetic matters here. */
 const OPTIMIZER: OptimizerSetup = {
@@ -74,24 +74,20 @@ export const modelOf = ({
   init: 'small',
 });
 
-/** Measures one case on ONNX Runtime. Tokens are drawn at random: speed does not depend on them. */
+/** Measures one case on ONNX Runtime. Tokens are made up: speed does not depend on them. */
 export async function benchTraining(benchCase: BenchCase, options: BenchOptions): Promise<BenchResult> {
   const model = modelOf(benchCase);
   const cost = describeModel(model, benchCase.batchSize);
   const { threads, stepsPerCall, rounds } = options;
   const compileStart = performance.now();
   const setup = { model, optimizer: OPTIMIZER, batchSize: benchCase.batchSize, seed: 0 };
-  const { optimizer, executable } = await compileTraining(ortEngine, setup, { threads });
+  const runner = await compileTraining(ortEngine, setup, { threads });
+  const { executable } = runner;
   const compileSeconds = (performance.now() - compileStart) / 1000;
   const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
-  const tokens = Int32Array.from(
-    { length: tokensPerStep * stepsPerCall },
-    (_, i) => (i * 7919 + (i >> 5)) % benchCase.vocabSize,
-  );
   const inputs = {
-    inputs: tokens,
-    targets: tokens,
-    ...stackScalars(optimizer, 1, stepsPerCall, () => OPTIMIZER.learningRate),
+    ...madeUpTokens(runner.model, benchCase, stepsPerCall, benchCase.vocabSize),
+    ...stackScalars(runner.optimizer, 1, stepsPerCall, () => OPTIMIZER.learningRate),
   };
   await executable.run(stepsPerCall, inputs);
   const probe = await rawRateProbe(threads);

@@ -46,10 +46,9 @@ export function blockGraph(graph: TraceGraph, specs: readonly ParamSpec[]): Bloc
   const blocks: OpenBlock[] = [{ name: 'tokens', operations: new Map(), params: new Set(), flops: 0 }];
   const blockOf = new Map<TraceValue, number>();
   for (const { name, value } of graph.inputs) if (name === 'inputs') blockOf.set(value, 0);
-  const edges = new Map<string, { from: number; to: number }>();
   /** Parameters behind values that come from parameters and constants alone, such as joined matrices. */
   const pending = new Map<TraceValue, readonly string[]>();
-
+  const placed: { node: TraceNode; own: readonly string[] }[] = [];
   for (const node of graph.nodes) {
     const own = node.inputs.flatMap((value) => {
       const param = paramOf.get(value);
@@ -62,12 +61,21 @@ export function blockGraph(graph: TraceGraph, specs: readonly ParamSpec[]): Bloc
     }
     const latest = Math.max(...read);
     const to = own.length > 0 ? blockFor(blocks, prefixOf(own[0]!), latest) : latest;
+    placed.push({ node, own });
+    for (const output of node.outputs) blockOf.set(output, to);
+  }
+  moveToReaders(placed, blockOf);
+
+  const edges = new Map<string, { from: number; to: number }>();
+  for (const { node, own } of placed) {
+    const to = blockOf.get(node.outputs[0]!)!;
     const block = blocks[to]!;
     own.forEach((param) => block.params.add(param));
     block.flops += nodeFlops(node);
     if (computes(node)) block.operations.set(node.kernel, (block.operations.get(node.kernel) ?? 0) + 1);
-    for (const from of read) if (from !== to) edges.set(`${from} ${to}`, { from, to });
-    for (const output of node.outputs) blockOf.set(output, to);
+    for (const from of node.inputs.flatMap((value) => blockOf.get(value) ?? [])) {
+      if (from !== to) edges.set(`${from} ${to}`, { from, to });
+    }
   }
   return {
     blocks: blocks.map(({ name, operations, params, flops }) => ({
@@ -78,6 +86,28 @@ export function blockGraph(graph: TraceGraph, specs: readonly ParamSpec[]): Bloc
     })),
     edges: [...edges.values()],
   };
+}
+
+/** What uses no parameter and is read by one block alone is part of that: the mean of a norm belongs to the norm. */
+function moveToReaders(
+  placed: readonly { readonly node: TraceNode; readonly own: readonly string[] }[],
+  blockOf: Map<TraceValue, number>,
+): void {
+  const readers = new Map<TraceValue, TraceNode[]>();
+  for (const { node } of placed) {
+    for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), node]);
+  }
+  for (const { node, own } of placed.toReversed()) {
+    const found = new Set(
+      node.outputs
+        .flatMap((output) => readers.get(output) ?? [])
+        .map((reader) => blockOf.get(reader.outputs[0]!)!),
+    );
+    // A residual connection joins blocks, and stays where it does.
+    const joins = new Set(node.inputs.flatMap((value) => blockOf.get(value) ?? [])).size > 1;
+    if (own.length > 0 || joins || found.size !== 1) continue;
+    for (const output of node.outputs) blockOf.set(output, [...found][0]!);
+  }
 }
 
 /** The block of a name that is not before `latest`; a new one where there is none. */

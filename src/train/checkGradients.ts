@@ -7,7 +7,7 @@ import { sampleTokens, type CheckedModel, type CheckResult } from './checkedMode
 import { gradientProgram, paramKey } from './programs.js';
 
 /** tfjs's words where no path leads from a value to a parameter. */
-const NO_PATH = /Cannot compute gradient of y=f\(x\)/;
+const NO_PATH = 'Cannot compute gradient of y=f(x)';
 
 const failed = (detail: string, remedy: string): CheckResult => ({
   name: 'gradients',
@@ -30,7 +30,7 @@ export async function checkGradients(checked: CheckedModel, forward: TraceGraph)
     trace(program.fn, program.inputs, 'fused');
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    if (!NO_PATH.test(message)) {
+    if (!message.includes(NO_PATH)) {
       return failed(
         `the backward pass can't be traced: ${message}`,
         'Use operations whose gradient docs/operations.md lists.',
@@ -94,7 +94,7 @@ function cutOff({ model, batch }: CheckedModel): string[] {
         );
         const loss = tf.valueAndGrads((value) =>
           crossEntropy(
-            model.logits({ ...params, [name]: value! }, tensors['inputs']!, batch.batchSize),
+            model.logits({ ...params, [name]: value }, tensors['inputs']!, batch.batchSize),
             tensors['targets']!,
           ),
         )([params[name]!]);
@@ -104,7 +104,7 @@ function cutOff({ model, batch }: CheckedModel): string[] {
         trace(alone, inputs, 'naive');
         return false;
       } catch (error) {
-        return error instanceof Error && NO_PATH.test(error.message);
+        return error instanceof Error && error.message.includes(NO_PATH);
       }
     });
 }

@@ -1,16 +1,12 @@
 /** Held-out loss of parameters on the fixed windows of a split, as its own compiled graph. */
-import {
-  evaluationWindows,
-  fillEvalBatch,
-  storeEvalLosses,
-  summariseLosses,
-  type LossSummary,
-} from '../data/evaluation.js';
+import type { LossSummary } from '../data/evaluation.js';
 import type { PreparedCorpus } from '../data/corpus.js';
 import type { Engine, EngineOptions } from '../engine/executable.js';
-import type { HostTensors } from '../engine/tensors.js';
+import { sizeOf, type HostTensors } from '../engine/tensors.js';
 import type { LanguageModel } from '../models/model.js';
-import { evaluationProgram } from './programs.js';
+import type { ModelSetup } from '../store/record.js';
+import { objectiveFor } from './objective.js';
+import { evaluationProgram, tokenSpecs } from './programs.js';
 
 /** Windows of one evaluation call, few enough for their logits to stay in the cache. */
 const EVAL_BATCH_SIZE = 8;
@@ -27,25 +23,25 @@ export async function compileEvaluation(
   engine: Engine,
   model: LanguageModel,
   corpus: PreparedCorpus,
-  setup: { readonly contextLength: number; readonly evalTokens: number },
+  setup: { readonly model: ModelSetup; readonly evalTokens: number },
   options: EngineOptions,
 ): Promise<Evaluator> {
-  const { contextLength } = setup;
-  const program = evaluationProgram(model, { batchSize: EVAL_BATCH_SIZE, contextLength });
-  const compiled = await engine.compileFunction(program, options);
-  const inputs = new Int32Array(EVAL_BATCH_SIZE * contextLength);
-  const targets = new Int32Array(EVAL_BATCH_SIZE * contextLength);
+  const { contextLength } = setup.model;
+  const shape = { batchSize: EVAL_BATCH_SIZE, contextLength };
+  const compiled = await engine.compileFunction(evaluationProgram(model, shape), options);
+  const objective = objectiveFor(setup.model, corpus);
+  const batch = Object.fromEntries(
+    tokenSpecs(model, shape).map((spec) => [spec.name, new Int32Array(sizeOf(spec.shape))]),
+  );
   return {
     async evaluate(params, split) {
-      const windows = evaluationWindows(corpus[split], { contextLength, maxTokens: setup.evalTokens });
-      const nats = new Float32Array(windows.tokens);
-      for (let first = 0; first < windows.count; first += EVAL_BATCH_SIZE) {
-        const place = { first, batchSize: EVAL_BATCH_SIZE };
-        fillEvalBatch(windows, corpus[split], { ...place, inputs, targets });
-        const result = await compiled.run({ ...params, inputs, targets });
-        storeEvalLosses(windows, { ...place, losses: result['nats']! }, nats);
+      const heldOut = objective.heldOut(corpus[split], setup.evalTokens);
+      for (let first = 0; first < heldOut.count; first += EVAL_BATCH_SIZE) {
+        heldOut.fill(batch, first, EVAL_BATCH_SIZE);
+        const { nats } = await compiled.run({ ...params, ...batch });
+        heldOut.keep(nats!, first, EVAL_BATCH_SIZE);
       }
-      return summariseLosses(nats, windows, corpus.tokenizer.byteLengths);
+      return heldOut.summarise();
     },
     dispose: () => compiled.dispose(),
   };

@@ -18,15 +18,32 @@ export interface BatchShape {
 export const paramKey = (name: string): string => PARAM + name;
 export const slotKey = (slot: string, name: string): string => `${slot}/${name}`;
 
-/** Inputs and targets of a batch, time-major. */
-export const tokenSpecs = ({ batchSize, contextLength }: BatchShape): TensorSpec[] =>
-  ['inputs', 'targets'].map((name) => ({ name, shape: [batchSize * contextLength], dtype: 'int32' }));
+/** The token tensors of a batch, time-major: inputs, targets, and what an encoder reads where the model has one. */
+export function tokenSpecs(
+  { encoder }: LanguageModel,
+  { batchSize, contextLength }: BatchShape,
+): TensorSpec[] {
+  const length = encoder?.targetLength ?? contextLength;
+  const lengths: [string, number][] = [
+    ['inputs', length],
+    ['targets', length],
+    ...(encoder === undefined ? [] : [['source', encoder.sourceLength] as [string, number]]),
+  ];
+  return lengths.map(([name, tokens]) => ({ name, shape: [batchSize * tokens], dtype: 'int32' }));
+}
 
 export const paramSpecs = (model: LanguageModel): TensorSpec[] =>
   model.params.map(({ name, shape }) => ({ name: paramKey(name), shape, dtype: 'float32' }));
 
 const byParamName = (model: LanguageModel, tensors: Tensors): Record<string, Tensor> =>
   Object.fromEntries(model.params.map(({ name }) => [name, tensors[paramKey(name)]!]));
+
+const logitsOf = (
+  model: LanguageModel,
+  params: Readonly<Record<string, Tensor>>,
+  tensors: Tensors,
+  batchSize: number,
+): Tensor => model.logits(params, tensors['inputs']!, batchSize, tensors['source']);
 
 /**
  * Cross-entropy, and the gradient of every parameter: of the cross-entropy, plus the model's auxiliary loss where it has one.
@@ -43,7 +60,7 @@ function lossAndGradients(
   const f = (...values: Tensor[]): Tensor => {
     const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
     const outputs = model.logitsAndAuxiliaryLoss?.(named, tensors['inputs']!, batch.batchSize);
-    if (outputs === undefined) return nats(model.logits(named, tensors['inputs']!, batch.batchSize));
+    if (outputs === undefined) return nats(logitsOf(model, named, tensors, batch.batchSize));
     // Kept, because tfjs lets go of what the differentiated function does not return.
     reported = tf.keep(nats(outputs.logits));
     return tf.add(reported, outputs.auxiliaryLoss);
@@ -61,29 +78,24 @@ export function gradientProgram(model: LanguageModel, batch: BatchShape): Functi
     const { loss, gradients } = lossAndGradients(model, inputs, batch);
     return { loss, ...gradients };
   };
-  return { inputs: [...paramSpecs(model), ...tokenSpecs(batch)], fn };
+  return { inputs: [...paramSpecs(model), ...tokenSpecs(model, batch)], fn };
 }
 
 /** The forward pass alone. Output `logits`, [contextLength * batchSize, vocabSize]. */
 export function forwardProgram(model: LanguageModel, batch: BatchShape): FunctionProgram {
-  const [inputs] = tokenSpecs(batch);
+  const read = tokenSpecs(model, batch).filter(({ name }) => name !== 'targets');
   return {
-    inputs: [...paramSpecs(model), inputs!],
-    fn: (tensors) => ({
-      logits: model.logits(byParamName(model, tensors), tensors['inputs']!, batch.batchSize),
-    }),
+    inputs: [...paramSpecs(model), ...read],
+    fn: (tensors) => ({ logits: logitsOf(model, byParamName(model, tensors), tensors, batch.batchSize) }),
   };
 }
 
 /** Nats of every predicted token, with the parameters as inputs. Output `nats`, time-major like the targets. */
 export function evaluationProgram(model: LanguageModel, batch: BatchShape): FunctionProgram {
   const fn: TensorFunction = (inputs) => ({
-    nats: tokenNats(
-      model.logits(byParamName(model, inputs), inputs['inputs']!, batch.batchSize),
-      inputs['targets']!,
-    ),
+    nats: tokenNats(logitsOf(model, byParamName(model, inputs), inputs, batch.batchSize), inputs['targets']!),
   });
-  return { inputs: [...paramSpecs(model), ...tokenSpecs(batch)], fn };
+  return { inputs: [...paramSpecs(model), ...tokenSpecs(model, batch)], fn };
 }
 
 /** Gradients multiplied by min(1, clipNorm / norm) (Pascanu et al. 2013), and their norm before that. */
@@ -119,7 +131,7 @@ export function trainingProgram(
   );
   return {
     state: [...paramSpecs(model), ...slotSpecs],
-    perStep: [...tokenSpecs(batch), ...scalarSpecs(optimizer)],
+    perStep: [...tokenSpecs(model, batch), ...scalarSpecs(optimizer)],
     metrics: ['loss', 'gradNorm'],
     step(state, perStep) {
       const { loss, gradients } = lossAndGradients(model, { ...state, ...perStep }, batch);

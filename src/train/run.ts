@@ -1,17 +1,17 @@
 /** One run from start to end in its run directory: train, log every call, checkpoint, evaluate, record. */
 import { cpus, hostname } from 'node:os';
-import { fillBatch, trainingOrder } from '../data/batches.js';
 import type { PreparedCorpus } from '../data/corpus.js';
 import type { Engine } from '../engine/executable.js';
 import { ortEngine } from '../engine/ort.js';
-import type { HostTensors } from '../engine/tensors.js';
+import { sizeOf, type HostTensors } from '../engine/tensors.js';
 import { MetricsLog } from '../store/metricsLog.js';
 import type { EvalRow, RunRecord, TrainRow } from '../store/record.js';
 import { readRunRecord, writeRunRecord } from '../store/runDirectory.js';
 import { packageVersion } from '../store/version.js';
 import { watchDivergence } from './divergence.js';
 import { compileEvaluation, type EvalSplit } from './evaluate.js';
-import { paramKey } from './programs.js';
+import { objectiveFor, type TokenBatch } from './objective.js';
+import { paramKey, tokenSpecs } from './programs.js';
 import { checkpointRun, requireSameRow, startingPoint } from './resume.js';
 import { scheduleFactor } from './schedules.js';
 import { compileTraining, stackScalars, type StepRunner } from './stepRunner.js';
@@ -124,7 +124,10 @@ async function trainSteps(
   const { record, directory, corpus, stepsPerCall } = options;
   const { steps, batchSize, schedule, optimizer } = record.setup;
   const { contextLength } = record.setup.model;
-  const order = trainingOrder({ tokens: corpus.train.tokens.length, contextLength, seed: record.setup.seed });
+  const fill = objectiveFor(record.setup.model, corpus).training(record.setup);
+  const lengths = tokenSpecs(runner.model, { batchSize, contextLength }).map(
+    ({ name, shape }): [string, number] => [name, sizeOf(shape)],
+  );
   const learningRateAt = (step: number): number =>
     optimizer.learningRate * scheduleFactor(schedule, step, steps);
   const watch = watchDivergence();
@@ -135,12 +138,10 @@ async function trainSteps(
   let checkpointedAt = trainSeconds;
   while (step < steps) {
     const stepCount = Math.min(stepsPerCall, steps - step);
-    const inputs: Record<string, Int32Array | Float32Array> = {
-      inputs: new Int32Array(stepCount * tokensPerStep),
-      targets: new Int32Array(stepCount * tokensPerStep),
+    const inputs = {
+      ...tokensOfCall(lengths, fill, step, stepCount),
       ...stackScalars(runner.optimizer, step + 1, stepCount, learningRateAt),
     };
-    fillCall(inputs, order, corpus, step, stepCount, batchSize, tokensPerStep);
     const began = performance.now();
     const metrics = await runner.executable.run(stepCount, inputs);
     const callSeconds = (performance.now() - began) / 1000;
@@ -191,25 +192,24 @@ async function trainSteps(
 
 const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-function fillCall(
-  target: Record<string, Int32Array | Float32Array>,
-  order: ReturnType<typeof trainingOrder>,
-  corpus: PreparedCorpus,
+/** The token tensors of consecutive steps, stacked. @param lengths of each, for one step */
+function tokensOfCall(
+  lengths: readonly (readonly [string, number])[],
+  fill: (batch: TokenBatch, step: number) => void,
   step: number,
   stepCount: number,
-  batchSize: number,
-  tokensPerStep: number,
-): void {
+): TokenBatch {
+  const stacked = Object.fromEntries(
+    lengths.map(([name, length]) => [name, new Int32Array(stepCount * length)]),
+  );
   for (let i = 0; i < stepCount; i++) {
-    const part = (name: string): Int32Array =>
-      (target[name] as Int32Array).subarray(i * tokensPerStep, (i + 1) * tokensPerStep);
-    fillBatch(order, corpus.train, {
-      step: step + i,
-      batchSize,
-      inputs: part('inputs'),
-      targets: part('targets'),
-    });
+    const part = ([name, length]: readonly [string, number]): [string, Int32Array] => [
+      name,
+      stacked[name]!.subarray(i * length, (i + 1) * length),
+    ];
+    fill(Object.fromEntries(lengths.map(part)), step + i);
   }
+  return stacked;
 }
 
 /** Both held-out splits at the last step: `val` chooses, `test` is reported. */
@@ -225,8 +225,7 @@ async function evaluateFinal(
   const params: HostTensors = Object.fromEntries(
     runner.model.params.map(({ name }) => [paramKey(name), state[paramKey(name)]!]),
   );
-  const shape = { contextLength: setup.model.contextLength, evalTokens: setup.evalTokens };
-  const evaluator = await compileEvaluation(engine, runner.model, corpus, shape, { threads });
+  const evaluator = await compileEvaluation(engine, runner.model, corpus, setup, { threads });
   try {
     const rows: EvalRow[] = [];
     const one = async (split: EvalSplit) => {

@@ -6,7 +6,7 @@ import { buildModel } from '../models/registry.js';
 import type { LanguageModel } from '../models/model.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { makeOptimizer, type Optimizer } from './optimizers.js';
-import { paramKey, trainingProgram } from './programs.js';
+import { paramKey, tokenSpecs, trainingProgram, type BatchShape } from './programs.js';
 
 export interface StepRunner {
   readonly model: LanguageModel;
@@ -55,4 +55,19 @@ export function stackScalars(
     for (const name of optimizer.scalars) stacked[`scalar/${name}`]![i] = values[name]!;
   }
   return stacked;
+}
+
+/** Token tensors of consecutive steps where it matters only that there are some: made-up ids below `vocabSize`. */
+export function madeUpTokens(
+  model: LanguageModel,
+  batch: BatchShape,
+  stepCount: number,
+  vocabSize: number,
+): Record<string, Int32Array> {
+  return Object.fromEntries(
+    tokenSpecs(model, batch).map(({ name, shape }) => [
+      name,
+      Int32Array.from({ length: stepCount * sizeOf(shape) }, (_, i) => (i * 7919 + (i >> 5)) % vocabSize),
+    ]),
+  );
 }

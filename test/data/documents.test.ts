@@ -9,51 +9,53 @@ import { testFolder } from './folder.js';
 
 const folder = testFolder();
 
-function read(path: string): SourceDocument[] {
+function read(path: string): Promise<SourceDocument[]> {
   return readDocuments({ path, name: 'text', split: null }, sha256OfFile(path));
 }
-const summary = (path: string): [string, string][] =>
-  read(path).map(({ name, bytes }) => [name, bytes.toString('utf8')]);
+const summary = async (path: string): Promise<[string, string][]> =>
+  (await read(path)).map(({ name, bytes }) => [name, bytes.toString('utf8')]);
 
 describe('readDocuments', () => {
-  it('takes a file as one document, byte for byte', () => {
+  it('takes a file as one document, byte for byte', async () => {
     const text = '\ufeff Ünïcode \r\n\n  stays as it is \u0002 \n';
-    expect(summary(folder.write('one.txt', text))).toEqual([['text', text]]);
+    await expect(summary(folder.write('one.txt', text))).resolves.toEqual([['text', text]]);
   });
 
-  it('splits at form feeds and skips stretches of white space', () => {
+  it('splits at form feeds and skips stretches of white space', async () => {
     const path = folder.write('several.txt', 'first\n\f\nsecond \f \n\fthird\f\n');
-    expect(summary(path)).toEqual([
+    await expect(summary(path)).resolves.toEqual([
       ['text#1', 'first\n'],
       ['text#2', '\nsecond '],
       ['text#3', 'third'],
     ]);
   });
 
-  it('reads gzip by content, whatever the name', () => {
-    expect(summary(folder.write('packed.txt', gzipSync('packed\ftext')))).toEqual([
+  it('reads gzip by content, whatever the name', async () => {
+    await expect(summary(folder.write('packed.txt', gzipSync('packed\ftext')))).resolves.toEqual([
       ['text#1', 'packed'],
       ['text#2', 'text'],
     ]);
   });
 
-  it('refuses what is not UTF-8 with file and offset, inside gzip too', () => {
+  it('refuses what is not UTF-8 with file and offset, inside gzip too', async () => {
     const latin1 = Buffer.from('abc d\xe9f', 'latin1');
     const message = 'is not UTF-8: the byte 0xe9 at offset 5 of its text';
-    expect(() => read(folder.write('latin1.txt', latin1))).toThrow(`${folder.path}/latin1.txt ${message}`);
-    expect(() => read(folder.write('latin1.txt.gz', gzipSync(latin1)))).toThrow(message);
+    await expect(read(folder.write('latin1.txt', latin1))).rejects.toThrow(
+      `${folder.path}/latin1.txt ${message}`,
+    );
+    await expect(read(folder.write('latin1.txt.gz', gzipSync(latin1)))).rejects.toThrow(message);
   });
 
-  it('refuses a cut-off gzip file', () => {
+  it('refuses a cut-off gzip file', async () => {
     const path = folder.write('cut.txt.gz', gzipSync('some text '.repeat(1000)).subarray(0, 40));
-    expect(() => read(path)).toThrow(/cut\.txt\.gz is not a whole gzip file/);
+    await expect(read(path)).rejects.toThrow(/cut\.txt\.gz is not a whole gzip file/);
   });
 
-  it('refuses a file that has changed since it was looked up', () => {
+  it('refuses a file that has changed since it was looked up', async () => {
     const path = folder.write('changing.txt', 'before');
     const before = sha256OfFile(path);
     folder.write('changing.txt', 'after');
-    expect(() => readDocuments({ path, name: 'text', split: null }, before)).toThrow(
+    await expect(readDocuments({ path, name: 'text', split: null }, before)).rejects.toThrow(
       /changed while it was being read/,
     );
   });

@@ -46,6 +46,21 @@ describe('analyse on rows of known truth', () => {
     expect(optimalTokens!.exponent.value).toBeCloseTo(0.5, 9);
   });
 
+  it('names the convention of every exponent of N', () => {
+    const { optimalParams, optimalParamsNonEmbedding } = analysis.frontier[0]!;
+    expect(optimalParams.map(({ convention }) => convention)).toEqual(['non-embedding', 'total']);
+    expect(optimalParamsNonEmbedding).toEqual(optimalParams[0]!.law);
+    // An output matrix that goes as the square root of the size: N = s / 6 + 500 sqrt(s).
+    const counted = syntheticRows(baseline, design).map((row) => ({
+      ...row,
+      paramsOutput: 500 * Math.sqrt(row.flops / row.tokens),
+    }));
+    const [first] = analyse(counted, { baselines: [] }).frontier[0]!.optimalParams;
+    expect(first!.convention).toBe('non-embedding plus output matrix');
+    expect(first!.law.exponent.value).toBeLessThan(0.5);
+    expect(first!.law.exponent.value).toBeGreaterThan(0.25);
+  });
+
   it('reads the headline off the laws without extrapolating', () => {
     const headline = speedupOf(analysis, 'better').atOptimalSize[0]!;
     expect(headline.cost).toBe('flops');

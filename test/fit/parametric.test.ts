@@ -2,9 +2,15 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { FitError } from '../../src/fit/error.js';
+import { parametricLackOfFit } from '../../src/fit/goodness.js';
 import { fitOverTraining, overTrainingLoss } from '../../src/fit/overTraining.js';
 import { parametricLoss, parametricOptimum, type ParametricRow } from '../../src/fit/parametric.js';
-import { fitParametric, predictParametric } from '../../src/fit/parametricFit.js';
+import {
+  fitParametric,
+  predictParametric,
+  type ParametricFit,
+  type ParametricOptions,
+} from '../../src/fit/parametricFit.js';
 import { powerSumObjective, type ObjectiveKind } from '../../src/fit/powerSum.js';
 import { randomStream } from '../../src/fit/random.js';
 
@@ -22,6 +28,14 @@ function grid(noise: (i: number) => number = () => 0): ParametricRow[] {
     }
   }
   return rows;
+}
+
+/** A fit without intervals from few starts, for tests of something else. */
+async function quickFit(
+  rows: readonly ParametricRow[],
+  options: ParametricOptions = {},
+): Promise<ParametricFit> {
+  return await quickFit(rows, { starts: 36, ...options });
 }
 
 describe('the parametric form', () => {
@@ -42,8 +56,8 @@ describe('the parametric form', () => {
 
   it('is not moved by outliers under Huber, and is by least squares', async () => {
     const rows = grid((i) => (i % 40 === 7 ? 0.3 : 0));
-    const robust = (await fitParametric(rows, { bootstraps: 0 })).fit;
-    const square = (await fitParametric(rows, { bootstraps: 0, objective: 'leastSquares' })).fit;
+    const robust = await quickFit(rows);
+    const square = await quickFit(rows, { objective: 'leastSquares' });
     expect(Math.abs(robust.E.value - truth.E)).toBeLessThan(0.005);
     expect(Math.abs(square.E.value - truth.E)).toBeGreaterThan(0.02);
     expect(robust.warnings.join()).toMatch(/6 of 240 rows lie more than 10 times/);
@@ -92,15 +106,15 @@ describe('the parametric form', () => {
   });
 
   it('holds what it is told to hold', async () => {
-    const { fit } = await fitParametric(grid(), { fixed: { E: 1.69, alpha: 0.34 }, bootstraps: 0 });
+    const fit = await quickFit(grid(), { fixed: { E: 1.69, alpha: 0.34 } });
     expect(fit.E).toEqual({ value: 1.69, low: null, high: null, level: 0.95 });
     expect(fit.A.value / truth.A).toBeCloseTo(1, 4);
     expect(fit.beta.value).toBeCloseTo(0.28, 5);
     expect(fit.fixed).toEqual(['E', 'alpha']);
-    const none = (await fitParametric(grid(), { fixed: { E: 0 }, bootstraps: 0 })).fit;
+    const none = await quickFit(grid(), { fixed: { E: 0 } });
     expect(none.E.value).toBe(0);
     expect(none.objective).toBeGreaterThan(fit.objective);
-    const held = (await fitParametric(grid(), { fixed: { A: 406.4, B: 410.7 }, bootstraps: 0 })).fit;
+    const held = await quickFit(grid(), { fixed: { A: 406.4, B: 410.7 } });
     expect(held.alpha.value).toBeCloseTo(0.34, 6);
   });
 
@@ -109,17 +123,17 @@ describe('the parametric form', () => {
     const doubled = rows.map((row, i) => ({ ...row, weight: i % 3 === 0 ? 2 : 1 }));
     const copied = rows.flatMap((row, i) => (i % 3 === 0 ? [row, row] : [row]));
     const [a, b] = await Promise.all(
-      [doubled, copied].map((r) => fitParametric(r, { objective: 'leastSquares', bootstraps: 0 })),
+      [doubled, copied].map((r) => quickFit(r, { objective: 'leastSquares' })),
     );
-    expect(a!.fit.E.value).toBeCloseTo(b!.fit.E.value, 6);
-    expect(a!.fit.objective).toBeCloseTo(b!.fit.objective, 9);
-    expect(b!.fit.warnings.join()).toMatch(/exact copies/);
+    expect(a!.E.value).toBeCloseTo(b!.E.value, 6);
+    expect(a!.objective).toBeCloseTo(b!.objective, 9);
+    expect(b!.warnings.join()).toMatch(/exact copies/);
     const [c, d] = await Promise.all(
       [rows.map((row, i) => ({ ...row, weight: i < 5 ? 0 : 1 })), rows.slice(5)].map((r) =>
-        fitParametric(r, { objective: 'leastSquares', bootstraps: 0 }),
+        quickFit(r, { objective: 'leastSquares' }),
       ),
     );
-    expect(c!.fit.E.value).toBeCloseTo(d!.fit.E.value, 6);
+    expect(c!.E.value).toBeCloseTo(d!.E.value, 6);
   });
 
   it('gives intervals of the right width, which repeat with their seed and agree with the covariance', async () => {
@@ -208,7 +222,54 @@ describe('the parametric form', () => {
       ...row,
       loss: 1.5 + 0.01 * Math.log(row.params) + 100 / row.tokens ** 0.28,
     }));
-    expect((await fitParametric(rising, { bootstraps: 0 })).fit.warnings.length).toBeGreaterThan(0);
+    expect((await quickFit(rising)).warnings.length).toBeGreaterThan(0);
+  });
+});
+
+describe('goodness of a parametric fit', () => {
+  it('holds out the largest tenth, and shows its error beside the one in sample', async () => {
+    const fit = await quickFit(grid());
+    expect(fit.heldOut).toMatchObject({ nRows: 24, meanRelativeError: expect.closeTo(0, 5) as number });
+    // A kink that the smaller runs do not show: the largest tenth is 1% worse than the form says.
+    const sorted = grid().sort((a, b) => a.params * a.tokens - b.params * b.tokens);
+    const kinked = sorted.map((row, i) => ({ ...row, loss: row.loss * (i >= 216 ? 1.01 : 1) }));
+    const { heldOut, residuals } = await quickFit(kinked);
+    expect(heldOut!.meanRelativeError).toBeCloseTo(1 - 1 / 1.01, 4);
+    expect(heldOut!.largestRunRelativeError).toBeCloseTo(1 / 1.01 - 1, 4);
+    expect(residuals).toHaveLength(240);
+  });
+
+  it('tells whether the rows ask for an irreducible loss', async () => {
+    const noisy = grid((i) => 0.003 * Math.sin(i * i));
+    const asked = (await quickFit(noisy)).irreducibleLoss!;
+    expect(asked.aiccDifference).toBeLessThan(-50);
+    expect(asked.pValue).toBeLessThan(1e-9);
+    const without = noisy.map((row) => ({
+      ...row,
+      loss:
+        (406.4 / row.params ** 0.34 + 410.7 / row.tokens ** 0.28) * (1 + 0.003 * Math.sin(row.loss * 1e4)),
+    }));
+    const unasked = (await quickFit(without)).irreducibleLoss!;
+    expect(unasked.pValue).toBeGreaterThan(0.01);
+  });
+
+  it('compares the form with the spread of repeated runs', () => {
+    // Two runs at each of 10 places, +-1% in log about the truth: pure error 20 x 1e-4 on 10; lack 0 on 5.
+    const places = grid().filter((_, i) => i % 24 === 0);
+    const rows = places.flatMap((row) =>
+      [0.01, -0.01].map((e) => ({ ...row, loss: row.loss * Math.exp(e) })),
+    );
+    const at = parametricLackOfFit(rows, truth, 5)!;
+    expect(at.degreesOfFreedom).toEqual([5, 10]);
+    expect(at.fStatistic).toBeCloseTo(0, 6);
+    // 2% off everywhere: lack 20 x 4e-4 on 5 over pure error 20 x 1e-4 on 10: F = 1.6e-3 / 2e-4 = 8.
+    const off = parametricLackOfFit(
+      rows.map((row) => ({ ...row, loss: row.loss * Math.exp(0.02) })),
+      truth,
+      5,
+    )!;
+    expect(off.fStatistic).toBeCloseTo(8, 6);
+    expect(parametricLackOfFit(places, truth, 5)).toBeNull();
   });
 });
 

@@ -6,7 +6,6 @@ import { decoder } from '../../src/models/decoder.js';
 import type { DecoderOptions, ExpertOptions } from '../../src/models/decoderOptions.js';
 import type { LanguageModel, ModelShape, Positions } from '../../src/models/model.js';
 import { PRESETS } from '../../src/models/presets.js';
-import { architectureNames } from '../../src/models/registry.js';
 import { paramKey, paramSpecs } from '../../src/train/programs.js';
 import { randomValues, runOnce } from '../engine/harness.js';
 
@@ -53,8 +52,8 @@ export function tinyModel(preset: string, positions?: Positions): TinyModel {
 const isSynthesizer = (name: string): boolean =>
   ['random', 'dense'].includes(PRESETS[name]!.options.attentionWeights);
 
-/** Every preset with every kind of positions that it can have. */
-export const PRESETS_AND_POSITIONS: readonly (readonly [string, Positions])[] = architectureNames().flatMap(
+/** Every preset of the decoder core with every kind of positions that it can have. */
+export const PRESETS_AND_POSITIONS: readonly (readonly [string, Positions])[] = Object.keys(PRESETS).flatMap(
   (name) =>
     (['absolute', 'relative', 'rotary'] as const)
       .filter((positions) => positions !== 'rotary' || !isSynthesizer(name))

@@ -13,5 +13,6 @@ const POSITIONS_OF: Record<string, 'absolute' | 'relative' | 'rotary'> = {
 export const catalogue: ArchitectureCatalogue = {
   architectureNames: () => Object.keys(POSITIONS_OF),
   defaultPositions: (preset) => POSITIONS_OF[preset]!,
+  objectiveOf: () => 'nextToken',
   defaultDff: (preset, dModel) => (preset.endsWith('++') ? Math.round((8 * dModel) / 3 / 4) * 4 : 4 * dModel),
 };

@@ -91,7 +91,8 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
 
     // Ctrl-C reaches those jobs as well, and their checkpoints are written.
     const second = start('cluster', '--json');
-    await sleep(2500);
+    while (!second.output().includes(' tokens in all')) await sleep(50);
+    await sleep(1500);
     second.child.kill('SIGINT');
     expect(await second.exit, second.output()).toBe(130);
     expect(living()).toEqual([]);
@@ -100,11 +101,11 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
     expect(status.output()).not.toContain('"status": "running"');
 
     const third = start('cluster');
-    let ended = false;
-    void third.exit.then(() => (ended = true));
+    const progress = { ended: false };
+    void third.exit.then(() => (progress.ended = true));
     let cancelled = 0;
     let most = 0;
-    while (!ended) {
+    while (!progress.ended) {
       await sleep(1200);
       const tasks = living();
       most = Math.max(

@@ -17,7 +17,7 @@ import {
 function letterSizes(equation: string, shapes: readonly Shape[]): Map<string, number> {
   const sizes = new Map<string, number>();
   parseEinsum(equation).operands.forEach((letters, operand) => {
-    [...letters].forEach((letter, axis) => sizes.set(letter, shapes[operand]![axis]!));
+    letters.forEach((letter, axis) => sizes.set(letter, shapes[operand]![axis]!));
   });
   return sizes;
 }
@@ -57,7 +57,7 @@ export const selectionKernels: KernelTable = {
       );
       return [
         {
-          shape: [...parseEinsum(equation).output].map((letter) => sizes.get(letter)!),
+          shape: parseEinsum(equation).output.map((letter) => sizes.get(letter)!),
           dtype: inputs[0]!.dtype,
         },
       ];

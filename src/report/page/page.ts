@@ -1,8 +1,6 @@
 /** The report as one HTML file that needs nothing else: libraries, data, style and script are inside of it. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import type { Chart } from '../charts/chart.js';
 import { chartsOf, type ReportDocument, type Section } from '../document.js';
 import { FIGURE_WIDTH } from '../figures.js';
@@ -11,21 +9,13 @@ import { richToHtml, richToPlain } from '../rich.js';
 import type { Dataset } from '../table.js';
 import { chartConfig, DARK_OF, FIGURE_FONT, PAGE_FONT, type SeriesStyle } from '../theme.js';
 import { blockToHtml } from './blocks.js';
+import { CHART_LIBRARIES, libraryPath } from './libraries.js';
 import { SCRIPT } from './script.js';
 import { STYLE } from './style.js';
 
-const require = createRequire(import.meta.url);
-
-/** The browser builds of the charting libraries; their entry points lie in the same folders. */
-const LIBRARIES = [
-  ['vega', 'vega.min.js'],
-  ['vega-lite', 'vega-lite.min.js'],
-  ['vega-embed', 'vega-embed.min.js'],
-] as const;
-
 function librarySources(): Markup[] {
-  return LIBRARIES.map(([name, file]) => {
-    const source = readFileSync(join(dirname(require.resolve(name)), file), 'utf8');
+  return CHART_LIBRARIES.map((name) => {
+    const source = readFileSync(libraryPath(name), 'utf8');
     return inlineScript(source.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n'));
   });
 }

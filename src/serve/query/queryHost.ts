@@ -55,7 +55,9 @@ export function queryHost({ path, limitSeconds, capacity = 4 }: QueryHostOptions
         const timer = setTimeout(() => {
           finish(false);
           const remedy = 'Ask for less: one sweep, fewer steps, or a LIMIT.';
-          reject(new HttpError(400, `The query took longer than ${limitSeconds} s and was stopped. ${remedy}`));
+          reject(
+            new HttpError(400, `The query took longer than ${limitSeconds} s and was stopped. ${remedy}`),
+          );
         }, limitSeconds * 1000);
         child.once('message', (message) => {
           const reply = message as QueryReply;
@@ -65,8 +67,10 @@ export function queryHost({ path, limitSeconds, capacity = 4 }: QueryHostOptions
         });
         child.once('exit', (code, signal) => {
           finish(false);
-          const how = signal === null ? `code ${code ?? 0}` : signal;
-          reject(new HttpError(400, `The query ended its process (${how}): most likely its answer is too large.`));
+          const how = signal ?? `code ${code ?? 0}`;
+          reject(
+            new HttpError(400, `The query ended its process (${how}): most likely its answer is too large.`),
+          );
         });
         child.once('error', (error) => {
           finish(false);

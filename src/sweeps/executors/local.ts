@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Executor, RunProgress, RunTask, TaskOutcome } from '../executor.js';
 import type { FromWorker, ToWorker } from '../messages.js';
+import { NO_MEMORY, OUT_OF_MEMORY } from '../workerLoop.js';
 
 /** Bytes kept of what a worker writes to standard error, to name the cause when it dies. */
 const STDERR_KEPT = 4000;
@@ -34,6 +35,11 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
   const oomKillsBefore = oomKills();
   let stopped: 'afterCall' | 'now' | null = null;
 
+  const discard = (worker: PoolWorker): void => {
+    pool.delete(worker);
+    worker.child.kill('SIGKILL');
+  };
+
   const start = (): PoolWorker => {
     const child = fork(script, [], {
       execArgv: [...(options.execArgv ?? process.execArgv)],
@@ -56,7 +62,7 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     child.on('exit', (code, signal) =>
       died(exitCause(code, signal, worker, oomKills() > oomKillsBefore), !worker.ready && signal === null),
     );
-    child.on('message', (message) => receive(worker, message as FromWorker));
+    child.on('message', (message) => receive(worker, message as FromWorker, discard));
     return worker;
   };
 
@@ -98,15 +104,12 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
   };
 }
 
-/** What V8, the C++ library and ONNX Runtime say where an allocation fails. */
-const OUT_OF_MEMORY = /out of memory|bad_alloc|Failed to allocate memory|Cannot allocate memory/i;
-
 /** Sends a message; a worker that is gone by now reports that itself, by its exit. */
 function tell(worker: PoolWorker, message: ToWorker): void {
   if (worker.child.connected) worker.child.send(message, () => undefined);
 }
 
-function receive(worker: PoolWorker, message: FromWorker): void {
+function receive(worker: PoolWorker, message: FromWorker, discard: (worker: PoolWorker) => void): void {
   switch (message.kind) {
     case 'ready':
       worker.ready = true;
@@ -120,6 +123,8 @@ function receive(worker: PoolWorker, message: FromWorker): void {
     case 'error': {
       if (process.env['ISOLOSS_DEBUG']) process.stderr.write(`${message.stack ?? message.message}\n`);
       worker.attempt?.settle({ kind: 'crashed', cause: message.message, environment: message.environment });
+      // What made one run fail (no memory left, say) may still be there: the next one gets a fresh process.
+      discard(worker);
       return;
     }
     case 'ended':
@@ -143,7 +148,7 @@ function exitCause(
     return 'the worker process ran out of JavaScript memory; NODE_OPTIONS=--max-old-space-size=MEGABYTES gives it more';
   }
   if (OUT_OF_MEMORY.test(worker.stderr)) {
-    return 'the worker process could get no more memory from the system; fewer workers (--workers) need less';
+    return NO_MEMORY;
   }
   if (signal === 'SIGKILL') {
     const why = oomKilled

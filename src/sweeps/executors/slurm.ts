@@ -60,6 +60,8 @@ interface WatchedTask extends ClusterTask {
   offset: number;
   /** The run that it has begun and not ended. */
   current: string | null;
+  /** Runs that it has begun. */
+  readonly begun: Set<string>;
   /** Runs of which an outcome was read. */
   readonly settled: Set<string>;
   /** Polls since it is no longer in the queue: its files may reach this machine later than the news of its end. */
@@ -125,6 +127,7 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
       runKeys,
       offset: 0,
       current: null,
+      begun: new Set<string>(),
       settled: new Set<string>(),
       pollsGone: 0,
     };
@@ -142,7 +145,10 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
         task.offset = offset;
         // What it has settled for its own runner and is wanted again is a new attempt.
         for (const { runKey, message } of events) {
-          if (message.kind === 'ready') task.current = runKey;
+          if (message.kind === 'ready') {
+            task.current = runKey;
+            task.begun.add(runKey);
+          }
           if (['ready', 'progress', 'notice'].includes(message.kind)) continue;
           task.current = null;
           if (message.kind !== 'stopped') task.settled.add(runKey);
@@ -200,6 +206,7 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
     switch (message.kind) {
       case 'ready':
         task.current = runKey;
+        task.begun.add(runKey);
         return;
       case 'progress':
         if (run === undefined) return;
@@ -245,7 +252,8 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
         settle(run, { kind: 'crashed', cause: `${ending}, before it began a run`, environment: true });
       } else if (!cutOff && task.current === wantedTask.runKey) {
         settle(run, { kind: 'crashed', cause: ending, environment: false });
-      } else resubmit(run, ending);
+      } else if (task.begun.has(wantedTask.runKey)) resubmit(run, ending);
+      else waiting.add(run);
     }
   };
 

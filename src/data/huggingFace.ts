@@ -1,0 +1,153 @@
+/**
+ * Hugging Face datasets by name: their Parquet shards, downloaded once into the cache folder. A download that was cut
+ * off goes on where it stands (Range), and every shard is checked against the SHA-256 that the server states for it.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { downloadFile, fetchChecked } from './download.js';
+import { CorpusError } from './errors.js';
+import type { ResolveOptions } from './resolve.js';
+import { type CorpusSource, SPLIT_NAMES, type SourceFile, type SplitName } from './sources.js';
+
+/** `hf:OWNER/NAME`, `hf:OWNER/NAME/CONFIG`, each with `?shards=N` and `#FIELD`. */
+const DATASET = /^hf:([\w.-]+\/[\w.-]+|[\w.-]+)(?:\/([\w.-]+))?(?:\?shards=([1-9]\d*))?(?:#(.+))?$/;
+
+export function isDatasetName(corpus: string): boolean {
+  return corpus.startsWith('hf:');
+}
+
+const DEFAULT_ENDPOINT = 'https://huggingface.co';
+
+/** The server to ask: `$HF_ENDPOINT` where set, as for Hugging Face's own tools. */
+function endpoint(): string {
+  return (process.env['HF_ENDPOINT'] ?? DEFAULT_ENDPOINT).replace(/\/+$/, '');
+}
+
+/** Addresses of the shards by configuration and split. */
+const listingSchema = z.record(z.string(), z.record(z.string(), z.array(z.string())));
+
+/** What the server calls our splits. */
+const SPLIT_OF: Readonly<Record<string, SplitName>> = {
+  train: 'train',
+  validation: 'val',
+  valid: 'val',
+  val: 'val',
+  dev: 'val',
+  test: 'test',
+};
+
+const manifestSchema = z.object({
+  files: z.array(z.object({ name: z.string(), split: z.enum(SPLIT_NAMES).nullable() })),
+});
+
+/**
+ * Files of a dataset, downloading what is not here yet; without a network if all of it is.
+ *
+ * Its own splits are kept where it has training, validation and test data; otherwise its training data alone is taken,
+ * and divided as any other text.
+ *
+ * @param corpus `hf:OWNER/NAME`, with `/CONFIG` where it has several, `?shards=N` for the first N training shards, and
+ *   `#FIELD` where the text is not in `text`
+ * @throws CorpusError where there is no such dataset or no network
+ */
+export async function downloadDataset(corpus: string, options: ResolveOptions): Promise<CorpusSource> {
+  const [, dataset, config, shards, field] = DATASET.exec(corpus) ?? [];
+  if (dataset === undefined) {
+    throw new CorpusError(
+      `Corpus ${corpus}: a Hugging Face dataset is written hf:OWNER/NAME, hf:OWNER/NAME/CONFIG, with ?shards=N for the ` +
+        'first N training shards and #FIELD for the column of the text.',
+    );
+  }
+  const slug = [dataset, config ?? '', shards ?? '']
+    .join(' ')
+    .trim()
+    .replace(/[^\w.-]+/g, '--');
+  const folder = join(options.cacheDir, 'datasets', slug);
+  const manifestPath = join(folder, 'manifest.json');
+  if (!existsSync(manifestPath)) {
+    const listed = await listShards(
+      corpus,
+      dataset,
+      config,
+      shards === undefined ? Infinity : Number(shards),
+    );
+    mkdirSync(folder, { recursive: true });
+    for (const [index, { name, url }] of listed.entries()) {
+      options.onProgress?.({ phase: 'downloading', done: index, total: listed.length });
+      await downloadFile(url, join(folder, name), hints(corpus));
+    }
+    writeFileSync(
+      `${manifestPath}.tmp`,
+      JSON.stringify({ files: listed.map(({ name, split }) => ({ name, split })) }),
+    );
+    renameSync(`${manifestPath}.tmp`, manifestPath);
+  }
+  const manifest = manifestSchema.parse(JSON.parse(readFileSync(manifestPath, 'utf8')));
+  return {
+    id: corpus,
+    name: config === undefined ? dataset : `${dataset}, ${config}`,
+    licence: null,
+    origin: `Hugging Face dataset ${dataset}${config === undefined ? '' : `, configuration ${config}`}`,
+    files: manifest.files.map(({ name, split }): SourceFile => ({
+      path: join(folder, name),
+      name,
+      split,
+      ...(field === undefined ? {} : { field }),
+    })),
+  };
+}
+
+interface ListedShard {
+  readonly name: string;
+  readonly url: string;
+  readonly split: SplitName | null;
+}
+
+async function listShards(
+  corpus: string,
+  dataset: string,
+  config: string | undefined,
+  most: number,
+): Promise<ListedShard[]> {
+  const response = await fetchChecked(`${endpoint()}/api/datasets/${dataset}/parquet`, {}, hints(corpus));
+  const parsed = listingSchema.safeParse(await response.json());
+  if (!parsed.success)
+    throw new CorpusError(`Corpus ${corpus}: the server's list of shards is not understood.`);
+  const configs = Object.keys(parsed.data);
+  const chosen = config ?? (configs.length === 1 ? configs[0] : configs.find((name) => name === 'default'));
+  const splits = chosen === undefined ? undefined : parsed.data[chosen];
+  if (splits === undefined) {
+    throw new CorpusError(
+      `Corpus ${corpus}: name one of the dataset's configurations: ${configs.map((name) => `hf:${dataset}/${name}`).join(', ')}.`,
+    );
+  }
+  const known = Object.entries(splits).flatMap(([name, urls]) => {
+    const split = SPLIT_OF[name];
+    return split === undefined ? [] : [{ split, urls: split === 'train' ? urls.slice(0, most) : urls }];
+  });
+  if (!known.some(({ split }) => split === 'train'))
+    throw new CorpusError(
+      `Corpus ${corpus}: it has no training data, but ${Object.keys(splits).join(', ')}.`,
+    );
+  const complete = SPLIT_NAMES.every((split) => known.some((one) => one.split === split));
+  return known
+    .filter(({ split }) => complete || split === 'train')
+    .flatMap(({ split, urls }) =>
+      urls.map((url, index) => ({
+        name: `${split}-${String(index).padStart(5, '0')}.parquet`,
+        url: new URL(url, `${endpoint()}/`).href,
+        split: complete ? split : null,
+      })),
+    );
+}
+
+function hints(corpus: string): { readonly what: string; readonly origin: string; readonly offline: string } {
+  return {
+    what: `Corpus ${corpus}`,
+    origin: new URL(endpoint()).origin,
+    offline:
+      'Without a network, bring its Parquet or JSON Lines files here in another way and name them: corpus: path/*.parquet, ' +
+      'or isoloss data add NAME DIR.',
+  };
+}

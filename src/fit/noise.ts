@@ -1,0 +1,54 @@
+/** Noise between seeds, and between architectures at equal seeds, pooled over a study. */
+import type { Cell } from './analysis.js';
+import { sumOfSquares } from './statistics.js';
+
+/** A pooled standard deviation. */
+export interface PooledDeviation {
+  readonly standardDeviation: number;
+  readonly degreesOfFreedom: number;
+  readonly nCells: number;
+}
+
+/** Standard deviation pooled over samples of several values each, weighted by degrees of freedom; null without any. */
+export function pool(samples: readonly (readonly number[])[]): PooledDeviation | null {
+  const repeated = samples.filter((values) => values.length > 1);
+  const degreesOfFreedom = repeated.reduce((sum, values) => sum + values.length - 1, 0);
+  if (degreesOfFreedom === 0) return null;
+  const squares = repeated.reduce((sum, values) => sum + sumOfSquares(values), 0);
+  return {
+    standardDeviation: Math.sqrt(squares / degreesOfFreedom),
+    degreesOfFreedom,
+    nCells: repeated.length,
+  };
+}
+
+/** Loss of `b` minus loss of `a` at each seed that both cells have. */
+export function pairedDifferences(a: Cell, b: Cell): number[] {
+  const bySeed = new Map(a.seeds.map((seed, i) => [seed, a.losses[i]!]));
+  return b.seeds.flatMap((seed, i) => (bySeed.has(seed) ? [b.losses[i]! - bySeed.get(seed)!] : []));
+}
+
+/** Whether two cells are the same budget and size in the same family of positions, so that equal seeds are pairs. */
+export function arePaired(a: Cell, b: Cell): boolean {
+  return a.positions === b.positions && a.budgetFlops === b.budgetFlops && a.size === b.size;
+}
+
+/**
+ * Standard deviation of differences at equal seed, pooled over the paired cells of the architectures given. With more
+ * than two architectures its pairs overlap, so that its degrees of freedom count some noise twice.
+ */
+export function pairedNoise(cells: readonly Cell[]): PooledDeviation | null {
+  const places = new Map<string, Cell[]>();
+  for (const cell of cells) {
+    const key = JSON.stringify([cell.positions, cell.budgetFlops, cell.size]);
+    const place = places.get(key);
+    if (place) place.push(cell);
+    else places.set(key, [cell]);
+  }
+  const samples = [...places.values()].flatMap((place) =>
+    place.flatMap((a, i) =>
+      place.slice(i + 1).map((b) => (a.arch === b.arch ? [] : pairedDifferences(a, b))),
+    ),
+  );
+  return pool(samples);
+}

@@ -1,0 +1,139 @@
+/** Datasets over HTTP, from a server on this machine: resumed, checked, and clear about what is wrong. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { downloadDataset } from '../../src/data/huggingFace.js';
+import { testFolder } from './folder.js';
+import { PARQUET } from './parquetFixture.js';
+
+const folder = testFolder();
+const sha256 = createHash('sha256').update(PARQUET).digest('hex');
+
+/** What the server did, and how it is to misbehave. */
+let requests: string[];
+let cutAfter: number | null;
+let wrongBytes: boolean;
+let server: Server;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const { url = '', headers } = request;
+    requests.push(`${url} ${headers.range ?? ''} ${headers.authorization ?? ''}`.trim());
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    if (url === '/api/datasets/owner/texts/parquet') {
+      const shard = (split: string, index: number): string => `${base}/files/${split}-${index}.parquet`;
+      const split = {
+        train: [shard('train', 0), shard('train', 1)],
+        validation: [shard('v', 0)],
+        test: [shard('t', 0)],
+      };
+      response.end(JSON.stringify({ default: split, other: { train: [shard('train', 2)] } }));
+      return;
+    }
+    if (url === '/api/datasets/owner/closed/parquet') {
+      response.writeHead(401).end();
+      return;
+    }
+    if (!url.startsWith('/files/')) {
+      response.writeHead(404).end();
+      return;
+    }
+    const from = Number(/bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
+    const body = wrongBytes ? Buffer.from(PARQUET).fill(1, 50, 60) : PARQUET;
+    if (from >= body.length) {
+      response.writeHead(416, { 'content-range': `bytes */${body.length}`, etag: `"${sha256}"` }).end();
+      return;
+    }
+    const common = { etag: `"${sha256}"`, 'content-length': body.length - from };
+    if (from === 0) response.writeHead(200, common);
+    else
+      response.writeHead(206, {
+        ...common,
+        'content-range': `bytes ${from}-${body.length - 1}/${body.length}`,
+      });
+    if (cutAfter === null) {
+      response.end(body.subarray(from));
+      return;
+    }
+    const part = body.subarray(from, from + cutAfter);
+    cutAfter = null;
+    response.write(part, () => setTimeout(() => response.destroy(), 50));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  process.env['HF_ENDPOINT'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  delete process.env['HF_ENDPOINT'];
+  server.close();
+});
+beforeEach(() => {
+  requests = [];
+  cutAfter = null;
+  wrongBytes = false;
+});
+
+const options = (name: string) => ({ baseDir: '/', cacheDir: join(folder.path, name) });
+
+describe('a dataset by name', () => {
+  it('is downloaded once, with its splits, and needs no network after that', async () => {
+    const source = await downloadDataset('hf:owner/texts#text', options('once'));
+    expect(source.files.map(({ name, split, field }) => [name, split, field])).toEqual([
+      ['train-00000.parquet', 'train', 'text'],
+      ['train-00001.parquet', 'train', 'text'],
+      ['val-00000.parquet', 'val', 'text'],
+      ['test-00000.parquet', 'test', 'text'],
+    ]);
+    for (const { path } of source.files) expect(readFileSync(path).equals(PARQUET)).toBe(true);
+    requests = [];
+    expect(await downloadDataset('hf:owner/texts#text', options('once'))).toEqual(source);
+    expect(requests).toEqual([]);
+  });
+
+  it('goes on where a download was cut off', async () => {
+    cutAfter = 100;
+    await downloadDataset('hf:owner/texts/other', options('cut'));
+    expect(requests.slice(1)).toEqual(['/files/train-2.parquet', '/files/train-2.parquet bytes=100-']);
+    // Killed between the last byte and the renaming.
+    const path = join(folder.path, 'cut2', 'datasets', 'owner--texts--other');
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, 'train-00000.parquet.part'), PARQUET);
+    writeFileSync(join(path, 'train-00000.parquet.part.tag'), `"${sha256}"`);
+    const source = await downloadDataset('hf:owner/texts/other', options('cut2'));
+    expect(readFileSync(source.files[0]!.path).equals(PARQUET)).toBe(true);
+    expect(source.files.map(({ split }) => split)).toEqual([null]);
+  });
+
+  it('is refused where what came is not what the server says it is', async () => {
+    wrongBytes = true;
+    await expect(downloadDataset('hf:owner/texts?shards=1', options('wrong'))).rejects.toThrow(
+      /SHA-256 differ/,
+    );
+    wrongBytes = false;
+    const source = await downloadDataset('hf:owner/texts?shards=1', options('wrong'));
+    expect(source.files.map(({ name }) => name)).toEqual([
+      'train-00000.parquet',
+      'val-00000.parquet',
+      'test-00000.parquet',
+    ]);
+  });
+
+  it('says what is wrong: the name, the permission, the network', async () => {
+    await expect(downloadDataset('hf:a/b/c/d', options('x'))).rejects.toThrow(/is written hf:OWNER\/NAME/);
+    await expect(downloadDataset('hf:owner/none', options('x'))).rejects.toThrow(
+      /answers 404\. There is no such dataset/,
+    );
+    await expect(downloadDataset('hf:owner/closed', options('x'))).rejects.toThrow(/answers 401.*HF_TOKEN/);
+    await expect(downloadDataset('hf:owner/texts/third', options('x'))).rejects.toThrow(
+      /hf:owner\/texts\/other/,
+    );
+    const kept = process.env['HF_ENDPOINT'];
+    process.env['HF_ENDPOINT'] = 'http://127.0.0.1:9';
+    await expect(downloadDataset('hf:owner/texts', options('y'))).rejects.toThrow(
+      /127\.0\.0\.1:9 can't be reached .*isoloss data add/,
+    );
+    process.env['HF_ENDPOINT'] = kept;
+  });
+});

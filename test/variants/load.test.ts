@@ -1,0 +1,154 @@
+/** Files of variants: every ending, one instance of TensorFlow.js, and an error that names file and cause for each mistake. */
+import { describe, expect, it } from 'vitest';
+import { loadVariant } from '../../src/models/loadVariant.js';
+import { architectureNames, buildModel, defaultDff, defaultPositions } from '../../src/models/registry.js';
+import { tf } from '../../src/ops/tf.js';
+import { forwardFile, variantFolder } from './files.js';
+
+const { write, folder } = variantFolder();
+
+const optionsFile = (name: string, options: string, more = ''): string =>
+  `import { tf } from 'isoloss/ops';
+import { defineVariant } from 'isoloss/variants';
+export const variant = defineVariant({ name: '${name}', base: 'transformer', options: ${options}, ${more} });
+`;
+
+const SHAPE = {
+  vocabSize: 17,
+  contextLength: 8,
+  dModel: 8,
+  nLayers: 1,
+  nHeads: 2,
+  dHead: 4,
+  dFf: 16,
+  tiedEmbeddings: false,
+  init: 'small',
+} as const;
+
+describe('loading a variant', () => {
+  it.each(['ts', 'mts', 'js', 'mjs'])('takes a .%s file and makes its name known', async (ending) => {
+    const typed = ending.endsWith('ts') ? 'const one: number = 1;\n' : 'const one = 1;\n';
+    const name = `from-${ending}`;
+    const text = optionsFile(name, '{ activation: (x) => tf.mul(x, one) }', `positions: 'rotary'`);
+    const { definition } = await loadVariant(write(`${name}.${ending}`, typed + text));
+    expect(definition.name).toBe(name);
+    expect(architectureNames()).toContain(name);
+    expect(defaultPositions(name)).toBe('rotary');
+    expect(buildModel({ ...SHAPE, preset: name, positions: 'rotary' }).params.length).toBeGreaterThan(5);
+  });
+
+  it('takes a default export too', async () => {
+    const text = optionsFile('by-default', '{ gated: true, feedForwardBiases: false }');
+    await loadVariant(write('byDefault.ts', text.replace('export const variant =', 'export default')));
+    // Gated: 2/3 of 4 x 48, rounded to a multiple of 4.
+    expect(defaultDff('by-default', 48)).toBe(128);
+  });
+
+  it('gives the file this very TensorFlow.js, whichever way it imports it', async () => {
+    Object.assign(globalThis, { isolossTestTf: tf });
+    const file = write(
+      'same.ts',
+      `import * as direct from '@tensorflow/tfjs';
+import { tf } from 'isoloss/ops';
+import { defineVariant } from 'isoloss/variants';
+const same = tf === globalThis.isolossTestTf && direct.matMul === tf.matMul;
+export const variant = defineVariant({ name: 'same-tf', base: 'transformer', options: {}, defaultDff: () => (same ? 5 : 7) });
+`,
+    );
+    await loadVariant(file);
+    expect(defaultDff('same-tf', 8)).toBe(5);
+  });
+
+  it('loads a file once', async () => {
+    const file = write('once.ts', optionsFile('once', '{}'));
+    expect(await loadVariant(file)).toBe(await loadVariant(file));
+  });
+
+  it.each<[string, string, string, RegExp]>([
+    ['a syntax error', 'broken.ts', 'export const variant = {', /broken\.ts could not be loaded/],
+    ['an import of nothing', 'lost.ts', `import './nowhere.js';`, /lost\.ts could not be loaded: .*nowhere/],
+    [
+      'no export',
+      'none.ts',
+      'export const other = 1;',
+      /none\.ts exports no variant: write `export const variant/,
+    ],
+    ['another ending', 'variant.py', 'x = 1', /ending in \.ts/],
+    ['no object', 'number.ts', 'export const variant = 3;', /number\.ts does not define a variant/],
+    ['an unknown option', 'option.ts', optionsFile('option', '{ activatoin: 1 }'), /options: .*activatoin/],
+    [
+      'a wrong option',
+      'wrong.ts',
+      optionsFile('wrong', `{ norm: 'batchNorm' }`),
+      /options\.norm: .*layerNorm/,
+    ],
+    [
+      'an unknown base',
+      'base.ts',
+      optionsFile('base', '{}').replace(`'transformer'`, `'transformr'`),
+      /base: there is no preset "transformr"; there are transformer,/,
+    ],
+    ["a preset's name", 'preset.ts', optionsFile('primer', '{}'), /"primer" is the name of a preset/],
+    ['an unfit name', 'name.ts', optionsFile('a b', '{}'), /name: has to begin with a letter/],
+    [
+      'a forward pass without positions',
+      'positions.ts',
+      forwardFile('nowhere', '').replace(`positions: 'absolute',`, ''),
+      /positions: .*absolute/,
+    ],
+  ])('refuses %s', async (_, name, text, message) => {
+    await expect(loadVariant(write(name, text))).rejects.toThrow(message);
+  });
+
+  it('refuses a missing file, and a name that another file has', async () => {
+    await expect(loadVariant(`${folder}/missing.ts`)).rejects.toThrow(
+      /no file .*missing\.ts.*isoloss new variant/,
+    );
+    await loadVariant(write('first.ts', optionsFile('twice', '{}')));
+    await expect(loadVariant(write('second.ts', optionsFile('twice', '{}')))).rejects.toThrow(
+      /second\.ts: there is a variant "twice" in .*first\.ts/,
+    );
+  });
+
+  it('takes a file again that was mended', async () => {
+    const file = write('mended.ts', 'export const variant = {');
+    await expect(loadVariant(file)).rejects.toThrow();
+    write('mended.ts', optionsFile('mended', '{}'));
+    expect((await loadVariant(file)).definition.name).toBe('mended');
+  });
+});
+
+describe('building a forward pass', () => {
+  const build = async (name: string, text: string) => {
+    await loadVariant(write(`${name}.ts`, text));
+    return buildModel({ ...SHAPE, preset: name, positions: 'absolute' });
+  };
+
+  it('refuses other positions than its own', async () => {
+    await build('fixed', forwardFile('fixed', ''));
+    expect(() => buildModel({ ...SHAPE, preset: 'fixed', positions: 'rotary' })).toThrow(
+      /fixed .* has absolute positions .* can't have rotary/,
+    );
+  });
+
+  it.each([
+    ['twice', `matrix('mix', 2, 2, 1, 'norm'),`, /gives the parameter "mix" twice/],
+    ['group', `matrix('more', 2, 2, 1, 'magic'),`, /params\(\) of .*group/],
+  ])('refuses wrong parameters: %s', async (name, params, message) => {
+    await expect(build(`params-${name}`, forwardFile(`params-${name}`, '', params))).rejects.toThrow(message);
+  });
+
+  it('says which parameter is missing and which shape the logits should have', async () => {
+    const run = async (name: string, body: string): Promise<void> => {
+      const model = await build(name, forwardFile(name, body));
+      void tf.setBackend('cpu');
+      const params = Object.fromEntries(model.params.map((spec) => [spec.name, tf.ones([...spec.shape])]));
+      model.logits(params, tf.zeros([16], 'int32'), 2);
+    };
+    await expect(run('missing-param', `x = tf.matMul(x, params['mixx']);`)).rejects.toThrow(
+      /asks for a parameter "mixx".*it gives embedding, mix, output/,
+    );
+    await expect(run('wrong-logits', 'return x;')).rejects.toThrow(/shape \[16,17\].*not \[16,8\]/);
+    await expect(run('no-logits', 'return;')).rejects.toThrow(/not undefined/);
+  });
+});
