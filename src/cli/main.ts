@@ -7,6 +7,7 @@ import { addCheckCommand } from './check.js';
 import { addCompareCommand } from './compare.js';
 import { addExportCommand } from './export.js';
 import { addDataCommand } from './data.js';
+import { addFitCommand } from './fit.js';
 import { addGcCommand } from './gc.js';
 import { addImportCommand } from './import.js';
 import { addNewCommand } from './new.js';
@@ -17,6 +18,7 @@ import { addReindexCommand } from './reindex.js';
 import { addRetryCommand } from './retry.js';
 import { addRunCommand } from './run.js';
 import { addRunsCommand } from './runs.js';
+import { addSimulateCommand } from './simulate.js';
 import { addStatusCommand } from './status.js';
 import { addReportCommand } from './report.js';
 import { addServeCommand } from './serve.js';
@@ -24,6 +26,12 @@ import { addTimeCommand } from './time.js';
 
 /** Errors that the user can mend, by name: their classes lie in parts that the program does not load to begin with. */
 const USER_ERRORS = ['UsageError', 'CorpusError', 'FitError', 'ModelError'];
+
+// A reader that has seen enough (`isoloss runs | head`) closes the pipe; that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
 
 const program = new Command('isoloss')
   .description(
@@ -59,6 +67,8 @@ addImportCommand(program);
 addReindexCommand(program);
 addReportCommand(program);
 addServeCommand(program);
+addFitCommand(program);
+addSimulateCommand(program);
 addTimeCommand(program);
 addBenchCommand(program);
 addNewCommand(program);

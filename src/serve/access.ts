@@ -63,7 +63,7 @@ function isSame(given: string, token: string): boolean {
 
 /** The `Set-Cookie` header that lets a browser in. */
 export function entryCookie(token: string): string {
-  return `${COOKIE}=${token}; HttpOnly; SameSite=Strict; Path=/`;
+  return `${COOKIE}=${token}; HttpOnly; SameSite=Lax; Path=/`;
 }
 
 /** Whether a request that does work comes from a page of this server: browsers say where others come from. */

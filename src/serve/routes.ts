@@ -1,6 +1,7 @@
 /** Which address gives what. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { markup } from '../report/html.js';
 import { CHART_LIBRARIES, libraryPath } from '../report/page/libraries.js';
 import { listRelations } from '../store/query.js';
 import { answerQuery, MAX_ROWS } from './api/query.js';
@@ -10,6 +11,7 @@ import { comparePage } from './pages/compare.js';
 import { overviewPage } from './pages/overview.js';
 import { queryPage } from './pages/query.js';
 import { runPage } from './pages/run.js';
+import { path } from './pages/shell.js';
 import { COMPARED, runsPage } from './pages/runs.js';
 import { sweepPage, type BestRow } from './pages/sweep.js';
 import type { Monitor } from './live/monitor.js';
@@ -150,12 +152,18 @@ function showSweep({ site, response, places }: Asked): void {
 
 /** The report comes with its own policy; a sandbox keeps its scripts, which may make functions of texts, from the rest. */
 async function showReport({ site, response, places }: Asked): Promise<void> {
-  const html = await site.reports.page(places[0]!);
+  const sweep = places[0]!;
+  const html = await site.reports.page(sweep);
+  const back = markup`<header>\n<p><a href="${path('sweeps', sweep)}">← ${sweep}</a></p>`;
   response.setHeader(
     'Content-Security-Policy',
     "sandbox allow-scripts allow-downloads; frame-ancestors 'none'; form-action 'none'",
   );
-  sendText(response, html, 'text/html');
+  sendText(
+    response,
+    html.replace('<header>', () => back.html),
+    'text/html',
+  );
 }
 
 function showRuns({ site, response, url }: Asked): void {

@@ -99,7 +99,7 @@ function recolor(node: unknown, colors: Readonly<Record<string, string>>): unkno
   if (typeof node === 'string') return colors[node] ?? node;
   if (Array.isArray(node)) return (node as unknown[]).map((item) => recolor(item, colors));
   if (node === null || typeof node !== 'object') return node;
-  const entries = Object.entries(node).map(([name, value]) => [
+  const entries = Object.entries(node as Readonly<Record<string, unknown>>).map(([name, value]) => [
     name,
     name === 'values' || name === 'datasets' ? value : recolor(value, colors),
   ]);
