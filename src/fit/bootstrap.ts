@@ -132,11 +132,12 @@ export interface BootstrapOptions {
   readonly ownResidualsFrom?: number;
 }
 
-/** Fits the study, and again on resampled losses where a seed is repeated somewhere. */
+/** Fits the study, and again on resampled losses where a seed is repeated somewhere with another loss. */
 export function bootstrapStudy(study: Study, options: BootstrapOptions): BootstrappedFit {
   const { bootstraps, seed, ownResidualsFrom = OWN_RESIDUALS_FROM } = options;
   const point = fitStudy(study, study.losses);
-  if (study.seedNoise === null) return { point, draws: [] };
+  // Without any noise there is nothing to draw: repeated seeds of equal loss are copies, not repetitions.
+  if (study.seedNoise === null || study.seedNoise.standardDeviation === 0) return { point, draws: [] };
   const plan = planDraws(study, study.seedNoise);
   const draws = Array.from({ length: bootstraps }, (_, draw) =>
     fitStudy(study, drawLosses(study, plan, seed, draw, ownResidualsFrom), point),

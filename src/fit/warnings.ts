@@ -30,7 +30,12 @@ function noiseWarnings(study: Study): string[] {
       'No seed is repeated, so the noise between seeds is unknown: no number has an interval and nothing can be told apart.',
     ];
   }
-  const { degreesOfFreedom } = study.seedNoise;
+  const { degreesOfFreedom, standardDeviation } = study.seedNoise;
+  if (standardDeviation === 0) {
+    return [
+      'Repeated seeds have exactly equal losses, so they are copies: no number has an interval and nothing can be told apart.',
+    ];
+  }
   return degreesOfFreedom < 5
     ? [
         `The noise between seeds rests on ${degreesOfFreedom} repeated ${degreesOfFreedom === 1 ? 'run' : 'runs'}, so intervals are rough.`,

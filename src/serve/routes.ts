@@ -159,11 +159,10 @@ async function showReport({ site, response, places }: Asked): Promise<void> {
     'Content-Security-Policy',
     "sandbox allow-scripts allow-downloads; frame-ancestors 'none'; form-action 'none'",
   );
-  sendText(
-    response,
-    html.replace('<header>', () => back.html),
-    'text/html',
-  );
+  const page = html
+    .replace('<title>', () => '<link rel="icon" href="data:,">\n<title>')
+    .replace('<header>', () => back.html);
+  sendText(response, page, 'text/html');
 }
 
 function showRuns({ site, response, url }: Asked): void {

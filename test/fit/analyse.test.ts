@@ -283,6 +283,13 @@ describe('degenerate input', () => {
     expect(() => analyse([{ ...rows[0]!, ...change }, ...rows.slice(1)], options)).toThrow(message);
   });
 
+  it('takes repeated seeds of equal loss for copies', () => {
+    const { warnings, seedNoise, speedup } = analyse(pair(), options);
+    expect(seedNoise!.standardDeviation).toBe(0);
+    expect(warnings[0]).toMatch(/exactly equal losses/);
+    expect(speedup[0]!.atOptimalSize[0]!.factor.low).toBeNull();
+  });
+
   it('refuses a run given twice, two runs of one cell and seed, and nothing at all', () => {
     expect(() => analyse([...rows, rows[0]!], options)).toThrow(/appears twice/);
     expect(() => analyse([...rows, { ...rows[0]!, id: 'again' }], options)).toThrow(/seed 0/);

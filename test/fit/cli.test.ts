@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { addFitCommand } from '../../src/cli/fit.js';
+import type { FitReport } from '../../src/fit/fitRuns.js';
 import { addSimulateCommand } from '../../src/cli/simulate.js';
+import { QUICK_DESIGN, syntheticStudy } from '../report/syntheticStudy.js';
 
 let folder = '';
 beforeAll(() => {
@@ -46,7 +48,7 @@ async function run(...args: string[]): Promise<string> {
   return out;
 }
 
-const columns = ['--params', 'size', '--tokens', 'D_B*1e9', '--loss', 'L'];
+const columns = ['--params', 'size', '--tokens', 'D_B*1e9', '--loss', 'L', '--starts', '25'];
 
 describe('isoloss fit', () => {
   it('prints everything as JSON under the names that programs read', async () => {
@@ -80,6 +82,42 @@ describe('isoloss fit', () => {
     const args = ['--arch', 'variant', '--seed', 's', '--baselines', 'a', '--bootstraps', '100'];
     const out = await run('fit', join(folder, 'runs.csv'), ...columns, ...args);
     expect(out).toMatch(/b over a\n {2}in flops: [\d.]+ \(95%: /);
+  });
+
+  it('fits a sweep by name, N by the convention asked for', async () => {
+    const study = syntheticStudy({ ...QUICK_DESIGN, name: 'small', curveRows: 2 });
+    const sweepFolder = join(folder, 'results', 'small');
+    mkdirSync(sweepFolder, { recursive: true });
+    writeFileSync(join(sweepFolder, 'sweep.json'), JSON.stringify(study.sweep));
+    for (const record of study.runs) {
+      mkdirSync(join(sweepFolder, record.runKey));
+      writeFileSync(join(sweepFolder, record.runKey, 'run.json'), JSON.stringify(record));
+      const rows = study.curves[record.runKey]!.map((row) => `${JSON.stringify(row)}\n`);
+      writeFileSync(join(sweepFolder, record.runKey, 'metrics.jsonl'), rows.join(''));
+    }
+    const args = [
+      'fit',
+      'small',
+      '--results',
+      join(folder, 'results'),
+      '--bootstraps',
+      '50',
+      '--starts',
+      '25',
+      '--json',
+    ];
+    const report = JSON.parse(await run(...args)) as FitReport;
+    expect(report.paramsConvention).toBe('non-embedding+output parameters');
+    expect(report.speedup.length).toBeGreaterThan(2);
+    expect(Object.keys(report.parametricByArch)).toContain('transformer');
+    const law = report.frontier.find(({ arch }) => arch === 'transformer')!;
+    expect(law.optimalParams.map(({ convention }) => convention)).toEqual([
+      'non-embedding plus output matrix',
+      'non-embedding',
+      'total',
+    ]);
+    await expect(run(...args, '--params', 'active')).rejects.toThrow(/--params of a sweep is one of/);
+    await expect(run('fit', 'nothing', '--results', join(folder, 'results'))).rejects.toThrow(/nothing/);
   });
 
   it.each([

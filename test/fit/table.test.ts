@@ -109,7 +109,7 @@ describe('fitRuns on a table', () => {
 
   it('gives every fit from N, D, C and L alone', async () => {
     const set = runSetOfTable(readRunTable(parseCsv(`N,D,C,L\n${lines.join('\n')}`, 'f.csv'), {}), 'f.csv');
-    const report = await fitRuns(set, { bootstraps: 50 });
+    const report = await fitRuns(set, { bootstraps: 50, starts: 50 });
     const fit = report.parametric!;
     if (!('alpha' in fit)) throw new Error('wrong form');
     expect(fit.alpha.value).toBeCloseTo(0.34, 3);
@@ -130,7 +130,7 @@ describe('fitRuns on a table', () => {
         .join(','),
     );
     const set = runSetOfTable(readRunTable(parseCsv(`N,C,L\n${noTokens.join('\n')}`, 'f.csv'), {}), 'f.csv');
-    const report = await fitRuns(set, { bootstraps: 0 });
+    const report = await fitRuns(set, { bootstraps: 0, starts: 50 });
     expect(report.warnings[0]).toBe('There is no column of tokens: D is estimated as C / (6 N).');
     expect('alpha' in report.parametric! && report.parametric.alpha.value).toBeCloseTo(0.34, 3);
   });

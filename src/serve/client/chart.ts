@@ -122,34 +122,38 @@ export function lineSpec({ data, x, y, series, height }: LineChart, theme: Theme
     [6, 3],
     [2, 2],
   ];
-  const axis = ({ field, title, log }: LineChart['x']): object => ({
-    field,
-    type: 'quantitative',
-    scale: { type: log ? 'log' : 'linear', zero: false, nice: false },
-    axis: { title, ...(log ? { tickCount: 6 } : {}), format: '~s' },
+  const scaleOf = (log: boolean): object =>
+    log ? { type: 'log', nice: false } : { type: 'linear', zero: false, nice: false };
+  // Both channels have one field, so they share a legend.
+  const legend = series.length > 1 ? { columns: 3, symbolType: 'stroke' } : null;
+  const bySeries = (range: readonly unknown[]): object => ({
+    field: 'series',
+    type: 'nominal',
+    scale: { domain: series, range },
+    legend,
   });
-  const color = {
-    field: 'series',
-    type: 'nominal',
-    scale: { domain: series, range: series.map((_, i) => theme.colors[i % theme.colors.length]) },
-    legend: series.length > 1 ? { columns: 3, symbolType: 'stroke' } : null,
-  };
-  const strokeDash = {
-    field: 'series',
-    type: 'nominal',
-    scale: { domain: series, range: series.map((_, i) => dashes[Math.floor(i / theme.colors.length) % 3]) },
-    legend: null,
-  };
+  const colors = series.map((_, i) => theme.colors[i % theme.colors.length]);
+  const patterns = series.map((_, i) => dashes[Math.floor(i / theme.colors.length) % dashes.length]);
   return {
     data,
     height,
     encoding: {
-      x: axis(x),
-      y: { ...axis(y), axis: { title: y.title, ...(y.log ? { tickCount: 5 } : {}) } },
-      color,
+      x: {
+        field: x.field,
+        type: 'quantitative',
+        scale: scaleOf(x.log),
+        axis: { title: x.title, tickCount: x.log ? 6 : 8, format: '~s' },
+      },
+      y: {
+        field: y.field,
+        type: 'quantitative',
+        scale: { ...scaleOf(y.log), nice: true },
+        axis: { title: y.title, tickCount: 5 },
+      },
+      color: bySeries(colors),
     },
     layer: [
-      { mark: { type: 'line', strokeWidth: 1.6, clip: true }, encoding: { strokeDash } },
+      { mark: { type: 'line', strokeWidth: 1.6, clip: true }, encoding: { strokeDash: bySeries(patterns) } },
       {
         mark: { type: 'point', opacity: 0, size: 60 },
         encoding: {

@@ -34,12 +34,11 @@ export function percent(share: number): string {
   return `${Math.floor(100 * share + 1e-9)}%`;
 }
 
-/** A value of an answer: numbers that are not whole to 6 significant digits. */
+/** A value of an answer: whole numbers below a billion in full, others to 6 significant digits. */
 export function value(cell: string | number | null): string {
   if (cell === null) return '';
   if (typeof cell === 'string' || (Number.isInteger(cell) && Math.abs(cell) < 1e9)) return String(cell);
   const size = Math.abs(cell);
-  return size >= 1e6 || size < 1e-4
-    ? cell.toExponential(4).replace('e+', 'e')
-    : String(Number(cell.toPrecision(6)));
+  if (size >= 1e-4 && size < 1e6) return String(Number(cell.toPrecision(6)));
+  return Number(cell.toPrecision(6)).toExponential().replace('e+', 'e');
 }

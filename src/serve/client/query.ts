@@ -103,7 +103,12 @@ function isNumeric(column: number): boolean {
 /** Fills the choices, keeping what was chosen where the new answer has it too. */
 function offerColumns(columns: readonly string[]): void {
   const numbers = columns.map((_, i) => i).filter(isNumeric);
-  const guesses = [numbers[0] ?? 0, numbers.at(-1) ?? 0, columns.findIndex((_, i) => !isNumeric(i))];
+  const find = (pattern: RegExp): number | undefined => numbers.find((i) => pattern.test(columns[i]!));
+  const guesses = [
+    find(/flops|step|tokens$/i) ?? numbers[0] ?? 0,
+    find(/test.*loss/i) ?? find(/loss/i) ?? numbers.at(-1) ?? 0,
+    columns.includes('arch') ? columns.indexOf('arch') : columns.findIndex((_, i) => !isNumeric(i)),
+  ];
   for (const [place, select] of [xSelect, ySelect, colorSelect].entries()) {
     const before = select.selectedOptions.item(0)?.textContent;
     const options = columns.map((name, i) => {
@@ -138,7 +143,9 @@ async function drawChart(): Promise<void> {
       axis: { title: columns[column] },
       ...(quantitative
         ? {
-            scale: { type: logs[channel].checked ? 'log' : 'linear', zero: mark.value === 'bar', nice: true },
+            scale: logs[channel].checked
+              ? { type: 'log' }
+              : { type: 'linear', zero: mark.value === 'bar', nice: true },
           }
         : {}),
     };

@@ -37,7 +37,7 @@ p { margin: 0 0 12px; max-width: 80ch; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
 .skip, .hidden { position: absolute; left: -9999px; }
 .skip:focus { left: 12px; top: 8px; background: var(--paper); padding: 6px 10px; z-index: 2; }
-code, pre, textarea, .key, kbd { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.88em; }
+code, pre, .key, kbd { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.88em; }
 kbd { border: 1px solid var(--grid); border-radius: 4px; padding: 0 4px; }
 .scroll { overflow: auto; }
 .scroll.tall { max-height: 70vh; }
@@ -63,6 +63,8 @@ dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .status.failed::before, .status.diverged::before { border-radius: 0; transform: rotate(45deg); }
 progress { width: 120px; height: 8px; accent-color: var(--accent); vertical-align: middle; }
 button, .button, select, input, textarea { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px; }
+button, .button, select, input[type='search'] { height: 32px; line-height: 22px; }
+button.link { height: auto; line-height: inherit; }
 button, .button { cursor: pointer; background: var(--soft); display: inline-block; }
 button:hover, .button:hover { border-color: var(--accent); text-decoration: none; }
 button:disabled { opacity: 0.5; cursor: default; }
@@ -70,6 +72,8 @@ button.link { border: 0; background: none; padding: 0; color: var(--accent); tex
 button.link:hover { text-decoration: underline; }
 input[type='checkbox'] { accent-color: var(--accent); }
 .actions { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 14px; max-width: none; }
+table.groups { margin-bottom: 22px; }
+.filters > a { line-height: 32px; }
 .filters { display: flex; flex-wrap: wrap; align-items: end; gap: 10px 14px; margin: 14px 0; }
 .filters label, .tools label { display: flex; flex-direction: column; gap: 2px; font-size: 0.82rem; color: var(--muted); }
 .filters label.inline, .tools label, label.inline { flex-direction: row; align-items: center; gap: 6px; }
@@ -79,13 +83,13 @@ input[type='checkbox'] { accent-color: var(--accent); }
 .pager a[aria-current] { color: var(--text); font-weight: 650; }
 figure { margin: 22px 0 0; }
 figcaption { margin-bottom: 8px; }
-.chart { width: 100%; min-height: 40px; overflow-x: auto; }
+.chart { width: 100%; overflow-x: auto; }
 .chart svg, .chart canvas { display: block; max-width: none; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 16px; padding: 0; margin: 0 0 8px; font-size: 0.85rem; }
 .files, .problems { padding-left: 20px; }
 .query { display: grid; grid-template-columns: minmax(0, 1fr) 300px; gap: 0 36px; }
 .query aside { font-size: 0.87rem; }
-.query textarea { width: 100%; resize: vertical; padding: 10px 12px; line-height: 1.45; tab-size: 2; }
+.query textarea { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.88rem; width: 100%; resize: vertical; padding: 10px 12px; line-height: 1.45; tab-size: 2; }
 .query label[for='sql'] { font-size: 0.82rem; color: var(--muted); }
 details { margin: 0 0 8px; }
 summary { cursor: pointer; }
