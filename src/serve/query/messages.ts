@@ -7,8 +7,9 @@ export interface QueryRequest {
   readonly maxRows: number;
 }
 
-/** An answer, or what is wrong with the question; `fault` is an error that is not the asker's. */
+/** That the process can be asked; then an answer, or what is wrong with the question (`fault`: not the asker's error). */
 export type QueryReply =
+  | { readonly kind: 'ready' }
   | {
       readonly kind: 'answer';
       readonly columns: readonly string[];

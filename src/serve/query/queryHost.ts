@@ -25,60 +25,84 @@ export interface QueryHostOptions {
   readonly capacity?: number;
 }
 
+/** Seconds that a process may take to start, which are not the question's. */
+const START_SECONDS = 60;
+
 /** Starts answering; a process is made when it is needed, and one is kept for the next question. */
 export function queryHost({ path, limitSeconds, capacity = 4 }: QueryHostOptions): QueryHost {
   const busy = new Set<ChildProcess>();
   let spare: ChildProcess | null = null;
   const script = new URL('./queryProcess.js', import.meta.url);
 
-  const take = (): ChildProcess => {
+  /** A process for one question: the spare one, which is ready, or a new one, which says so. */
+  const take = (): { child: ChildProcess; ready: boolean } => {
+    const ready = spare !== null;
     const child = spare ?? startScript(script, [path]);
     spare = null;
     busy.add(child);
-    return child;
+    return { child, ready };
+  };
+
+  const answer = (
+    { child, ready }: ReturnType<typeof take>,
+    request: QueryRequest,
+    resolve: (answer: Extract<QueryReply, { kind: 'answer' }>) => void,
+    reject: (error: HttpError) => void,
+  ): void => {
+    const finish = (keep: boolean): void => {
+      clearTimeout(timer);
+      child.removeAllListeners();
+      busy.delete(child);
+      if (keep && spare === null) spare = child;
+      else child.kill('SIGKILL');
+    };
+    const fail = (status: number, message: string): void => {
+      finish(false);
+      reject(new HttpError(status, message));
+    };
+    const send = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const remedy = 'Ask for less: one sweep, fewer steps, or a LIMIT.';
+        fail(400, `The query took longer than ${limitSeconds} s and was stopped. ${remedy}`);
+      }, limitSeconds * 1000);
+      child.send(request);
+    };
+    let timer = setTimeout(() => fail(500, 'The query process did not start.'), START_SECONDS * 1000);
+    child.on('message', (message) => {
+      const reply = message as QueryReply;
+      switch (reply.kind) {
+        case 'ready':
+          send();
+          return;
+        case 'answer':
+          finish(true);
+          resolve(reply);
+          return;
+        case 'wrong':
+        case 'fault':
+          finish(true);
+          reject(new HttpError(reply.kind === 'wrong' ? 400 : 500, reply.message));
+          return;
+        default:
+          reply satisfies never;
+      }
+    });
+    child.once('exit', (code, signal) => {
+      const how = signal ?? `code ${code ?? 0}`;
+      fail(400, `The query ended its process (${how}): most likely its answer is too large.`);
+    });
+    child.once('error', (error) => fail(500, `The query could not be run: ${error.message}`));
+    if (ready) send();
   };
 
   return {
-    ask: (request) => {
-      if (busy.size >= capacity) {
-        return Promise.reject(new HttpError(503, 'Too many questions at once; ask again in a moment.'));
-      }
-      const child = take();
-      return new Promise((resolve, reject) => {
-        const finish = (keep: boolean): void => {
-          clearTimeout(timer);
-          child.removeAllListeners();
-          busy.delete(child);
-          if (keep && spare === null) spare = child;
-          else child.kill('SIGKILL');
-        };
-        const timer = setTimeout(() => {
-          finish(false);
-          const remedy = 'Ask for less: one sweep, fewer steps, or a LIMIT.';
-          reject(
-            new HttpError(400, `The query took longer than ${limitSeconds} s and was stopped. ${remedy}`),
-          );
-        }, limitSeconds * 1000);
-        child.once('message', (message) => {
-          const reply = message as QueryReply;
-          finish(true);
-          if (reply.kind === 'answer') resolve(reply);
-          else reject(new HttpError(reply.kind === 'wrong' ? 400 : 500, reply.message));
-        });
-        child.once('exit', (code, signal) => {
-          finish(false);
-          const how = signal ?? `code ${code ?? 0}`;
-          reject(
-            new HttpError(400, `The query ended its process (${how}): most likely its answer is too large.`),
-          );
-        });
-        child.once('error', (error) => {
-          finish(false);
-          reject(new HttpError(500, `The query could not be run: ${error.message}`));
-        });
-        child.send(request);
-      });
-    },
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        if (busy.size >= capacity)
+          reject(new HttpError(503, 'Too many questions at once; ask again in a moment.'));
+        else answer(take(), request, resolve, reject);
+      }),
     close: () => {
       for (const child of [...busy, ...(spare === null ? [] : [spare])]) {
         child.removeAllListeners();

@@ -21,4 +21,5 @@ function replyTo({ question, sweep, maxRows }: QueryRequest): QueryReply {
 process.on('message', (request) => {
   process.send?.(replyTo(request as QueryRequest));
 });
+process.send?.({ kind: 'ready' } satisfies QueryReply);
 process.on('disconnect', () => process.exit());
