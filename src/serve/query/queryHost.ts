@@ -53,14 +53,22 @@ export function queryHost({ path, limitSeconds, capacity = 4 }: QueryHostOptions
       clearTimeout(timer);
       child.removeAllListeners();
       busy.delete(child);
-      if (keep && spare === null) spare = child;
-      else child.kill('SIGKILL');
+      if (!keep || spare !== null) {
+        child.kill('SIGKILL');
+        return;
+      }
+      spare = child;
+      child.once('exit', () => {
+        if (spare === child) spare = null;
+      });
     };
     const fail = (status: number, message: string): void => {
       finish(false);
       reject(new HttpError(status, message));
     };
+    let sent = false;
     const send = (): void => {
+      sent = true;
       clearTimeout(timer);
       timer = setTimeout(() => {
         const remedy = 'Ask for less: one sweep, fewer steps, or a LIMIT.';
@@ -90,7 +98,8 @@ export function queryHost({ path, limitSeconds, capacity = 4 }: QueryHostOptions
     });
     child.once('exit', (code, signal) => {
       const how = signal ?? `code ${code ?? 0}`;
-      fail(400, `The query ended its process (${how}): most likely its answer is too large.`);
+      if (sent) fail(400, `The query ended its process (${how}): most likely its answer is too large.`);
+      else fail(500, `The query process did not start (${how}).`);
     });
     child.once('error', (error) => fail(500, `The query could not be run: ${error.message}`));
     if (ready) send();
