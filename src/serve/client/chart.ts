@@ -1,7 +1,7 @@
 /** Charts by vega-embed in the reader's theme and width. Expressions are interpreted, so the pages' policy needs no eval. */
 
 export interface Theme {
-  readonly config: object;
+  readonly config: Readonly<Record<string, unknown>> & { readonly legend: object };
   readonly darkOf: Readonly<Record<string, string>>;
   readonly colors: readonly string[];
 }
@@ -43,7 +43,10 @@ export function chartIn(place: HTMLElement, theme: Theme): Chart {
       $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
       width: 'container',
       autosize: { type: 'fit-x', contains: 'padding' },
-      config: theme.config,
+      config: {
+        ...theme.config,
+        legend: { ...theme.config.legend, columns: Math.max(1, Math.floor(width / 260)) },
+      },
       ...spec,
     };
     const colors = dark.matches ? theme.darkOf : {};
@@ -81,6 +84,7 @@ export function chartIn(place: HTMLElement, theme: Theme): Chart {
       return queue();
     },
     update: async (name, rows) => {
+      if (spec === null) return;
       changed.set(name, rows);
       await rendering;
       await view?.data(name, rows).runAsync();
@@ -125,7 +129,7 @@ export function lineSpec({ data, x, y, series, height }: LineChart, theme: Theme
   const scaleOf = (log: boolean): object =>
     log ? { type: 'log', nice: false } : { type: 'linear', zero: false, nice: false };
   // Both channels have one field, so they share a legend.
-  const legend = series.length > 1 ? { columns: 3, symbolType: 'stroke' } : null;
+  const legend = series.length > 1 ? { symbolType: 'stroke' } : null;
   const bySeries = (range: readonly unknown[]): object => ({
     field: 'series',
     type: 'nominal',

@@ -20,6 +20,7 @@ const liveSection = document.getElementById('live');
 const chart = liveSection === null ? null : chartIn(byId('live-chart'), theme);
 const curves = new Map<string, readonly CurvePoint[]>();
 let current = initial;
+/** The series that the chart was drawn with. */
 let drawn = '';
 
 const isHere = (run: LiveRun): boolean => sweep === null || run.sweeps.includes(sweep);
@@ -112,18 +113,23 @@ async function showCurves(): Promise<void> {
     .slice(0, CURVES);
   byId('live-figure').hidden = runs.length === 0;
   const series = runs.map(labelOf);
-  if (series.join('|') !== drawn) {
-    drawn = series.join('|');
-    const axes = {
-      x: { field: 'step', title: 'Step', log: true },
-      y: { field: 'lossNats', title: 'Training loss, nats per token', log: false },
-    };
-    await chart.draw(lineSpec({ data: { name: 'points' }, ...axes, series, height: 300 }, theme));
-  }
-  const rows = runs.flatMap((run, i) =>
+  const values = runs.flatMap((run, i) =>
     curves.get(run.runKey)!.map(([step, , , lossNats]) => ({ series: series[i], step, lossNats })),
   );
-  await chart.update('points', rows);
+  const key = series.join('|');
+  if (key === drawn) {
+    await chart.update('points', values);
+    return;
+  }
+  drawn = key;
+  if (series.length === 0) {
+    chart.clear();
+    return;
+  }
+  const data = { name: 'points', values };
+  const x = { field: 'step', title: 'Step', log: true };
+  const y = { field: 'lossNats', title: 'Training loss, nats per token', log: false };
+  await chart.draw(lineSpec({ data, x, y, series, height: 300 }, theme));
 }
 
 function takeCurves({ whole, curves: fresh }: LiveCurves): void {

@@ -160,7 +160,7 @@ async function drawChart(): Promise<void> {
             field: 'group',
             type: 'nominal',
             scale: { domain: groups, range: groups.map((_, i) => theme.colors[i % theme.colors.length]) },
-            legend: { title: columns[colored], columns: 4 },
+            legend: { title: columns[colored] },
           },
           ...(mark.value === 'bar' ? { xOffset: { field: 'group', type: 'nominal' } } : {}),
         };

@@ -1,5 +1,5 @@
 /** Colours of charts, as the pages' scripts get them: those of the reports. */
-import { CATEGORY_COLORS, chartConfig, DARK_OF, PAGE_FONT } from '../../report/theme.js';
+import { CATEGORY_COLORS, chartConfig, DARK_OF, INK, PAGE_FONT } from '../../report/theme.js';
 
 export interface ThemeData {
   readonly config: object;
@@ -10,8 +10,9 @@ export interface ThemeData {
 }
 
 export function themeData(): ThemeData {
+  const config = chartConfig(PAGE_FONT);
   return {
-    config: { ...chartConfig(PAGE_FONT), background: 'transparent' },
+    config: { ...config, background: 'transparent', legend: { ...config.legend, titleColor: INK.text } },
     darkOf: DARK_OF,
     colors: CATEGORY_COLORS,
   };
