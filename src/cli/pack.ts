@@ -10,7 +10,9 @@ interface PackFlags {
 export function addPackCommand(program: Command): void {
   program
     .command('pack')
-    .description('write what is worth committing of a sweep: run.json and at most 200 metric rows of each run')
+    .description(
+      'write what is worth committing of a sweep: run.json and at most 200 metric rows of each run',
+    )
     .argument('<sweep>', 'name of the sweep')
     .requiredOption('--to <dir>', 'results folder to write to, of the same layout')
     .option('--results <dir>', 'folder of the results', 'results')
