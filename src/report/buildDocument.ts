@@ -5,6 +5,7 @@ import { chartBlock, type ReportDocument, type Section } from './document.js';
 import { counted, formatFlops, formatPowerOfTen } from './format.js';
 import { isTuningSweep } from './resolved.js';
 import { rich, type Rich } from './rich.js';
+import { importedSection, importFacts } from './imported.js';
 import { answerSection } from './sections/answer.js';
 import { evidenceSection } from './sections/evidence.js';
 import { limitsSection } from './sections/limits.js';
@@ -15,12 +16,13 @@ export function buildDocument(context: ReportContext): ReportDocument {
   const { sweep } = context.study;
   const tunes = isTuningSweep(context.study);
   const tuning = tunes ? [] : chartBlock(tuningChart(context));
+  const imported = importFacts(context.study);
   const sections: Section[] = [
     answerSection(context),
     evidenceSection(context),
     ...(tuning.length === 0 ? [] : [{ id: 'tuning', title: 'Learning-rate tuning', blocks: tuning }]),
     limitsSection(context),
-    reproduceSection(context),
+    imported === null ? reproduceSection(context) : importedSection(context.study, imported),
   ];
   return {
     name: sweep.name,
@@ -31,7 +33,8 @@ export function buildDocument(context: ReportContext): ReportDocument {
 }
 
 function summaryOf({ study, analysis, corpus, archs }: ReportContext): Rich {
-  const finished = study.runs.filter((run) => run.status === 'done').length;
+  const imported = importFacts(study) !== null;
+  const finished = imported ? study.fitRows.length : study.runs.filter((run) => run.status === 'done').length;
   const budgets = [...new Set(analysis.cells.map((cell) => cell.budgetFlops))].sort((a, b) => a - b);
   const text = corpus?.name ?? study.runs[0]?.setup.corpus;
   const range =
@@ -41,5 +44,5 @@ function summaryOf({ study, analysis, corpus, archs }: ReportContext): Rich {
   const question = isTuningSweep(study)
     ? 'Which learning rate suits each architecture and size?'
     : 'How much training compute does one architecture save over another at the same loss, when both have their best size?';
-  return rich`${question} ${counted(finished, 'finished run')} of ${counted(archs.length, 'architecture')}${range}${text === undefined ? '' : `, trained on ${text}`}.`;
+  return rich`${question} ${counted(finished, imported ? 'imported run' : 'finished run')} of ${counted(archs.length, 'architecture')}${range}${text === undefined ? '' : `, trained on ${text}`}.`;
 }

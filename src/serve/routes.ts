@@ -5,7 +5,9 @@ import { markup } from '../report/html.js';
 import { CHART_LIBRARIES, libraryPath } from '../report/page/libraries.js';
 import { listRelations } from '../store/query.js';
 import { answerQuery, MAX_ROWS } from './api/query.js';
+import { answerSample } from './api/sample.js';
 import { streamLive } from './api/live.js';
+import type { Sampler } from './samples/sampler.js';
 import { ICON, STYLE } from './pages/style.js';
 import { comparePage } from './pages/compare.js';
 import { overviewPage } from './pages/overview.js';
@@ -29,6 +31,7 @@ export interface Site {
   readonly monitor: Monitor;
   readonly queries: QueryHost;
   readonly reports: Reports;
+  readonly sampler: Sampler;
   readonly queryLimitSeconds: number;
   readonly clientDir: string;
 }
@@ -79,6 +82,10 @@ export async function answerRequest(
 ): Promise<void> {
   if (request.method === 'POST' && url.pathname === '/api/query') {
     await answerQuery(site.queries, request, response);
+    return;
+  }
+  if (request.method === 'POST' && url.pathname === '/api/sample') {
+    await answerSample(site, request, response);
     return;
   }
   for (const [pattern, handler] of Object.entries(ROUTES)) {

@@ -11,6 +11,7 @@ import { errorPage } from './pages/shell.js';
 import { queryHost } from './query/queryHost.js';
 import { reportCache } from './reports.js';
 import { HttpError, sendJson, sendPage } from './respond.js';
+import { startSampler } from './samples/sampler.js';
 import { answerRequest, type Site } from './routes.js';
 import { openServedIndex } from './servedIndex.js';
 
@@ -54,6 +55,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     monitor: startMonitor(resultsDir, index),
     queries: queryHost({ path: resolve(index.path), limitSeconds: queryLimitSeconds }),
     reports: reportCache(resultsDir, index),
+    sampler: startSampler(),
     queryLimitSeconds,
     clientDir: options.clientDir ?? fileURLToPath(new URL('./client/', import.meta.url)),
   };
@@ -64,6 +66,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     site.monitor.close();
     site.queries.close();
     site.reports.close();
+    site.sampler.close();
     const closed = new Promise<void>((done) => server.close(() => done()));
     server.closeAllConnections();
     await closed;

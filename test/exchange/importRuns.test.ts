@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { importRuns, type ImportOptions } from '../../src/exchange/importRuns.js';
 import { analyse } from '../../src/fit/analyse.js';
+import { buildDocument } from '../../src/report/buildDocument.js';
+import { reportContext } from '../../src/report/context.js';
+import { renderMarkdown } from '../../src/report/markdown.js';
 import { UsageError } from '../../src/store/errors.js';
 import { summariseIndex } from '../../src/store/overview.js';
 import { withIndex } from '../../src/store/database.js';
@@ -160,5 +163,19 @@ describe('importRuns', () => {
     const { problems } = withIndex(results, {}, summariseIndex);
     expect(problems.join()).toMatch(/theirs\/imported\.json.*is not as expected/s);
     expect(() => loadStudy(results, 'theirs')).toThrow(/is not as expected/);
+  });
+});
+
+describe('a report of imported runs', () => {
+  it('says that they are, and where they come from', () => {
+    const { results, run } = setUp(lawCsv());
+    run({ baselines: ['base'], title: 'Theirs' });
+    const study = loadStudy(results, 'theirs');
+    const analysis = analyse(study.fitRows, { baselines: study.sweep.baselines, bootstraps: 0 });
+    const text = renderMarkdown(buildDocument(reportContext({ study, analysis })));
+    expect(text).toContain('30 imported runs of 2 architectures, 5 budgets');
+    expect(text).toContain('new reaches the loss of base with 2.00× less training compute');
+    expect(text).toMatch(/File: theirs\.csv \(SHA-256 `[0-9a-f]{64}`\)/);
+    expect(text).not.toContain('isoloss run');
   });
 });

@@ -21,7 +21,7 @@ export function runPage({ run, files }: RunPageInput): Markup {
   return page({
     title: `${arch} ${dModel} × ${nLayers}`,
     section: 'runs',
-    script: 'curves',
+    script: 'run',
     charts: true,
     data: {
       runs: [{ runKey, label: `${arch} ${dModel} × ${nLayers}` }],
@@ -36,12 +36,25 @@ ${problems.map((problem) => markup`<p class="error">${problem}</p>\n`)}
 ${facts(resultFacts(record))}
 ${evaluationTable(evaluations)}</section>
 ${curveFigures()}
+${sampleForm(record, files)}
 <section aria-labelledby="setup-title"><h2 id="setup-title">Configuration</h2>
 ${facts(setupFacts(record))}</section>
 <section aria-labelledby="files-title"><h2 id="files-title">Files</h2>
 <ul class="files">${files.map((file) => fileItem(runKey, file))}</ul>
 <p class="small">In <code>${run.directory}</code> of the results folder.</p></section>`,
   });
+}
+
+/** Where a run that is done has kept its last checkpoint, its model can be asked for text. */
+function sampleForm({ runKey, status }: RunRecord, files: readonly RunFile[]): Markup | null {
+  if (status !== 'done' || !files.some(({ name }) => name === 'checkpoint.safetensors')) return null;
+  return markup`<section aria-labelledby="sample-title"><h2 id="sample-title">Text that the model writes</h2>
+<form id="sample" class="filters" data-run="${runKey}" aria-labelledby="sample-title">
+<label class="wide">Beginning<input type="text" id="prompt" value="The " autocomplete="off"></label>
+<label>Temperature<input type="number" id="temperature" value="0.8" min="0" max="10" step="0.1" required></label>
+<label>Seed<input type="number" id="sample-seed" value="0" min="0" step="1" required></label>
+<button type="submit">Write</button></form>
+<div id="texts" role="status"></div></section>`;
 }
 
 /** Places of the charts that `client/curves.ts` draws, with the choice of their axis. */

@@ -63,7 +63,7 @@ dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .status.failed::before, .status.diverged::before { border-radius: 0; transform: rotate(45deg); }
 progress { width: 120px; height: 8px; accent-color: var(--accent); vertical-align: middle; }
 button, .button, select, input, textarea { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px; }
-button, .button, select, input[type='search'] { height: 32px; line-height: 22px; }
+button, .button, select, input:not([type='checkbox']) { height: 32px; line-height: 22px; }
 button.link { height: auto; line-height: inherit; }
 button, .button { cursor: pointer; background: var(--soft); display: inline-block; }
 button:hover, .button:hover { border-color: var(--accent); text-decoration: none; }
@@ -86,6 +86,10 @@ figcaption { margin-bottom: 8px; }
 .chart { width: 100%; overflow-x: auto; }
 .chart svg, .chart canvas { display: block; max-width: none; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 16px; padding: 0; margin: 0 0 8px; font-size: 0.85rem; }
+blockquote { margin: 12px 0; padding: 2px 0 2px 14px; border-left: 3px solid var(--grid); max-width: 80ch; white-space: pre-wrap; overflow-wrap: anywhere; }
+.light { color: var(--muted); }
+.filters input[type='number'] { width: 6.5rem; }
+.filters .wide { flex: 1 1 16rem; max-width: 28rem; }
 .files, .problems { padding-left: 20px; }
 .query { display: grid; grid-template-columns: minmax(0, 1fr) 300px; gap: 0 36px; }
 .query aside { font-size: 0.87rem; }

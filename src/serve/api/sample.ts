@@ -1,0 +1,31 @@
+/** POST /api/sample: text that a run's model writes. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isFromHere } from '../access.js';
+import { HttpError, readJsonBody, sendJson } from '../respond.js';
+import { readRun } from '../runDetail.js';
+import type { Sampler } from '../samples/sampler.js';
+import type { ServedIndex } from '../servedIndex.js';
+
+const bodySchema = z.object({
+  runKey: z.string(),
+  prompt: z.string().max(20_000).default(''),
+  temperature: z.number().min(0).max(10).default(1),
+  seed: z.number().int().nonnegative().default(0),
+});
+
+/** @throws HttpError where the request is not of a page of this server or not understood, or the run can't write */
+export async function answerSample(
+  place: { readonly resultsDir: string; readonly index: ServedIndex; readonly sampler: Sampler },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (!isFromHere(request)) throw new HttpError(403, 'Only the pages of this server may ask.');
+  const parsed = bodySchema.safeParse(await readJsonBody(request));
+  if (!parsed.success) throw new HttpError(400, z.prettifyError(parsed.error));
+  const { runKey, ...rest } = parsed.data;
+  const run = readRun(place.index, runKey);
+  if (run === null) throw new HttpError(404, `There is no run ${runKey}.`);
+  sendJson(response, await place.sampler.ask({ directory: join(place.resultsDir, run.directory), ...rest }));
+}
