@@ -69,9 +69,9 @@ export function entryCookie(token: string): string {
 /** Whether a request that does work comes from a page of this server: browsers say where others come from. */
 export function isFromHere(request: IncomingMessage): boolean {
   const site = request.headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
-  const { origin } = request.headers;
-  return origin === undefined || origin === `http://${request.headers.host ?? ''}`;
+  if (site !== undefined) return site === 'same-origin' || site === 'none';
+  const { origin, host = '' } = request.headers;
+  return origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
 }
 
 /** Every page's policy: scripts, styles and data from this server alone, nothing inline, no frames. */

@@ -1,6 +1,7 @@
 /** The local web server: opens the index, listens, lets requests in and hands them to their routes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../store/errors.js';
@@ -74,7 +75,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   };
   try {
     const port = await listen(server, host, options.port, options.furtherPorts ?? 0);
-    const name = host.includes(':') ? `[${host}]` : host;
+    const reached = host === '0.0.0.0' || host === '::' ? hostname() : host;
+    const name = reached.includes(':') ? `[${reached}]` : reached;
     const query = token === null ? '' : `?token=${token}`;
     return { url: `http://${name}:${port}/${query}`, token, close };
   } catch (error) {

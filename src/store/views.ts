@@ -35,7 +35,7 @@ UNION ALL
 SELECT sweep, id, arch, positions, budgetFlops, dModel, nLayers, NULL, seed, NULL, 'done', NULL, steps, steps,
   params, tokens, NULL, flops, NULL, NULL, lossNats, NULL, secondsPerStep * steps, tokens / (secondsPerStep * steps),
   NULL, NULL, NULL, NULL, 1
-FROM imported_runs`,
+FROM imported_runs WHERE sweep NOT IN (SELECT sweep FROM sweeps)`,
   },
   {
     name: 'fit_rows',
@@ -53,7 +53,7 @@ LEFT JOIN timing_sets s ON s.sweep = t.sweep
 UNION ALL
 SELECT id, sweep, arch, positions, seed, trunk, coalesce(dModel, 0), coalesce(nLayers, 0), params, params, params, tokens,
   steps, flops, flopsMatmul, budgetFlops, secondsPerStep, hardware, lossNats, NULL, 'done'
-FROM imported_runs`,
+FROM imported_runs WHERE sweep NOT IN (SELECT sweep FROM sweeps)`,
   },
   {
     name: 'cells',
@@ -121,7 +121,10 @@ UNION ALL
 SELECT a.directory, format('%s holds the same run with another test loss (%.17g here, %.17g there); remove the one ' ||
   'that is wrong.', b.directory, a.testLossNats, b.testLossNats)
 FROM run_copies a JOIN run_copies b ON a.runKey = b.runKey AND a.directory < b.directory
-WHERE a.status = 'done' AND b.status = 'done' AND a.testLossNats IS NOT b.testLossNats`,
+WHERE a.status = 'done' AND b.status = 'done' AND a.testLossNats IS NOT b.testLossNats
+UNION ALL
+SELECT sweep || '/imported.json', 'The folder holds a sweep too, so the imported runs do not count. Import them under another name.'
+FROM imported_sets JOIN sweeps USING (sweep)`,
   },
 ];
 

@@ -156,6 +156,15 @@ describe('importRuns', () => {
     expect(() => run({ columns, name: 'quick' })).toThrow(/holds runs of a sweep/);
   });
 
+  it('does not mix with a sweep that takes the same name later', () => {
+    const { results, run } = setUp(SMALL);
+    run({ columns: { arch: 'model', tokens: 'tokens_M*1e6' }, name: 'quick' });
+    writeSmallStudy(results);
+    expect(loadStudy(results, 'quick').fitRows.length).toBe(8);
+    const { problems } = withIndex(results, {}, summariseIndex);
+    expect(problems).toEqual([expect.stringMatching(/^quick\/imported\.json: .*under another name\.$/)]);
+  });
+
   it('reports a broken file as a problem of the index', () => {
     const { results, run } = setUp(SMALL);
     const { path } = run({ columns: { arch: 'model', tokens: 'tokens_M*1e6' } });

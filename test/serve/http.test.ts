@@ -184,6 +184,25 @@ describe('questions in SQL', () => {
   });
 });
 
+describe('text of a model', () => {
+  it(
+    'is refused with the reason where there is no checkpoint, and for other sites',
+    { timeout: 60_000 },
+    async () => {
+      const write = (headers: Record<string, string>): Promise<Response> =>
+        fetch(site.at('/api/sample'), {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json', ...headers },
+          body: JSON.stringify({ runKey: key(1), prompt: 'The' }),
+        });
+      const refused = await write({});
+      expect(refused.status).toBe(400);
+      expect(await refused.text()).toContain('no checkpoint of its last step');
+      expect((await write({ Origin: 'http://elsewhere.example' })).status).toBe(403);
+    },
+  );
+});
+
 describe('access', () => {
   it('is for names of this machine alone where there is no token', async () => {
     const url = new URL(site.server.url);

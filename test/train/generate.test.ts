@@ -3,17 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { eagerEngine } from '../../src/engine/eager.js';
 import { ortEngine } from '../../src/engine/ort.js';
 import { chooseToken, generate } from '../../src/train/generate.js';
-import { forwardProgram } from '../../src/train/programs.js';
+import type { LanguageModel } from '../../src/models/model.js';
+import { forwardProgram, paramKey } from '../../src/train/programs.js';
 import { randomParams, TINY, tinyModel } from '../models/zooModels.js';
 
 const { vocabSize, contextLength } = TINY;
+
+/** Random parameters by the names of a run's state. */
+const stateOf = (model: LanguageModel): Record<string, Float32Array> =>
+  Object.fromEntries(Object.entries(randomParams(model)).map(([name, data]) => [paramKey(name), data]));
 
 describe('generate', () => {
   it.each(['transformer', 'primer', 't5++'])(
     '%s: takes the likeliest token after everything before it',
     async (preset) => {
       const { model } = tinyModel(preset);
-      const params = randomParams(model);
+      const params = stateOf(model);
       const prompt = [3, 16];
       const base = { model, vocabSize, contextLength, params, prompt, endId: 1, threads: 1, random: () => 0 };
       const [first, second] = await generate(ortEngine, { ...base, samples: 2, temperature: 0 });
@@ -44,7 +49,7 @@ describe('generate', () => {
       model,
       vocabSize,
       contextLength,
-      params: randomParams(model),
+      params: stateOf(model),
       endId: 1,
       threads: 1,
       samples: 1,

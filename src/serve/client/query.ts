@@ -140,7 +140,7 @@ async function drawChart(): Promise<void> {
     return {
       field: `c${column}`,
       type: quantitative ? 'quantitative' : 'nominal',
-      axis: { title: columns[column] },
+      axis: { title: columns[column], ...(quantitative ? { format: '.6~g', tickCount: 6 } : {}) },
       ...(quantitative
         ? {
             scale: logs[channel].checked

@@ -39,7 +39,8 @@ FROM sweeps s LEFT JOIN sweep_runs m USING (sweep) LEFT JOIN runs r USING (runKe
 GROUP BY s.sweep, 4
 UNION ALL
 SELECT s.sweep, s.title, 1, 'done', count(i.id), total(i.flops), total(i.flops)
-FROM imported_sets s LEFT JOIN imported_runs i USING (sweep) GROUP BY s.sweep
+FROM imported_sets s LEFT JOIN imported_runs i USING (sweep) WHERE s.sweep NOT IN (SELECT sweep FROM sweeps)
+GROUP BY s.sweep
 ORDER BY sweep`;
 
 export function readSweeps(index: ServedIndex, { orphans, running }: Underway): LiveSweep[] {

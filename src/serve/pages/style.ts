@@ -17,7 +17,7 @@ export const STYLE = `
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--text); font: 15px/1.5 ${PAGE_FONT}; }
-main, .bar { max-width: 1280px; margin: 0 auto; padding: 0 24px; }
+main, .bar { max-width: 1400px; margin: 0 auto; padding: 0 24px; }
 main { padding-bottom: 64px; }
 .bar { display: flex; align-items: baseline; gap: 8px 28px; flex-wrap: wrap; padding-top: 18px; padding-bottom: 12px; border-bottom: 1px solid var(--grid); }
 .brand { font-weight: 650; font-size: 1.1rem; letter-spacing: -0.01em; color: var(--text); text-decoration: none; }
@@ -42,7 +42,7 @@ kbd { border: 1px solid var(--grid); border-radius: 4px; padding: 0 4px; }
 .scroll { overflow: auto; }
 .scroll.tall { max-height: 70vh; }
 table { border-collapse: collapse; font-size: 0.87rem; line-height: 1.4; font-variant-numeric: tabular-nums; min-width: 40%; }
-th, td { text-align: left; padding: 5px 18px 5px 0; border-bottom: 1px solid var(--grid); vertical-align: baseline; white-space: nowrap; }
+th, td { text-align: left; padding: 5px 16px 5px 0; border-bottom: 1px solid var(--grid); vertical-align: baseline; white-space: nowrap; }
 td.wrap { white-space: normal; min-width: 24ch; max-width: 60ch; overflow-wrap: anywhere; }
 thead th { color: var(--muted); font-weight: 600; border-bottom-color: var(--rule); position: sticky; top: 0; background: var(--paper); }
 thead th a { color: inherit; }
@@ -77,7 +77,8 @@ table.groups { margin-bottom: 22px; }
 .filters { display: flex; flex-wrap: wrap; align-items: end; gap: 10px 14px; margin: 14px 0; }
 .filters label, .tools label { display: flex; flex-direction: column; gap: 2px; font-size: 0.82rem; color: var(--muted); }
 .filters label.inline, .tools label, label.inline { flex-direction: row; align-items: center; gap: 6px; }
-.filters select, .filters input[type='search'] { max-width: 13rem; color: var(--text); font-size: 0.95rem; }
+.filters select, .filters input { max-width: 13rem; color: var(--text); font-size: 0.95rem; }
+.filters .wide input { max-width: none; }
 .tools { display: flex; flex-wrap: wrap; gap: 8px 18px; margin-bottom: 10px; }
 .pager { margin-top: 18px; }
 .pager a[aria-current] { color: var(--text); font-weight: 650; }
