@@ -1,4 +1,5 @@
 /** Rows of values as text: aligned columns, CSV, JSON or Markdown. */
+import { showControls } from './controls.js';
 import { UsageError } from './errors.js';
 
 export type CellValue = string | number | null;
@@ -46,17 +47,11 @@ export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
+const inOneLine = (text: string): string => showControls(text, '⏎');
+
 function formatCell(value: CellValue): string {
   if (value === null) return '';
-  return typeof value === 'number' ? formatNumber(value) : showControls(value);
-}
-
-/** Names come from files of other people's making: no control character of theirs may reach a terminal. */
-function showControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what this is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {
-    return character === '\n' ? '⏎' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  return typeof value === 'number' ? formatNumber(value) : inOneLine(value);
 }
 
 function renderAligned({ columns, rows }: Table): string {
@@ -66,7 +61,7 @@ function renderAligned({ columns, rows }: Table): string {
       rows.some((row) => typeof row[column] === 'number') &&
       rows.every((row) => typeof row[column] !== 'string'),
   );
-  const names = columns.map(showControls);
+  const names = columns.map(inOneLine);
   const widths = names.map((name, column) =>
     Math.max(width(name), ...cells.map((row) => width(row[column]!))),
   );
@@ -115,7 +110,7 @@ function renderMarkdown({ columns, rows }: Table): string {
       .replaceAll('<', '&lt;')
       .replace(/[\\|`*_[\]]/g, '\\$&');
   const line = (texts: readonly string[]): string => `| ${texts.join(' | ')} |\n`;
-  const header = line(columns.map((column) => escape(showControls(column))));
+  const header = line(columns.map((column) => escape(inOneLine(column))));
   const rule = line(isNumeric.map((numeric) => (numeric ? '---:' : '---')));
   return header + rule + rows.map((row) => line(row.map((value) => escape(formatCell(value))))).join('');
 }

@@ -1,5 +1,5 @@
 /** What this machine offers, and how many workers and threads a sweep takes of it. */
-import { availableParallelism, cpus, freemem } from 'node:os';
+import { availableParallelism, freemem } from 'node:os';
 import type { SweepFile } from './schema.js';
 
 /** Memory set aside for each worker when their number is chosen: the runtime, the corpus, a small model. */
@@ -9,11 +9,6 @@ const WORKER_BYTES = 600 * 2 ** 20;
 export interface WorkerSetting {
   readonly workers: number;
   readonly threads: number;
-}
-
-/** The CPU's model as the system names it; runs are compared by it. */
-export function cpuModel(): string {
-  return cpus()[0]?.model.trim() ?? 'unknown';
 }
 
 /**

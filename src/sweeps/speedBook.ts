@@ -1,9 +1,9 @@
 /** How fast this machine is, learned from the runs that have ended on it. */
+import { cpuModel } from '../engine/cpu.js';
 import type { RunRecord, RunSetup } from '../store/record.js';
 import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
 import { observe, secondsPerStep, shapeOf, type SpeedObservation } from './estimate.js';
 import type { PlannedRun } from './expand.js';
-import { cpuModel } from './machine.js';
 import { hasEnded } from './workerLoop.js';
 
 /** Before any run has ended on this machine. */

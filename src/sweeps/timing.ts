@@ -5,10 +5,11 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { cpuModel } from '../engine/cpu.js';
 import { ortEngine } from '../engine/ort.js';
 import type { ModelSetup, OptimizerSetup, Timing, Timings } from '../store/record.js';
 import { canonicalJson } from '../store/files.js';
-import { cpuModel, type WorkerSetting } from './machine.js';
+import type { WorkerSetting } from './machine.js';
 
 /** What is timed: one training step of a model. */
 export interface TimedModel {

@@ -1,6 +1,7 @@
 /** One run from start to end in its run directory: train, log every call, checkpoint, evaluate, record. */
-import { cpus, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import type { PreparedCorpus } from '../data/corpus.js';
+import { cpuModel } from '../engine/cpu.js';
 import type { Engine } from '../engine/executable.js';
 import { ortEngine } from '../engine/ort.js';
 import { sizeOf, type HostTensors } from '../engine/tensors.js';
@@ -49,7 +50,7 @@ function presentExecution(engine: Engine, options: TrainOptions, previous: Execu
   return {
     engine: engine.info.name,
     engineVersion: engine.info.version,
-    cpuModel: cpus()[0]?.model.trim() ?? 'unknown',
+    cpuModel: cpuModel(),
     threads: options.threads,
     stepsPerCall: options.stepsPerCall,
     nodeVersion: process.version,

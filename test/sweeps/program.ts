@@ -12,14 +12,20 @@ import { listRuns, readRunRecord } from '../../src/store/runDirectory.js';
 export const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 export const IS_BUILT = existsSync(PROGRAM);
 
-/** A folder with a small text and the sweep file `tiny.yaml`. */
-export function tinyFolder(seeds: readonly number[], flops: number): string {
+/** A folder with 30 small texts. */
+export function textFolder(wordsPerFile: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'isoloss-program-'));
   mkdirSync(join(folder, 'texts'));
   for (let file = 0; file < 30; file++) {
-    const words = Array.from({ length: 3000 }, (_, i) => ((i * i + file) % 997).toString(36));
+    const words = Array.from({ length: wordsPerFile }, (_, i) => ((i * i + file) % 997).toString(36));
     writeFileSync(join(folder, 'texts', `${file}.txt`), words.join(file % 2 === 0 ? ' ' : ', '));
   }
+  return folder;
+}
+
+/** A folder with a small text and the sweep file `tiny.yaml`. */
+export function tinyFolder(seeds: readonly number[], flops: number): string {
+  const folder = textFolder(3000);
   writeFileSync(
     join(folder, 'tiny.yaml'),
     `name: tiny
@@ -46,7 +52,10 @@ export interface RunningProgram {
   readonly child: ChildProcess;
   /** What it has written to both of its streams. */
   readonly output: () => string;
+  /** The exit code, once all of the output has come too, that of its workers included. */
   readonly exit: Promise<number | null>;
+  /** The process itself is gone; workers of a killed one may still be there. */
+  readonly gone: Promise<void>;
 }
 
 /** Starts the program in the folder, with a cache of the folder's own. */
@@ -68,7 +77,8 @@ export function startProgram(
     });
   }
   const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-  return { child, output: () => output, exit };
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  return { child, output: () => output, exit, gone };
 }
 
 /** Runs the tiny sweep to its end. */
@@ -79,12 +89,13 @@ export async function runToEnd(folder: string, results: string, ...more: string[
 }
 
 /** Everything of the runs that a disturbance must not change: statuses, losses, and every row but its seconds. */
-export function outcomeOf(resultsDir: string) {
-  return listRuns(resultsDir, 'tiny').map(({ runKey, directory }) => {
+export function outcomeOf(resultsDir: string, sweep = 'tiny') {
+  return listRuns(resultsDir, sweep).map(({ runKey, directory }) => {
     const record = readRunRecord(directory)!;
     expect(readLock(directory)).toBeNull();
     return {
       runKey,
+      arch: record.arch,
       status: record.status,
       stepsDone: record.stepsDone,
       final: record.final,
@@ -94,8 +105,8 @@ export function outcomeOf(resultsDir: string) {
 }
 
 /** Rows on disk, of all runs. */
-export function rowsOnDisk(resultsDir: string): number {
-  return listRuns(resultsDir, 'tiny').reduce((sum, { directory }) => {
+export function rowsOnDisk(resultsDir: string, sweep = 'tiny'): number {
+  return listRuns(resultsDir, sweep).reduce((sum, { directory }) => {
     const path = join(directory, 'metrics.jsonl');
     return sum + (existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0);
   }, 0);

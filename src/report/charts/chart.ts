@@ -109,11 +109,32 @@ export const FACTOR_LABEL = "format(datum.value, '.3~f') + '×'";
 export const SIGNED_LABEL = "datum.value === 0 ? '0' : format(datum.value, '+.3~f')";
 export const SIGNED_PERCENT_LABEL = "datum.value === 0 ? '0' : format(datum.value, '+.2~%')";
 
+/** A bar from `low` to `high` along x with the value on it, and its label above: one row of intervals. */
+export function intervalLayers(
+  x: Spec,
+  y: Spec,
+  series: { color: Spec; shape: Spec },
+  tooltip: readonly Spec[],
+): Spec[] {
+  const { color, shape } = series;
+  return [
+    {
+      mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' },
+      encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip },
+    },
+    {
+      mark: { type: 'point', filled: true, size: 110, opacity: 1 },
+      encoding: { x, y, color, shape, tooltip },
+    },
+    ...labelAbove(x, y),
+  ];
+}
+
 /**
  * The field `label` above each mark, with a rim in the colour of the page so that lines behind don't cross it. It
  * extends to the inside of the panel from marks near the ends of `x`'s domain, so that it stays on a narrow screen.
  */
-export function labelAbove(x: Spec, y: Spec): Spec[] {
+function labelAbove(x: Spec, y: Spec): Spec[] {
   const { type, domain } = x['scale'] as { type?: ScaleType; domain: [number, number] };
   const forward = (value: string): string => (type === 'log' ? `log(${value})` : value);
   const from = type === 'log' ? Math.log(domain[0]) : domain[0];

@@ -6,7 +6,7 @@ import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval, signedNats, signedPercent } from '../text.js';
 import {
-  labelAbove,
+  intervalLayers,
   paddedDomain,
   pairAxis,
   SIGNED_LABEL,
@@ -202,18 +202,7 @@ export function controlChart(context: ReportContext, controls: readonly Control[
     spec: {
       data: { name: 'control' },
       transform: [SHOWN],
-      layer: [
-        referenceLine('x', 0),
-        {
-          mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' },
-          encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip },
-        },
-        {
-          mark: { type: 'point', filled: true, size: 110, opacity: 1 },
-          encoding: { x, y, color, shape, tooltip },
-        },
-        ...labelAbove(x, y),
-      ],
+      layer: [referenceLine('x', 0), ...intervalLayers(x, y, { color, shape }, tooltip)],
     },
     table: {
       caption: 'Differences of test loss by family of positions',

@@ -7,7 +7,7 @@ import { costLabel, factorText, shortFactor } from '../text.js';
 import {
   FACTOR_LABEL,
   FORMAT,
-  labelAbove,
+  intervalLayers,
   paddedDomain,
   pairAxis,
   referenceLine,
@@ -84,18 +84,7 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
     spec: {
       data: { name: 'speedup' },
       transform: [SHOWN, { filter: "datum.cost === 'FLOPs'" }],
-      layer: [
-        referenceLine('x', 1),
-        {
-          mark: { type: 'rule', strokeWidth: 2.5, strokeCap: 'round' },
-          encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color, tooltip },
-        },
-        {
-          mark: { type: 'point', filled: true, size: 110, opacity: 1 },
-          encoding: { x, y, color, shape, tooltip },
-        },
-        ...labelAbove(x, y),
-      ],
+      layer: [referenceLine('x', 1), ...intervalLayers(x, y, { color, shape }, tooltip)],
     },
     table: {
       caption: `Speedups at equal loss and optimal size, ${positions} positions`,

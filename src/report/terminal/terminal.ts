@@ -1,4 +1,5 @@
 /** The report for a terminal: the answer, the speedups, and the frontiers as small plots of characters. */
+import { showControls } from '../../store/controls.js';
 import type { Speedup } from '../../fit/analysis.js';
 import { renderTable, type CellValue } from '../../store/tableText.js';
 import { buildDocument } from '../buildDocument.js';
@@ -28,15 +29,7 @@ export function renderTerminal(input: ReportInput, columns: number): string {
     ...context.families.map((family) => frontiers(context, family, width)),
     limits(input, width),
   ];
-  return `${showControls(parts.filter((part) => part !== '').join('\n\n'))}\n`;
-}
-
-/** Names come from files of other people's making: no control character of theirs may reach a terminal. */
-function showControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what this is about
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  return `${showControls(parts.filter((part) => part !== '').join('\n\n'), '\n')}\n`;
 }
 
 function heading(text: string, rule: '=' | '-'): string {

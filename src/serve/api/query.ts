@@ -2,9 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { renderTable } from '../../store/tableText.js';
-import { isFromHere } from '../access.js';
 import type { QueryHost } from '../query/queryHost.js';
-import { HttpError, readJsonBody, sendJson, sendText } from '../respond.js';
+import { HttpError, sendJson, sendText } from '../respond.js';
+import { readBody } from './body.js';
 
 /** Rows that a page shows. */
 export const MAX_ROWS = 2000;
@@ -23,10 +23,7 @@ export async function answerQuery(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (!isFromHere(request)) throw new HttpError(403, 'Only the pages of this server may ask.');
-  const parsed = bodySchema.safeParse(await readJsonBody(request));
-  if (!parsed.success) throw new HttpError(400, z.prettifyError(parsed.error));
-  const { question, sweep, format } = parsed.data;
+  const { question, sweep, format } = await readBody(request, bodySchema);
   const maxRows = format === 'json' ? MAX_ROWS : MAX_SAVED_ROWS;
   const { columns, rows, truncated } = await queries.ask({ question, sweep, maxRows });
   if (format === 'json') sendJson(response, { columns, rows, truncated });

@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isFromHere } from '../access.js';
-import { HttpError, readJsonBody, sendJson } from '../respond.js';
+import { HttpError, sendJson } from '../respond.js';
+import { readBody } from './body.js';
 import { readRun } from '../runDetail.js';
 import type { Sampler } from '../samples/sampler.js';
 import type { ServedIndex } from '../servedIndex.js';
@@ -21,10 +21,7 @@ export async function answerSample(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (!isFromHere(request)) throw new HttpError(403, 'Only the pages of this server may ask.');
-  const parsed = bodySchema.safeParse(await readJsonBody(request));
-  if (!parsed.success) throw new HttpError(400, z.prettifyError(parsed.error));
-  const { runKey, ...rest } = parsed.data;
+  const { runKey, ...rest } = await readBody(request, bodySchema);
   const run = readRun(place.index, runKey);
   if (run === null) throw new HttpError(404, `There is no run ${runKey}.`);
   sendJson(response, await place.sampler.ask({ directory: join(place.resultsDir, run.directory), ...rest }));
