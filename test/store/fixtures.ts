@@ -40,13 +40,17 @@ export function startChild(script: string, args: readonly string[], shell?: stri
   const path = fileURLToPath(new URL(`children/${script}`, import.meta.url));
   const command = [process.execPath, '--import', 'jiti/register', path, ...args];
   const [program, ...rest] = shell === undefined ? command : ['bash', '-c', shell, 'bash', ...command];
-  return spawn(program!, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Resolves with the first line that a child prints. */
+/** Resolves with the first line that a child prints; what it says of errors is in the error where it prints none. */
 export async function firstLine(child: ChildProcess): Promise<string> {
+  const complaints: Buffer[] = [];
+  child.stderr!.on('data', (piece: Buffer) => complaints.push(piece));
+  const closed = once(child, 'close');
   for await (const line of createInterface({ input: child.stdout! })) return line;
-  throw new Error('The child ended before it printed a line.');
+  await closed;
+  throw new Error(`The child ended before it printed a line. ${Buffer.concat(complaints).toString('utf8')}`);
 }
 
 /** Kills a child outright and waits until it is gone and all that it printed is read. */

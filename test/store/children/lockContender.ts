@@ -1,9 +1,9 @@
 /**
  * Takes and leaves a directory's lock for a second, as fast as it can, together with others that do: half of the time
- * it gives the lock back, half of the time it leaves it as a killed process would. Says how often it held it, and how
- * often it was not alone in doing so.
+ * it gives the lock back, half of the time it leaves it as a process would whose pid another one has now. Says how
+ * often it held it, and how often it was not alone in doing so.
  */
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acquireLock } from '../../../src/store/lock.js';
@@ -11,9 +11,6 @@ import { acquireLock } from '../../../src/store/lock.js';
 const directory = process.argv[2] ?? '';
 const lockPath = join(directory, 'run.lock');
 const alonePath = join(directory, 'alone');
-/** Beyond the largest pid that Linux gives. */
-const DEAD_PID = 9_999_999;
-
 let held = 0;
 let notAlone = 0;
 const end = performance.now() + 1000;
@@ -36,10 +33,10 @@ while (performance.now() < end) {
   if (Math.random() < 0.5) {
     lock.release();
   } else {
-    const text = readFileSync(lockPath, 'utf8');
+    // As long as before: who reads the file while it grows finds half of it.
+    const processStart = '0'.repeat(lock.holder.processStart!.length);
     const fd = openSync(lockPath, 'r+');
-    const dead = JSON.stringify({ ...lock.holder, pid: DEAD_PID });
-    writeSync(fd, `${dead}\n`.padEnd(text.length), 0);
+    writeSync(fd, `${JSON.stringify({ ...lock.holder, processStart })}\n`, 0);
     closeSync(fd);
   }
 }
