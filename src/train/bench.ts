@@ -8,7 +8,7 @@ import { describeModel } from './describe.js';
 import { compileTraining, madeUpTokens, stackScalars } from './stepRunner.js';
 
 /** The optimizer of studies at small scale; only its arithmetic matters here. */
-const OPTIMIZER: OptimizerSetup = {
+export const BENCH_OPTIMIZER: OptimizerSetup = {
   kind: 'adamw',
   learningRate: 1e-3,
   beta1: 0.9,
@@ -80,14 +80,14 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
   const cost = describeModel(model, benchCase.batchSize);
   const { threads, stepsPerCall, rounds } = options;
   const compileStart = performance.now();
-  const setup = { model, optimizer: OPTIMIZER, batchSize: benchCase.batchSize, seed: 0 };
+  const setup = { model, optimizer: BENCH_OPTIMIZER, batchSize: benchCase.batchSize, seed: 0 };
   const runner = await compileTraining(ortEngine, setup, { threads });
   const { executable } = runner;
   const compileSeconds = (performance.now() - compileStart) / 1000;
   const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
   const inputs = {
     ...madeUpTokens(runner.model, benchCase, stepsPerCall, benchCase.vocabSize),
-    ...stackScalars(runner.optimizer, 1, stepsPerCall, () => OPTIMIZER.learningRate),
+    ...stackScalars(runner.optimizer, 1, stepsPerCall, () => BENCH_OPTIMIZER.learningRate),
   };
   await executable.run(stepsPerCall, inputs);
   const probe = await rawRateProbe(threads);

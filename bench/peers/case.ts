@@ -1,0 +1,62 @@
+/** A training step to compare: its sizes, and the files from which the peers read the same initial values and tokens. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { initialValue } from '../../src/models/params.js';
+import { buildModel, presetNamed } from '../../src/models/registry.js';
+import { bytesOf, encodeHeader, type StoredTensor } from '../../src/store/safetensors.js';
+import { BENCH_OPTIMIZER, modelOf, type BenchCase } from '../../src/train/bench.js';
+
+export interface PeerCase extends BenchCase {
+  readonly threads: number;
+}
+
+/** Steps whose tokens are stored; longer measurements begin again with the first. */
+export const STORED_STEPS = 16;
+export const SEED = 0;
+
+/** Token ids that do not repeat from step to step, [steps * contextLength * batchSize], time-major in each step. */
+export function caseTokens(benchCase: PeerCase, stream: number): Int32Array {
+  const { batchSize, contextLength, vocabSize } = benchCase;
+  let state = 12345 + stream;
+  return Int32Array.from({ length: STORED_STEPS * batchSize * contextLength }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * vocabSize);
+  });
+}
+
+/** Writes case.json and initial.safetensors for the peers. */
+export function writeCase(folder: string, benchCase: PeerCase): void {
+  const { batchSize, contextLength, threads } = benchCase;
+  const model = modelOf(benchCase);
+  const { params } = buildModel(model);
+  const { norm, activation, gated, feedForwardBiases, feedForwardNorm, sharedQueryKey, qkvConvolution } =
+    presetNamed(benchCase.preset).options;
+  const tokenShape = [STORED_STEPS, contextLength * batchSize];
+  const tensors: Record<string, StoredTensor> = {
+    inputs: { shape: tokenShape, data: caseTokens(benchCase, 1) },
+    targets: { shape: tokenShape, data: caseTokens(benchCase, 2) },
+    ...Object.fromEntries(
+      params.map((param) => [param.name, { shape: param.shape, data: initialValue(param, SEED) }]),
+    ),
+  };
+  const settings = {
+    model,
+    options: {
+      norm,
+      activation,
+      gated,
+      feedForwardBiases,
+      feedForwardNorm,
+      sharedQueryKey,
+      qkvConvolution: qkvConvolution === 'afterProjection',
+    },
+    optimizer: BENCH_OPTIMIZER,
+    threads,
+    batchSize,
+    decayed: params.filter(({ decay }) => decay).map(({ name }) => name),
+  };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'case.json'), JSON.stringify(settings));
+  const parts = [encodeHeader(tensors, {}), ...Object.values(tensors).map(({ data }) => bytesOf(data))];
+  writeFileSync(join(folder, 'initial.safetensors'), Buffer.concat(parts));
+}
