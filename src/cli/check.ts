@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 
 interface CheckFlags {
   readonly d: string;
-  readonly layers: string;
+  readonly layers?: string;
   readonly heads?: string;
   readonly length: string;
   readonly vocab: string;
@@ -17,11 +17,11 @@ export function addCheckCommand(program: Command): void {
   program
     .command('check')
     .description(
-      'check an architecture of your own: it traces, sees no later token, trains every parameter, and learns',
+      'check an architecture, your own or a preset: it traces, sees no later token, trains every parameter, and learns',
     )
     .argument('<file>', 'file of a variant, or the name of a preset')
     .option('--d <dModel>', 'width', '64')
-    .option('--layers <nLayers>', 'depth', '2')
+    .option('--layers <nLayers>', 'depth; 2, or as many as the architecture needs, where not given')
     .option('--heads <nHeads>', 'attention heads; one for every 16 of width where not given')
     .option('--length <tokens>', 'context length', '32')
     .option('--vocab <tokens>', 'vocabulary size', '256')
@@ -31,7 +31,7 @@ export function addCheckCommand(program: Command): void {
     .option('--json', 'print everything as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ isoloss check mish.ts\n  $ isoloss check mish.ts --d 128 --layers 4 --graph mish.svg\n\nExit code 1 where a check fails.',
+      '\nExamples:\n  $ isoloss check mish.ts\n  $ isoloss check mish.ts --d 128 --layers 4 --graph mish.svg\n  $ isoloss check t5-encdec\n  $ isoloss check primer@rotary\n\nExit code 1 where a check fails.',
     )
     .action(async (file: string, flags: CheckFlags) => {
       const { checkArchitecture } = await import('../sweeps/checkArchitecture.js');
@@ -39,7 +39,7 @@ export function addCheckCommand(program: Command): void {
       const dModel = wholeNumber('--d', flags.d);
       const { check, blocks } = await checkArchitecture(file, {
         dModel,
-        nLayers: wholeNumber('--layers', flags.layers),
+        nLayers: flags.layers === undefined ? undefined : wholeNumber('--layers', flags.layers),
         nHeads: flags.heads === undefined ? undefined : wholeNumber('--heads', flags.heads),
         contextLength: wholeNumber('--length', flags.length),
         vocabSize: wholeNumber('--vocab', flags.vocab),

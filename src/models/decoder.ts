@@ -118,11 +118,14 @@ export function decoder(shape: ModelShape, options: DecoderOptions, positions: P
   checkShape(shape, options, positions);
   const run = (params: Params, tokens: Tensor, batchSize: number) =>
     forward(tokens, { params, batchSize, shape, options, positions });
+  const { activation, experts } = options;
   const model: LanguageModel = {
     params: decoderParams(shape, options, positions),
     logits: (params, tokens, batchSize) => run(params, tokens, batchSize).logits,
+    // An activation of the user's own may have dropout in it.
+    ...(typeof activation === 'string' ? { drawsRandomNumbers: (experts?.jitter ?? 0) > 0 } : {}),
   };
-  if (options.experts === null) return model;
+  if (experts === null) return model;
   return {
     ...model,
     logitsAndAuxiliaryLoss(params, tokens, batchSize) {

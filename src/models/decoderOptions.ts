@@ -12,6 +12,8 @@ export interface ExpertOptions {
   readonly minCapacity: number;
   /** Weight of the load-balancing loss in the training loss. */
   readonly balanceWeight: number;
+  /** In training the router's input is multiplied by random numbers from 1 - jitter to 1 + jitter; none where left out. */
+  readonly jitter?: number | undefined;
 }
 
 /** An elementwise function of a variant's own, on any shape. */

@@ -126,6 +126,7 @@ export function encoderDecoder(
       ...outputParams(own),
     ],
     encoder: { sourceLength, targetLength },
+    drawsRandomNumbers: false,
     logits(params, inputs, batchSize, source) {
       if (source === undefined) throw new Error('an encoder-decoder needs the tokens that its encoder reads');
       const encoded = encode(source, passOf(params, batchSize, sourceLength));

@@ -1,5 +1,6 @@
 /** Mixture of experts in the place of a feed-forward layer: top-1 routing, capacity, load-balancing loss. */
 import { balanceLoss, expertCapacity, mixture, routeTopOne, type MixtureShape } from '../ops/mixture.js';
+import { isTraining, random } from '../ops/random.js';
 import { tf, type Tensor } from '../ops/tf.js';
 import type { DecoderOptions, ExpertOptions } from './decoderOptions.js';
 import { activate } from './feedForward.js';
@@ -36,11 +37,18 @@ export function expertFeedForward(
   const parameter = (name: string): Tensor => params[`${prefix}.${name}`]!;
   const capacity = expertCapacity(contextLength, experts);
   const shape: MixtureShape = { contextLength, batchSize, experts: experts.count, capacity };
-  const probabilities = tf.softmax(tf.matMul(x, parameter('router')));
+  const probabilities = tf.softmax(tf.matMul(jittered(prefix, x, experts), parameter('router')));
   const routing = routeTopOne(probabilities, shape);
   const output = mixture(x, probabilities, routing, shape, (dispatched) =>
     tf.matMul(activate(tf.matMul(dispatched, parameter('in')), options.activation), parameter('out')),
   );
   const balance = balanceLoss(probabilities, routing.choice, shape);
   return { output, auxiliaryLoss: tf.mul(balance, experts.balanceWeight) };
+}
+
+/** The router's input in training, each element times a number around 1 (Mesh TensorFlow's `multiplicative_jitter`). */
+function jittered(prefix: string, x: Tensor, { jitter = 0 }: ExpertOptions): Tensor {
+  if (jitter === 0 || !isTraining()) return x;
+  const uniform = random(x.shape, { site: `${prefix}.jitter` });
+  return tf.mul(x, tf.add(tf.mul(uniform, 2 * jitter), 1 - jitter));
 }

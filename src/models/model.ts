@@ -39,12 +39,14 @@ export interface LanguageModel {
    */
   readonly logits: (params: Params, tokens: Tensor, batchSize: number, source?: Tensor) => Tensor;
   /**
-   * For models whose training loss has a further term, such as load balancing: the same logits, and that term as a scalar,
-   * its weight in it. Training minimises the sum; every loss that is reported is the cross-entropy alone.
+   * For models whose training loss may have a further term, such as load balancing: the same logits, and that term as a
+   * scalar, its weight in it, or null. Training minimises the sum; every loss that is reported is the cross-entropy alone.
    */
   readonly logitsAndAuxiliaryLoss?: (
     params: Params,
     tokens: Tensor,
     batchSize: number,
-  ) => { readonly logits: Tensor; readonly auxiliaryLoss: Tensor };
+  ) => { readonly logits: Tensor; readonly auxiliaryLoss: Tensor | null };
+  /** Whether a training step draws random numbers (ops/random.ts); found out by computing one where it is not known. */
+  readonly drawsRandomNumbers?: boolean;
 }

@@ -1,5 +1,5 @@
 /** Parameters of a model: their names, shapes, initial values and what an optimizer may do to them. */
-import { createHash } from 'node:crypto';
+import { uniformStream } from '../ops/uniformStream.js';
 
 export type Init =
   | { readonly kind: 'normal'; readonly std: number }
@@ -52,22 +52,6 @@ export function countParams(specs: readonly ParamSpec[]): ParamCounts {
   return { paramsTotal, paramsNonEmbedding: paramsTotal - embeddings, paramsActive, paramsByGroup };
 }
 
-/** Uniform numbers in [0, 1): sfc32 (Doty-Humphrey), seeded by a SHA-256 digest. */
-function uniformStream(digest: Buffer): () => number {
-  let a = digest.readInt32LE(0);
-  let b = digest.readInt32LE(4);
-  let c = digest.readInt32LE(8);
-  let counter = digest.readInt32LE(12);
-  return () => {
-    const sum = (((a + b) | 0) + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + sum) | 0;
-    return (sum >>> 0) / 4294967296;
-  };
-}
-
 /** Standard normal numbers by Box and Muller's method. */
 function normalStream(uniform: () => number): () => number {
   let spare: number | null = null;
@@ -99,8 +83,7 @@ export function initialValue(spec: ParamSpec, seed: number): Float32Array {
       return values;
     }
     case 'normal': {
-      const digest = createHash('sha256').update(`${seed}|${spec.name}|${spec.shape.join()}`).digest();
-      const normal = normalStream(uniformStream(digest));
+      const normal = normalStream(uniformStream(`${seed}|${spec.name}|${spec.shape.join()}`));
       for (let i = 0; i < values.length; i++) values[i] = spec.init.std * normal();
       return values;
     }

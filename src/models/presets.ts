@@ -41,13 +41,14 @@ const EZ = { ...SQUARED_RELU, ...MDHA } as const;
 /** What Primer adds to Primer-EZ: shared Q/K, pre/post norm, and its norm (LayerNorm in the T5 release). */
 const PRIMER = { ...EZ, ...SHARED_QK, ...PRE_POST_NORM, norm: 'layerNorm' } as const;
 
-/** Switch layers of the release, whose capacity factor is the same in training and evaluation; without its jitter of 0.01. */
+/** Switch layers of the release, whose capacity factor is the same in training and evaluation. */
 const SWITCH: ExpertOptions = {
   count: 32,
   everyNthLayer: 4,
   capacityFactor: 1.2,
   minCapacity: 4,
   balanceWeight: 0.01,
+  jitter: 0.01,
 };
 
 const transformer = preset('absolute', VANILLA);

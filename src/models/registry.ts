@@ -5,7 +5,8 @@ import { encoderDecoder } from './encoderDecoder.js';
 import { ModelError } from './error.js';
 import type { LanguageModel, ModelShape, ObjectiveKind, Positions } from './model.js';
 import { ENCODER_DECODER_PRESETS, PRESETS, type EncoderDecoderPreset, type Preset } from './presets.js';
-import { buildVariant, isForwardVariant, presetOfVariant, type VariantDefinition } from './variant.js';
+import { buildVariant } from './buildVariant.js';
+import { isForwardVariant, presetOfVariant, type VariantDefinition } from './variant.js';
 
 interface RegisteredVariant {
   readonly definition: VariantDefinition;
@@ -89,6 +90,9 @@ function optionsOf(name: string): DecoderOptions | null {
   if (definition === undefined) return presetNamed(name).options;
   return isForwardVariant(definition) ? null : presetOfVariant(definition).options;
 }
+
+/** Fewest layers that an architecture can have, where that is known before it is built. */
+export const leastLayers = (name: string): number => optionsOf(name)?.experts?.everyNthLayer ?? 1;
 
 /** dFf; gated presets have two input matrices, so theirs is 2/3 of that, rounded to a multiple of 4 (1364 for 2048). */
 export function feedForwardWidth(preset: string, dFf: number): number {

@@ -1,13 +1,12 @@
 /**
  * Architectures of the user's own, the public entry `isoloss/variants`: options over the decoder core, or a whole forward
- * pass in TensorFlow.js. What a file exports is checked here when it is loaded, and again when a model is built from it.
+ * pass in TensorFlow.js. What a file exports is checked here when it is loaded, and again when a model is built from it (buildVariant.ts).
  */
 import { z } from 'zod';
 import type { Tensor } from '../ops/tf.js';
-import { decoder } from './decoder.js';
 import type { Activation, DecoderOptions } from './decoderOptions.js';
-import { ModelError } from './error.js';
-import type { LanguageModel, ModelShape, Params, Positions } from './model.js';
+import { ModelError, problemsOf } from './error.js';
+import type { ModelShape, Params, Positions } from './model.js';
 import type { ParamSpec } from './params.js';
 import { PRESETS, type Preset } from './presets.js';
 
@@ -38,6 +37,19 @@ export interface DecoderVariant extends VariantHead {
 export interface ForwardContext {
   readonly batchSize: number;
   readonly shape: ModelShape;
+  /** Whether this is a training step, and not an evaluation. `ops.dropout` sees to it by itself. */
+  readonly training: boolean;
+}
+
+/** Logits, and a further term of the training loss. */
+export interface ForwardOutputs {
+  /** [contextLength * batchSize, vocabSize] */
+  readonly logits: Tensor;
+  /**
+   * A scalar with its weight in it, such as the load balancing of a mixture (`ops.balanceLoss` times 0.01). Training
+   * minimises the cross-entropy plus this; what is reported and compared is the cross-entropy alone.
+   */
+  readonly auxiliaryLoss: Tensor;
 }
 
 /** A model written out. */
@@ -46,11 +58,11 @@ export interface ForwardVariant extends VariantHead {
   readonly positions: Positions;
   readonly params: (shape: ModelShape) => readonly ParamSpec[];
   /**
-   * Next-token logits.
+   * Next-token logits, and an auxiliary loss where the model has one.
    * @param tokens [contextLength * batchSize] int32, time-major: token t of sequence b at t * batchSize + b
-   * @returns [contextLength * batchSize, vocabSize]
+   * @returns [contextLength * batchSize, vocabSize], alone or beside the auxiliary loss
    */
-  readonly logits: (params: Params, tokens: Tensor, context: ForwardContext) => Tensor;
+  readonly logits: (params: Params, tokens: Tensor, context: ForwardContext) => Tensor | ForwardOutputs;
 }
 
 export type VariantDefinition = DecoderVariant | ForwardVariant;
@@ -95,6 +107,7 @@ const optionsSchema = z
         capacityFactor: z.number().positive(),
         minCapacity: z.number().int().positive(),
         balanceWeight: z.number().nonnegative(),
+        jitter: z.number().min(0).max(1).optional(),
       })
       .nullable(),
     qkvConvolution: z.enum(['none', 'afterProjection', 'beforeProjection']),
@@ -118,40 +131,8 @@ const forwardVariantSchema = z.strictObject({
   ...headShape,
   positions: positionsSchema,
   params: aFunction<ForwardVariant['params']>('from the shape to the parameters'),
-  logits: aFunction<ForwardVariant['logits']>('(params, tokens, { batchSize, shape }) => logits'),
+  logits: aFunction<ForwardVariant['logits']>('(params, tokens, { batchSize, shape, training }) => logits'),
 });
-
-const paramsSchema = z
-  .array(
-    z.strictObject({
-      name: z.string().min(1),
-      shape: z.array(z.number().int().positive()),
-      init: z.discriminatedUnion('kind', [
-        z.strictObject({ kind: z.literal('normal'), std: z.number().nonnegative() }),
-        z.strictObject({ kind: z.literal('constant'), value: z.number() }),
-        z.strictObject({ kind: z.literal('rows'), values: z.array(z.number()).min(1) }),
-      ]),
-      group: z.enum([
-        'embedding',
-        'output',
-        'attention',
-        'convolution',
-        'feedForward',
-        'experts',
-        'router',
-        'norm',
-        'positions',
-      ]),
-      decay: z.boolean(),
-      experts: z.number().int().positive().optional(),
-    }),
-  )
-  .min(1);
-
-const problemsOf = (error: z.ZodError): string =>
-  error.issues
-    .map(({ path, message }) => `  ${path.length > 0 ? `${path.map(String).join('.')}: ` : ''}${message}`)
-    .join('\n');
 
 /**
  * Checks what a file exports.
@@ -179,62 +160,4 @@ export function presetOfVariant({ base, options, positions, description }: Decod
     positions: positions ?? preset.positions,
     description: description ?? `${base} with ${Object.keys(options).join(', ')} changed`,
   };
-}
-
-/**
- * The model of a variant.
- * @param file where it comes from, named in errors
- * @throws ModelError where it can't have this shape or these positions, or its parameters are not what they should be
- */
-export function buildVariant(
-  variant: VariantDefinition,
-  file: string,
-  shape: ModelShape,
-  positions: Positions,
-): LanguageModel {
-  if (!isForwardVariant(variant)) return decoder(shape, presetOfVariant(variant).options, positions);
-  if (positions !== variant.positions) {
-    throw new ModelError(
-      `${variant.name} (${file}) has ${variant.positions} positions written into its forward pass and can't have ${positions} ones`,
-    );
-  }
-  const parsed = paramsSchema.safeParse(variant.params(shape));
-  if (!parsed.success) {
-    throw new ModelError(
-      `params() of ${file} does not give parameters as it should:\n${problemsOf(parsed.error)}`,
-    );
-  }
-  const params = parsed.data as ParamSpec[];
-  const names = params.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new ModelError(`params() of ${file} gives the parameter "${twice}" twice`);
-  const expected = (batchSize: number): number[] => [shape.contextLength * batchSize, shape.vocabSize];
-  return {
-    params,
-    logits(values, tokens, batchSize) {
-      const logits = variant.logits(named(values, names, file), tokens, { batchSize, shape }) as
-        Partial<Tensor> | undefined;
-      if (logits?.shape?.join() !== expected(batchSize).join()) {
-        throw new ModelError(
-          `logits() of ${file} has to return a tensor of shape [${expected(batchSize).join()}] ` +
-            `([contextLength * batchSize, vocabSize]), not ${logits?.shape ? `[${logits.shape.join()}]` : typeof logits}`,
-        );
-      }
-      return logits as Tensor;
-    },
-  };
-}
-
-/** Parameters that say so when one is asked for that does not exist, instead of failing inside TensorFlow.js. */
-function named(values: Params, names: readonly string[], file: string): Params {
-  return new Proxy(values, {
-    get(target, key, receiver): unknown {
-      if (typeof key === 'string' && !Object.hasOwn(target, key)) {
-        throw new ModelError(
-          `logits() of ${file} asks for a parameter "${key}", which params() does not give; it gives ${names.join(', ')}`,
-        );
-      }
-      return Reflect.get(target, key, receiver);
-    },
-  });
 }

@@ -22,5 +22,14 @@ export {
   rotary,
   sinusoidalPositions,
 } from './positions.js';
+export {
+  dropout,
+  inTraining,
+  isTraining,
+  random,
+  RANDOM_WORDS_SHAPE,
+  randomWords,
+  type RandomOptions,
+} from './random.js';
 export { stopGradient } from './stopGradient.js';
 export { denseSynthesizer, randomSynthesizer } from './synthesizer.js';

@@ -1,15 +1,19 @@
 /** Checks a variant's file, or a preset, at a size. */
+import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
 import { loadVariant } from '../models/loadVariant.js';
-import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
+import { architectureNames, defaultDff, defaultPositions, leastLayers } from '../models/registry.js';
 import { UsageError } from '../store/errors.js';
 import { type BlockGraph, blockGraph } from '../train/blockGraph.js';
 import { checkModel, type ModelCheck } from '../train/checkModel.js';
 import { buildModel } from '../models/registry.js';
-import { isPositions, POSITIONS } from './architecture.js';
+import { isPositions, POSITIONS, splitArchitectureName } from './architecture.js';
+import { didYouMean } from './nearest.js';
 
 export interface CheckSize {
   readonly dModel: number;
-  readonly nLayers: number;
+  /** Two, or as many as the architecture needs, where undefined. */
+  readonly nLayers: number | undefined;
   /** One for every 16 of width where undefined. */
   readonly nHeads: number | undefined;
   readonly contextLength: number;
@@ -25,8 +29,22 @@ function headsOf(dModel: number): number {
   return heads;
 }
 
+/** A preset, with positions after an @ where they are given, or a variant, which is then loaded. */
+async function named(nameOrFile: string): Promise<{ preset: string; suffix: string | undefined }> {
+  const { preset, positions: suffix } = splitArchitectureName(nameOrFile);
+  if (architectureNames().includes(preset)) return { preset, suffix };
+  // Only what looks like a file can be missing as one.
+  if (!existsSync(nameOrFile) && extname(nameOrFile) === '' && !nameOrFile.includes('/')) {
+    throw new UsageError(
+      `There is neither a preset nor a file "${nameOrFile}".${didYouMean(preset, architectureNames())} ` +
+        'docs/architectures.md lists the presets; `isoloss new variant NAME` writes a file to start from.',
+    );
+  }
+  return { preset: (await loadVariant(nameOrFile)).definition.name, suffix: undefined };
+}
+
 /**
- * @param nameOrFile name of a preset, or path of a variant's file
+ * @param nameOrFile name of a preset, with @POSITIONS after it or not, or path of a variant's file
  * @returns the checks, and the forward pass in blocks where it could be traced
  * @throws UsageError or ModelError where there is no such architecture, or it can't have this size
  */
@@ -34,20 +52,17 @@ export async function checkArchitecture(
   nameOrFile: string,
   size: CheckSize,
 ): Promise<{ check: ModelCheck; blocks: BlockGraph | null }> {
-  const isPreset = architectureNames().includes(nameOrFile);
-  const preset = isPreset ? nameOrFile : (await loadVariant(nameOrFile)).definition.name;
-  if (objectiveOf(preset) !== 'nextToken') {
-    throw new UsageError(
-      `${preset} predicts dropped spans; isoloss check is for models that predict the next token`,
-    );
+  const { preset, suffix } = await named(nameOrFile);
+  const { dModel, nHeads = headsOf(dModel), positions = suffix ?? defaultPositions(preset) } = size;
+  if (suffix !== undefined && suffix !== positions) {
+    throw new UsageError(`${nameOrFile} and --positions ${positions} say different things`);
   }
-  const { dModel, nHeads = headsOf(dModel), positions = defaultPositions(preset) } = size;
   if (!isPositions(positions)) {
     throw new UsageError(`--positions takes ${POSITIONS.join(', ')}, not "${positions}"`);
   }
   if (dModel % nHeads !== 0) throw new UsageError(`--d ${dModel} is not a multiple of --heads ${nHeads}`);
   if (size.contextLength < 2) throw new UsageError('--length has to be at least 2');
-  const { nLayers, contextLength, vocabSize, batchSize } = size;
+  const { nLayers = Math.max(2, leastLayers(preset)), contextLength, vocabSize, batchSize } = size;
   const setup = {
     preset,
     positions,

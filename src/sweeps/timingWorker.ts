@@ -2,7 +2,7 @@
 import { rawRateProbe, measureRawRate, type RawRateProbe } from '../engine/rawRate.js';
 import { ortEngine } from '../engine/ort.js';
 import { loadVariants } from '../models/loadVariant.js';
-import { compileTraining, madeUpTokens, stackScalars, type StepRunner } from '../train/stepRunner.js';
+import { compileTraining, madeUpTokens, stackStepInputs, type StepRunner } from '../train/stepRunner.js';
 import type { FromTimer, TimedModel, ToTimer } from './timing.js';
 
 /** Calls of one measurement; the fastest counts, since load from elsewhere only slows a call down. */
@@ -23,7 +23,7 @@ async function compile(timed: TimedModel, threads: number): Promise<Compiled> {
   const { contextLength, vocabSize } = timed.model;
   const batch = { batchSize: timed.batchSize, contextLength };
   const tokens = madeUpTokens(runner.model, batch, stepsPerCall, vocabSize);
-  const scalars = stackScalars(runner.optimizer, 1, stepsPerCall, () => timed.optimizer.learningRate);
+  const scalars = stackStepInputs(runner, 1, stepsPerCall, () => timed.optimizer.learningRate);
   const inputs = { ...tokens, ...scalars };
   await runner.executable.run(stepsPerCall, inputs);
   return { runner, inputs };

@@ -5,7 +5,7 @@ import { measureRawRate, rawRateProbe } from '../engine/rawRate.js';
 import { defaultDff, defaultPositions } from '../models/registry.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { describeModel } from './describe.js';
-import { compileTraining, madeUpTokens, stackScalars } from './stepRunner.js';
+import { compileTraining, madeUpTokens, stackStepInputs } from './stepRunner.js';
 
 /** The optimizer of studies at small scale; only its arithmetic matters here. */
 export const BENCH_OPTIMIZER: OptimizerSetup = {
@@ -87,7 +87,7 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
   const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
   const inputs = {
     ...madeUpTokens(runner.model, benchCase, stepsPerCall, benchCase.vocabSize),
-    ...stackScalars(runner.optimizer, 1, stepsPerCall, () => BENCH_OPTIMIZER.learningRate),
+    ...stackStepInputs(runner, 1, stepsPerCall, () => BENCH_OPTIMIZER.learningRate),
   };
   await executable.run(stepsPerCall, inputs);
   const probe = await rawRateProbe(threads);

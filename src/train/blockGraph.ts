@@ -5,7 +5,7 @@ import type { ParamSpec } from '../models/params.js';
 import { paramKey } from './programs.js';
 
 export interface Block {
-  /** What its parameters' names begin with, such as `layer0.attention`; `tokens` for the input. */
+  /** What its parameters' names begin with, such as `layer0.attention`; `tokens` for the input, `source` for an encoder's. */
   readonly name: string;
   /** Operations by name, those that compute, in the order of their first use. */
   readonly operations: readonly { readonly name: string; readonly count: number }[];
@@ -45,7 +45,12 @@ export function blockGraph(graph: TraceGraph, specs: readonly ParamSpec[]): Bloc
   }
   const blocks: OpenBlock[] = [{ name: 'tokens', operations: new Map(), params: new Set(), flops: 0 }];
   const blockOf = new Map<TraceValue, number>();
-  for (const { name, value } of graph.inputs) if (name === 'inputs') blockOf.set(value, 0);
+  for (const { name, value } of graph.inputs) {
+    if (name === 'inputs') blockOf.set(value, 0);
+    if (name === 'source') {
+      blockOf.set(value, blocks.push({ name, operations: new Map(), params: new Set(), flops: 0 }) - 1);
+    }
+  }
   /** Parameters behind values that come from parameters and constants alone, such as joined matrices. */
   const pending = new Map<TraceValue, readonly string[]>();
   const placed: { node: TraceNode; own: readonly string[] }[] = [];

@@ -1,6 +1,6 @@
 /** Whether a model looks at later tokens, or at other sequences of its batch: judged on what a changed token changes. */
 import type { ExecutableFunction } from '../engine/executable.js';
-import { sampleTokens, type CheckedModel, type CheckResult } from './checkedModel.js';
+import { given, sampleBatch, type CheckedModel, type CheckResult } from './checkedModel.js';
 import { forwardProgram } from './programs.js';
 
 /** Differences up to this are rounding. */
@@ -26,50 +26,62 @@ async function withForward<T>(
 
 /** Where logits differ by more than rounding, the largest difference of each position. */
 function differences(
-  { batch, setup }: CheckedModel,
   a: Float32Array,
   b: Float32Array,
+  batchSize: number,
+  rows: number,
 ): readonly Difference[] {
   const found: Difference[] = [];
-  for (let row = 0; row < batch.batchSize * batch.contextLength; row++) {
+  const width = a.length / rows;
+  for (let row = 0; row < rows; row++) {
     let size = 0;
-    for (let i = row * setup.vocabSize; i < (row + 1) * setup.vocabSize; i++) {
+    for (let i = row * width; i < (row + 1) * width; i++) {
       const difference = Math.abs(a[i]! - b[i]!) / Math.max(1, Math.abs(a[i]!));
       // NaN compares as different.
       if (!(difference <= size)) size = Number.isNaN(difference) ? Infinity : difference;
     }
     if (size > ROUNDING) {
-      found.push({ time: Math.floor(row / batch.batchSize), sequence: row % batch.batchSize, size });
+      found.push({ time: Math.floor(row / batchSize), sequence: row % batchSize, size });
     }
   }
   return found;
 }
 
-/** Logits before and after other tokens stand at the rows that `changes` picks. */
+type Picked = (time: number, sequence: number) => boolean;
+const nowhere: Picked = () => false;
+
+/** Logits before and after other tokens stand at the rows that are picked, of what is read and of what an encoder reads. */
 async function changedLogits(
-  checked: CheckedModel,
+  { batch: shape, setup, model, params }: CheckedModel,
   compiled: ExecutableFunction,
-  changes: (time: number, sequence: number) => boolean,
+  { inputs: picked, source: pickedSource }: { readonly inputs: Picked; readonly source: Picked },
 ): Promise<readonly Difference[]> {
-  const { batch, setup, params } = checked;
-  const tokens = sampleTokens(batch, setup.vocabSize);
-  const other = tokens.map((token, row) =>
-    changes(Math.floor(row / batch.batchSize), row % batch.batchSize) ? (token + 1) % setup.vocabSize : token,
+  const { batchSize } = shape;
+  const { inputs, source } = sampleBatch(model, shape, setup.vocabSize);
+  const changed = (tokens: Int32Array, pick: Picked): Int32Array =>
+    tokens.map((token, row) =>
+      pick(Math.floor(row / batchSize), row % batchSize) ? (token + 1) % setup.vocabSize : token,
+    );
+  const logits = async (read: Int32Array, encoded: Int32Array | undefined): Promise<Float32Array> =>
+    (await compiled.run({ ...params, ...given({ inputs: read, source: encoded }) }))['logits']!;
+  const before = await logits(inputs, source);
+  const after = await logits(
+    changed(inputs, picked),
+    source === undefined ? undefined : changed(source, pickedSource),
   );
-  const before = (await compiled.run({ ...params, inputs: tokens }))['logits']!;
-  const after = (await compiled.run({ ...params, inputs: other }))['logits']!;
-  return differences(checked, before, after);
+  return differences(before, after, batchSize, inputs.length);
 }
 
 /** Changing token t must change no logit before t, and some from t on. */
 export async function checkCausality(checked: CheckedModel): Promise<CheckResult> {
-  const { contextLength } = checked.setup;
-  const times = [...new Set([1, Math.floor(contextLength / 2), contextLength - 1])].filter(
-    (time) => time > 0,
-  );
+  const length = checked.model.encoder?.targetLength ?? checked.setup.contextLength;
+  const times = [...new Set([1, Math.floor(length / 2), length - 1])].filter((time) => time > 0);
   return withForward(checked, async (compiled) => {
     for (const time of times) {
-      const changed = await changedLogits(checked, compiled, (at) => at === time);
+      const changed = await changedLogits(checked, compiled, {
+        inputs: (at) => at === time,
+        source: nowhere,
+      });
       const leak = changed.find((difference) => difference.time < time);
       if (leak !== undefined) {
         return {
@@ -94,7 +106,7 @@ export async function checkCausality(checked: CheckedModel): Promise<CheckResult
     return {
       name: 'causality',
       passed: true,
-      detail: `tokens ${times.join(', ')} of ${contextLength} change no logit before them`,
+      detail: `tokens ${times.join(', ')} of ${length} change no logit before them`,
       remedy: null,
     };
   });
@@ -103,7 +115,8 @@ export async function checkCausality(checked: CheckedModel): Promise<CheckResult
 /** A sequence's logits must not depend on the others in its batch. */
 export async function checkSequences(checked: CheckedModel): Promise<CheckResult> {
   return withForward(checked, async (compiled) => {
-    const changed = await changedLogits(checked, compiled, (_, sequence) => sequence === 0);
+    const first: Picked = (_, sequence) => sequence === 0;
+    const changed = await changedLogits(checked, compiled, { inputs: first, source: first });
     const leak = changed.find(({ sequence }) => sequence !== 0);
     if (leak === undefined) {
       return { name: 'sequences', passed: true, detail: 'sequences of a batch do not mix', remedy: null };
@@ -114,6 +127,35 @@ export async function checkSequences(checked: CheckedModel): Promise<CheckResult
       detail: `changing sequence 0 changes the logits of sequence ${leak.sequence} at position ${leak.time} by ${leak.size.toPrecision(2)}`,
       remedy:
         'Rows are time-major: reshape [rows, d] to [contextLength, batchSize, d], never to [batchSize, contextLength, d], and leave the batch axis alone.',
+    };
+  });
+}
+
+/** Every token that an encoder reads may change any logit, and has to change some. */
+export async function checkEncoder(checked: CheckedModel): Promise<CheckResult> {
+  const { sourceLength } = checked.model.encoder!;
+  const times = [...new Set([0, Math.floor(sourceLength / 2), sourceLength - 1])];
+  return withForward(checked, async (compiled) => {
+    for (const time of times) {
+      const changed = await changedLogits(checked, compiled, {
+        inputs: nowhere,
+        source: (at) => at === time,
+      });
+      if (changed.length === 0) {
+        return {
+          name: 'encoder',
+          passed: false,
+          detail: `changing token ${time} of what the encoder reads changes no logit`,
+          remedy:
+            'The decoder has to attend to all that the encoder gives it: look at the masks of cross-attention.',
+        };
+      }
+    }
+    return {
+      name: 'encoder',
+      passed: true,
+      detail: `tokens ${times.join(', ')} of the ${sourceLength} that the encoder reads reach the logits`,
+      remedy: null,
     };
   });
 }

@@ -2,9 +2,10 @@
 import type { TraceGraph, TraceNode, TraceValue } from '../engine/trace/graph.js';
 import { trace } from '../engine/trace/trace.js';
 import { crossEntropy } from '../ops/crossEntropy.js';
+import { randomWords } from '../ops/random.js';
 import { tf } from '../ops/tf.js';
-import { sampleTokens, type CheckedModel, type CheckResult } from './checkedModel.js';
-import { gradientProgram, paramKey } from './programs.js';
+import { given, sampleBatch, type CheckedModel, type CheckResult } from './checkedModel.js';
+import { gradientProgram, paramKey, RANDOM_WORDS } from './programs.js';
 
 /** tfjs's words where no path leads from a value to a parameter. */
 const NO_PATH = 'Cannot compute gradient of y=f(x)';
@@ -43,11 +44,9 @@ export async function checkGradients(checked: CheckedModel, forward: TraceGraph)
   }
   const compiled = await engine.compileFunction(program, { threads: 1 });
   try {
-    const tokens = sampleTokens({ ...batch, contextLength: batch.contextLength + 1 }, setup.vocabSize);
-    const size = batch.batchSize * batch.contextLength;
-    const inputs = tokens.subarray(0, size);
-    const targets = tokens.subarray(batch.batchSize, batch.batchSize + size);
-    const results = await compiled.run({ ...params, inputs, targets });
+    const words = program.inputs.some(({ name }) => name === RANDOM_WORDS) ? randomWords(0, 1) : undefined;
+    const tokens = sampleBatch(model, batch, setup.vocabSize);
+    const results = await compiled.run({ ...params, ...given({ ...tokens, [RANDOM_WORDS]: words }) });
     const gradients = model.params.map(({ name }) => ({ name, gradient: results[name]! }));
     const broken = gradients.filter(({ gradient }) => !gradient.every(Number.isFinite));
     if (broken.length > 0) {
@@ -94,7 +93,12 @@ function cutOff({ model, batch }: CheckedModel): string[] {
         );
         const loss = tf.valueAndGrads((value) =>
           crossEntropy(
-            model.logits({ ...params, [name]: value }, tensors['inputs']!, batch.batchSize),
+            model.logits(
+              { ...params, [name]: value },
+              tensors['inputs']!,
+              batch.batchSize,
+              tensors['source'],
+            ),
             tensors['targets']!,
           ),
         )([params[name]!]);

@@ -2,18 +2,18 @@
 import { countFlops, nodeFlops } from '../engine/cost.js';
 import type { Engine } from '../engine/executable.js';
 import { ortEngine } from '../engine/ort.js';
-import type { HostTensors } from '../engine/tensors.js';
+import type { HostArray, HostTensors } from '../engine/tensors.js';
 import { trace } from '../engine/trace/trace.js';
 import type { TraceGraph } from '../engine/trace/graph.js';
 import type { LanguageModel } from '../models/model.js';
 import { countParams, initialValue, type ParamCounts } from '../models/params.js';
 import { buildModel } from '../models/registry.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
-import { checkCausality, checkSequences } from './checkCausality.js';
-import { sampleTokens, type CheckedModel, type CheckResult } from './checkedModel.js';
+import { checkCausality, checkEncoder, checkSequences } from './checkCausality.js';
+import { given, sampleBatch, type CheckedModel, type CheckResult } from './checkedModel.js';
 import { checkGradients } from './checkGradients.js';
 import { forwardProgram, gradientProgram, paramKey } from './programs.js';
-import { compileTraining, stackScalars } from './stepRunner.js';
+import { compileTraining, stackStepInputs } from './stepRunner.js';
 
 export interface ModelCheck {
   readonly setup: ModelSetup;
@@ -77,6 +77,7 @@ export async function checkModel(setup: ModelSetup, options: CheckOptions): Prom
     { name: 'trace', passed: true, detail: `${forward.nodes.length} operations forward`, remedy: null },
     await checkCausality(checked),
     ...(batchSize > 1 ? [await checkSequences(checked)] : []),
+    ...(model.encoder === undefined ? [] : [await checkEncoder(checked)]),
     gradients,
     ...(gradients.passed ? [await checkTraining(setup, options)] : []),
   ];
@@ -119,6 +120,10 @@ function costOf({ model, batch }: CheckedModel): ModelCheckCost {
   };
 }
 
+/** The same tokens for every step. */
+const repeated = (tokens: HostArray): Int32Array =>
+  Int32Array.from({ length: TRAINING_STEPS * tokens.length }, (_, i) => tokens[i % tokens.length]!);
+
 async function checkTraining(
   setup: ModelSetup,
   { batchSize, threads = 1, engine = ortEngine }: CheckOptions,
@@ -135,14 +140,10 @@ async function checkTraining(
   const runner = await compileTraining(engine, { model: setup, optimizer, batchSize, seed: 0 }, { threads });
   try {
     const { contextLength, vocabSize } = setup;
-    const tokens = sampleTokens({ batchSize, contextLength: contextLength + 1 }, vocabSize);
-    const size = batchSize * contextLength;
-    const repeated = (first: number): Int32Array =>
-      Int32Array.from({ length: TRAINING_STEPS * size }, (_, i) => tokens[first + (i % size)]!);
+    const tokens = given(sampleBatch(runner.model, { batchSize, contextLength }, vocabSize));
     const { loss } = await runner.executable.run(TRAINING_STEPS, {
-      inputs: repeated(0),
-      targets: repeated(batchSize),
-      ...stackScalars(runner.optimizer, 1, TRAINING_STEPS, () => optimizer.learningRate),
+      ...Object.fromEntries(Object.entries(tokens).map(([name, values]) => [name, repeated(values)])),
+      ...stackStepInputs(runner, 1, TRAINING_STEPS, () => optimizer.learningRate),
     });
     const first = loss![0]!;
     const last = loss!.at(-1)!;

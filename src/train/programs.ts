@@ -1,9 +1,10 @@
 /** The functions of a run in plain TensorFlow.js: training step, gradients alone (for FLOPs), evaluation. */
 import type { FunctionProgram, StepProgram } from '../engine/executable.js';
 import type { TensorSpec } from '../engine/tensors.js';
-import type { TensorFunction, Tensors } from '../engine/trace/trace.js';
+import { trace, type TensorFunction, type Tensors } from '../engine/trace/trace.js';
 import type { LanguageModel } from '../models/model.js';
 import { crossEntropy, tokenNats } from '../ops/crossEntropy.js';
+import { drawsRandomNumbers, inTraining, RANDOM_WORDS_SHAPE } from '../ops/random.js';
 import { tf, type Tensor } from '../ops/tf.js';
 import { scalarSpecs, type Optimizer } from './optimizers.js';
 
@@ -35,6 +36,28 @@ export function tokenSpecs(
 export const paramSpecs = (model: LanguageModel): TensorSpec[] =>
   model.params.map(({ name, shape }) => ({ name: paramKey(name), shape, dtype: 'float32' }));
 
+/** Input that the random numbers of a step are drawn from, where the model draws any. */
+export const RANDOM_WORDS = 'random/words';
+
+const drawsOf = new WeakMap<LanguageModel, boolean>();
+
+/** The words of a step, as an input of the graphs of models that draw random numbers and of no others. */
+function randomSpecs(model: LanguageModel, batch: BatchShape): TensorSpec[] {
+  const draws = model.drawsRandomNumbers ?? drawsOf.get(model) ?? tracedDraws(model, batch);
+  return draws ? [{ name: RANDOM_WORDS, shape: RANDOM_WORDS_SHAPE, dtype: 'float32' }] : [];
+}
+
+function tracedDraws(model: LanguageModel, batch: BatchShape): boolean {
+  let draws = false;
+  const forward: TensorFunction = (tensors) => {
+    draws = drawsRandomNumbers(() => outputsOf(model, byParamName(model, tensors), tensors, batch));
+    return {};
+  };
+  trace(forward, [...paramSpecs(model), ...tokenSpecs(model, batch)], 'naive');
+  drawsOf.set(model, draws);
+  return draws;
+}
+
 const byParamName = (model: LanguageModel, tensors: Tensors): Record<string, Tensor> =>
   Object.fromEntries(model.params.map(({ name }) => [name, tensors[paramKey(name)]!]));
 
@@ -44,6 +67,21 @@ const logitsOf = (
   tensors: Tensors,
   batchSize: number,
 ): Tensor => model.logits(params, tensors['inputs']!, batchSize, tensors['source']);
+
+/** Logits, and the further term of the training loss where the model has one. */
+function outputsOf(
+  model: LanguageModel,
+  params: Readonly<Record<string, Tensor>>,
+  tensors: Tensors,
+  { batchSize }: BatchShape,
+): { readonly logits: Tensor; readonly auxiliaryLoss: Tensor | null } {
+  return (
+    model.logitsAndAuxiliaryLoss?.(params, tensors['inputs']!, batchSize) ?? {
+      logits: logitsOf(model, params, tensors, batchSize),
+      auxiliaryLoss: null,
+    }
+  );
+}
 
 /**
  * Cross-entropy, and the gradient of every parameter: of the cross-entropy, plus the model's auxiliary loss where it has one.
@@ -59,11 +97,13 @@ function lossAndGradients(
   let reported: Tensor | undefined;
   const f = (...values: Tensor[]): Tensor => {
     const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
-    const outputs = model.logitsAndAuxiliaryLoss?.(named, tensors['inputs']!, batch.batchSize);
-    if (outputs === undefined) return nats(logitsOf(model, named, tensors, batch.batchSize));
+    const { logits, auxiliaryLoss } = inTraining(tensors[RANDOM_WORDS] ?? null, () =>
+      outputsOf(model, named, tensors, batch),
+    );
+    if (auxiliaryLoss === null) return nats(logits);
     // Kept, because tfjs lets go of what the differentiated function does not return.
-    reported = tf.keep(nats(outputs.logits));
-    return tf.add(reported, outputs.auxiliaryLoss);
+    reported = tf.keep(nats(logits));
+    return tf.add(reported, auxiliaryLoss);
   };
   const { value, grads } = tf.valueAndGrads(f)(Object.values(params));
   return {
@@ -78,7 +118,7 @@ export function gradientProgram(model: LanguageModel, batch: BatchShape): Functi
     const { loss, gradients } = lossAndGradients(model, inputs, batch);
     return { loss, ...gradients };
   };
-  return { inputs: [...paramSpecs(model), ...tokenSpecs(model, batch)], fn };
+  return { inputs: [...paramSpecs(model), ...tokenSpecs(model, batch), ...randomSpecs(model, batch)], fn };
 }
 
 /** The forward pass alone. Output `logits`, [contextLength * batchSize, vocabSize]. */
@@ -131,7 +171,7 @@ export function trainingProgram(
   );
   return {
     state: [...paramSpecs(model), ...slotSpecs],
-    perStep: [...tokenSpecs(model, batch), ...scalarSpecs(optimizer)],
+    perStep: [...tokenSpecs(model, batch), ...randomSpecs(model, batch), ...scalarSpecs(optimizer)],
     metrics: ['loss', 'gradNorm'],
     step(state, perStep) {
       const { loss, gradients } = lossAndGradients(model, { ...state, ...perStep }, batch);

@@ -15,7 +15,7 @@ import { objectiveFor, type TokenBatch } from './objective.js';
 import { paramKey, tokenSpecs } from './programs.js';
 import { checkpointRun, requireSameRow, startingPoint } from './resume.js';
 import { scheduleFactor } from './schedules.js';
-import { compileTraining, stackScalars, type StepRunner } from './stepRunner.js';
+import { compileTraining, stackStepInputs, type StepRunner } from './stepRunner.js';
 
 export interface RunProgress {
   readonly stepsDone: number;
@@ -141,7 +141,7 @@ async function trainSteps(
     const stepCount = Math.min(stepsPerCall, steps - step);
     const inputs = {
       ...tokensOfCall(lengths, fill, step, stepCount),
-      ...stackScalars(runner.optimizer, step + 1, stepCount, learningRateAt),
+      ...stackStepInputs(runner, step + 1, stepCount, learningRateAt),
     };
     const began = performance.now();
     const metrics = await runner.executable.run(stepCount, inputs);

@@ -2,16 +2,20 @@
 import type { Engine, EngineOptions, Executable } from '../engine/executable.js';
 import { hostArray, sizeOf, type HostArray } from '../engine/tensors.js';
 import { initialValue } from '../models/params.js';
+import { randomWords } from '../ops/random.js';
 import { buildModel } from '../models/registry.js';
 import type { LanguageModel } from '../models/model.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { makeOptimizer, type Optimizer } from './optimizers.js';
-import { paramKey, tokenSpecs, trainingProgram, type BatchShape } from './programs.js';
+import { paramKey, RANDOM_WORDS, tokenSpecs, trainingProgram, type BatchShape } from './programs.js';
 
 export interface StepRunner {
   readonly model: LanguageModel;
   readonly optimizer: Optimizer;
   readonly executable: Executable;
+  readonly seed: number;
+  /** Whether a step takes the words that its random numbers are drawn from. */
+  readonly drawsRandomNumbers: boolean;
   /** Names and shapes of the state: parameters and optimizer slots. */
   readonly state: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
@@ -37,7 +41,30 @@ export async function compileTraining(
   );
   for (const param of model.params) initial[paramKey(param.name)] = initialValue(param, setup.seed);
   executable.setState(initial);
-  return { model, optimizer, executable, state: program.state };
+  const drawsRandomNumbers = program.perStep.some(({ name }) => name === RANDOM_WORDS);
+  return { model, optimizer, executable, seed: setup.seed, drawsRandomNumbers, state: program.state };
+}
+
+/** All but the tokens of consecutive steps, stacked as `Executable.run` takes them: the optimizer's scalars, random words. */
+export function stackStepInputs(
+  { optimizer, seed, drawsRandomNumbers }: StepRunner,
+  firstStep: number,
+  stepCount: number,
+  learningRateAt: (step: number) => number,
+): Record<string, Float32Array> {
+  const scalars = stackScalars(optimizer, firstStep, stepCount, learningRateAt);
+  return drawsRandomNumbers
+    ? { ...scalars, [RANDOM_WORDS]: stackRandomWords(seed, firstStep, stepCount) }
+    : scalars;
+}
+
+/** The words of consecutive steps, one after the other. */
+export function stackRandomWords(seed: number, firstStep: number, stepCount: number): Float32Array {
+  const words = Array.from({ length: stepCount }, (_, i) => randomWords(seed, firstStep + i));
+  const length = words[0]?.length ?? 0;
+  const stacked = new Float32Array(stepCount * length);
+  words.forEach((values, i) => stacked.set(values, i * length));
+  return stacked;
 }
 
 /** The optimizer's scalars of consecutive steps, stacked as `Executable.run` takes them. */

@@ -75,7 +75,7 @@ What a variant may use of TensorFlow.js: the kernels that the engine can record,
 
 Functions that TensorFlow.js makes of these work as well: einsum of one or two operands, logSumExp, logSoftmax, moments, norm, softmax, swish as \`x * sigmoid(x)\`, bandPart, oneHot, expandDims and the like. Anything else gives an error that names the kernel; ARCHITECTURE.md says how to add one.
 
-Not to be had: reading values (\`dataSync()\`, \`print()\`, \`if\` on a value), and TensorFlow.js's random numbers, \`tf.dropout\` with them: they would become constants of the graph.
+Not to be had: reading values (\`dataSync()\`, \`print()\`, \`if\` on a value), and TensorFlow.js's random numbers, \`tf.dropout\` with them: they would become constants of the graph. \`ops.dropout\` and \`ops.random\` take their place ([variants.md](variants.md), "Random numbers").
 
 TensorFlow.js has no gradient of einsum, topk (its values), gatherND, scatterND and most comparisons, and a wrong one of cumsum along an axis that is not the last; isoloss registers its own, on every backend. Where a gradient exists but is not tested here, it may still be traced.
 

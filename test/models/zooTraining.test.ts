@@ -6,9 +6,17 @@ import { ortEngine } from '../../src/engine/ort.js';
 import { hostArray, sizeOf, type HostArray } from '../../src/engine/tensors.js';
 import { trace } from '../../src/engine/trace/trace.js';
 import type { LanguageModel } from '../../src/models/model.js';
-import { balanceLoss, expertCapacity, tf } from '../../src/ops/index.js';
+import { PRESETS } from '../../src/models/presets.js';
+import { balanceLoss, expertCapacity, randomWords, tf } from '../../src/ops/index.js';
+import { decoder } from '../../src/models/decoder.js';
 import { makeOptimizer } from '../../src/train/optimizers.js';
-import { evaluationProgram, gradientProgram, paramKey, trainingProgram } from '../../src/train/programs.js';
+import {
+  evaluationProgram,
+  gradientProgram,
+  paramKey,
+  RANDOM_WORDS,
+  trainingProgram,
+} from '../../src/train/programs.js';
 import { stackScalars } from '../../src/train/stepRunner.js';
 import { eager, expectClose, randomValues, runOnce } from '../engine/harness.js';
 import { FEW_EXPERTS, randomParams, tinyModel, TINY } from './zooModels.js';
@@ -126,6 +134,36 @@ describe('the load-balancing loss', () => {
     const shape = { contextLength: 2, batchSize: 2, experts: 3, capacity: 2 };
     // Sequence 0: 3 (0.5 x 0.35 + 0.5 x 0.45) = 1.2; sequence 1: 3 x 1 x 0.75 = 2.25.
     expect(balanceLoss(probabilities, choice, shape).dataSync()[0]).toBeCloseTo((1.2 + 2.25) / 2, 6);
+  });
+});
+
+describe("the jitter of a router's input", () => {
+  const { shape, options, positions, model } = tinyModel('switch-primer');
+  const withJitter = (jitter: number): LanguageModel =>
+    decoder(shape, { ...options, experts: { ...FEW_EXPERTS, jitter } }, positions);
+  const params = Object.fromEntries(
+    Object.entries(randomParams(model)).map(([name, values]) => [paramKey(name), values]),
+  );
+  const rows = BATCH.batchSize * BATCH.contextLength;
+  const inputs = { ...params, inputs: TOKENS(1).slice(0, rows), targets: TOKENS(2).slice(0, rows) };
+  const words = { [RANDOM_WORDS]: randomWords(0, 1) };
+
+  it('changes a training step, equally on every engine, and no evaluation', async () => {
+    const program = gradientProgram(withJitter(0.2), BATCH);
+    const expected = await runOnce(eager, program, { ...inputs, ...words });
+    const actual = await runOnce(ortEngine, program, { ...inputs, ...words });
+    for (const [name, values] of Object.entries(expected)) {
+      expectClose(actual[name]!, values, name, { relative: 1e-5, absolute: 1e-5 });
+    }
+    const without = await runOnce(ortEngine, gradientProgram(model, BATCH), inputs);
+    expect(actual['loss']).not.toEqual(without['loss']);
+    const evaluated = await runOnce(ortEngine, evaluationProgram(withJitter(0.2), BATCH), inputs);
+    expect(evaluated).toEqual(await runOnce(ortEngine, evaluationProgram(model, BATCH), inputs));
+  });
+
+  it('is 0.01 in the Switch presets, as in the release', () => {
+    expect(PRESETS['switch-transformer']!.options.experts!.jitter).toBe(0.01);
+    expect(PRESETS['switch-primer']!.options.experts!.jitter).toBe(0.01);
   });
 });
 

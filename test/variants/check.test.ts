@@ -99,7 +99,7 @@ describe('isoloss check', () => {
   it('passes every example', { timeout: 60_000 }, async () => {
     const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
     const files = readdirSync(examples).filter((name) => name.endsWith('.ts'));
-    expect(files).toHaveLength(3);
+    expect(files).toHaveLength(4);
     for (const file of files) {
       const { check } = await checkArchitecture(examples + file, { ...SIZE, dModel: 16 });
       expect(
@@ -116,6 +116,36 @@ describe('isoloss check', () => {
     await expect(checkArchitecture('primer-ez', { ...SIZE, positions: 'around' })).rejects.toThrow(
       /--positions/,
     );
+  });
+});
+
+describe('isoloss check PRESET', () => {
+  it.each(['t5-encdec', 't5-primer-ez-encdec'])(
+    'passes an encoder-decoder, whose encoder is checked too: %s',
+    async (preset) => {
+      const { check, blocks } = await checkArchitecture(preset, { ...SIZE, contextLength: 24, dModel: 16 });
+      expect(check.checks.filter(({ passed }) => !passed)).toEqual([]);
+      expect(check.checks.map(({ name }) => name)).toContain('encoder');
+      const names = blocks!.blocks.map(({ name }) => name);
+      expect(names).toEqual(expect.arrayContaining(['source', 'encoder.layer1.attention']));
+    },
+  );
+
+  it('takes positions after an @, and says what a mistyped name may have meant', async () => {
+    expect((await checkArchitecture('primer@rotary', SIZE)).check.setup.positions).toBe('rotary');
+    await expect(checkArchitecture('primer@rotary', { ...SIZE, positions: 'relative' })).rejects.toThrow(
+      /say different things/,
+    );
+    await expect(checkArchitecture('primer-ezz', SIZE)).rejects.toThrow(
+      /neither a preset nor a file "primer-ezz"\. Did you mean "primer-ez"/,
+    );
+    await expect(checkArchitecture('missing.ts', SIZE)).rejects.toThrow(/no file .*missing\.ts/);
+  });
+
+  it('takes the layers that a preset needs, where their number is not given', async () => {
+    const { check } = await checkArchitecture('switch-primer', { ...SIZE, nLayers: undefined });
+    expect(check.passed).toBe(true);
+    expect(check.setup.nLayers).toBe(4);
   });
 });
 

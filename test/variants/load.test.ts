@@ -148,7 +148,9 @@ describe('building a forward pass', () => {
     await expect(run('missing-param', `x = tf.matMul(x, params['mixx']);`)).rejects.toThrow(
       /asks for a parameter "mixx".*it gives embedding, mix, output/,
     );
-    await expect(run('wrong-logits', 'return x;')).rejects.toThrow(/shape \[16,17\].*not \[16,8\]/);
-    await expect(run('no-logits', 'return;')).rejects.toThrow(/not undefined/);
+    await expect(run('wrong-logits', 'return x;')).rejects.toThrow(
+      /shape \[16,17\].*returned a tensor of shape \[16,8\]/,
+    );
+    await expect(run('no-logits', 'return;')).rejects.toThrow(/returned nothing \(is a `return` missing/);
   });
 });

@@ -62,7 +62,7 @@ export class TracedRandomError extends Error {
   constructor(operation: string) {
     super(
       `tf.${operation} was called while tracing: its numbers would be the same at every step. ` +
-        `Draw initial values in the parameter specification`,
+        `Use ops.dropout or ops.random, which draw anew at each step, and give initial values in params()`,
     );
   }
 }
