@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 interface GcFlags {
   readonly results: string;
   readonly dryRun?: true;
+  readonly trunks?: true;
   readonly json?: true;
 }
 
@@ -14,6 +15,7 @@ export function addGcCommand(program: Command): void {
     .argument('[sweep]', 'one sweep only')
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--dry-run', 'say what would be removed, and remove nothing')
+    .option('--trunks', 'remove the states too that longer runs of the same trunk would go on from')
     .option('--json', 'print what was removed as JSON')
     .addHelpText(
       'after',
@@ -29,7 +31,7 @@ Examples:
       const { collectGarbage } = await import('../store/gc.js');
       const { bytesText } = await import('../sweeps/format.js');
       const dryRun = flags.dryRun === true;
-      const result = await collectGarbage(flags.results, sweep, { dryRun });
+      const result = await collectGarbage(flags.results, sweep, { dryRun, trunks: flags.trunks === true });
       if (flags.json === true) {
         console.log(JSON.stringify({ dryRun, ...result }, null, 2));
         return;

@@ -1,5 +1,6 @@
 /** `isoloss run`: trains a sweep, and renders its report if asked to. */
 import { type Command, Option } from 'commander';
+import { flopsText } from '../sweeps/format.js';
 import type { SweepPlan } from '../sweeps/plan.js';
 import type { RunSweepOptions, SweepOutcome } from '../sweeps/runSweep.js';
 
@@ -136,9 +137,18 @@ export function stopSignals(): {
   };
 }
 
-export function outcomeText({ ended, failed, left, halted, tunedPath, flags }: SweepOutcome): string {
+export function outcomeText({
+  ended,
+  flopsSpared,
+  failed,
+  left,
+  halted,
+  tunedPath,
+  flags,
+}: SweepOutcome): string {
   const diverged = ended.filter(({ status }) => status === 'diverged').length;
   const lines = [`${ended.length} runs are done${diverged > 0 ? `, ${diverged} of them diverged` : ''}`];
+  if (flopsSpared > 0) lines.push(`${flopsText(flopsSpared, 3)} of their FLOPs were spared by shared trunks`);
   for (const { task, cause } of failed) lines.push(`failed: ${task.label}: ${cause}`);
   if (halted !== null) lines.push(`The sweep can't go on: ${halted}`);
   if (left.length > 0) lines.push(`${left.length} runs are left; the same command goes on with them.`);
@@ -151,10 +161,11 @@ function outcomeJson(
   outcome: SweepOutcome,
   reportPath: string | null,
 ): Record<string, unknown> {
-  const { ended, failed, left, halted, tunedPath, flags } = outcome;
+  const { ended, flopsSpared, failed, left, halted, tunedPath, flags } = outcome;
   return {
     sweep,
     done: ended.filter(({ status }) => status === 'done').length,
+    flopsSpared,
     diverged: ended.filter(({ status }) => status === 'diverged').length,
     failed: failed.map(({ task, cause }) => ({ runKey: task.runKey, run: task.label, cause })),
     left: left.map(({ runKey, label }) => ({ runKey, run: label })),

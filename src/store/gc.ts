@@ -13,6 +13,7 @@ import {
   listSweepFolders,
   readRunRecord,
   sweepDirectory,
+  trunkPath,
 } from './runDirectory.js';
 
 /** Something that was removed, or would be. */
@@ -32,6 +33,8 @@ export interface GcResult {
 export interface GcOptions {
   /** Only say what would be removed. */
   readonly dryRun: boolean;
+  /** Remove the states too where ended runs left their trunks, which a longer run added later would go on from. */
+  readonly trunks?: boolean;
   /** How long another machine's lock is watched; see `acquireLock`. */
   readonly lock?: LockOptions;
 }
@@ -83,7 +86,7 @@ async function collectRun({ directory, runKey }: FoundRun, options: GcOptions): 
       return { removed: [], leftAlone: [`${runKey}: locked by a process of another machine`] };
     const lock = join(directory, 'run.lock');
     const own = stale === 'stale' ? [{ path: lock, bytes: sizeOf(lock), kind: 'lock' as const }] : [];
-    return withReadable(directory, [...own, ...asidesOf(directory)]);
+    return withReadable(directory, [...own, ...asidesOf(directory)], options);
   }
   const lockPath = join(directory, 'run.lock');
   const lockBytes = sizeOf(lockPath);
@@ -94,7 +97,7 @@ async function collectRun({ directory, runKey }: FoundRun, options: GcOptions): 
   try {
     const own =
       claim.lock.takenFrom === null ? [] : [{ path: lockPath, bytes: lockBytes, kind: 'lock' as const }];
-    const { removed, leftAlone } = withReadable(directory, [...own, ...asides]);
+    const { removed, leftAlone } = withReadable(directory, [...own, ...asides], options);
     for (const { path, kind } of removed) if (kind === 'checkpoint') rmSync(path, { force: true });
     return { removed, leftAlone };
   } finally {
@@ -104,7 +107,7 @@ async function collectRun({ directory, runKey }: FoundRun, options: GcOptions): 
 }
 
 /** Adds the checkpoints, if the run's record says that nothing will go on from them. */
-function withReadable(directory: string, garbage: readonly Garbage[]): Collected {
+function withReadable(directory: string, garbage: readonly Garbage[], { trunks }: GcOptions): Collected {
   let record;
   try {
     record = readRunRecord(directory);
@@ -126,7 +129,11 @@ function withReadable(directory: string, garbage: readonly Garbage[]): Collected
   }
   if (record.status !== 'done' && record.status !== 'diverged') return { removed: garbage, leftAlone: [] };
   const newest = checkpointPath(directory);
-  const checkpoints = [newest, previousCheckpointPath(newest)]
+  const checkpoints = [
+    newest,
+    previousCheckpointPath(newest),
+    ...(trunks === true ? [trunkPath(directory)] : []),
+  ]
     .filter((path) => statSync(path, { throwIfNoEntry: false }) !== undefined)
     .map((path): Garbage => ({ path, bytes: sizeOf(path), kind: 'checkpoint' }));
   return { removed: [...garbage, ...checkpoints], leftAlone: [] };

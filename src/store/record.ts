@@ -74,7 +74,8 @@ export const scheduleSetupSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('rsqrt'), warmupSteps: z.number().int().positive() }),
   z.object({
     kind: z.literal('wsd'),
-    warmupFraction: z.number().min(0).max(1),
+    /** In steps, not a share of them, so that runs of different lengths are one until the shorter one cools down. */
+    warmupSteps: z.number().int().nonnegative(),
     decayFraction: z.number().min(0).max(1),
     finalFraction: z.number().min(0).max(1),
   }),
@@ -126,6 +127,7 @@ export const runRecordSchema = z.object({
   flops: z.number(),
   flopsMatmul: z.number(),
   budgetFlops: z.number(),
+  /** Runs with the same value are one run up to where the shorter one cools down; the run's own key where it shares nothing. */
   trunk: z.string(),
   status: runStatusSchema,
   /** Why the run failed, diverged or was interrupted, in a sentence. */
@@ -148,6 +150,8 @@ export const runRecordSchema = z.object({
       /** Seconds spent in training calls, evaluation and compilation excluded. */
       trainSeconds: z.number(),
       resumes: z.number().int(),
+      /** The run of the same trunk whose first steps were taken over instead of being trained again. */
+      branch: z.object({ runKey: z.string(), step: z.number().int().positive() }).optional(),
     })
     .nullable(),
 });

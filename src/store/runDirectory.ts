@@ -1,6 +1,6 @@
 /**
  * Run directories, the truth of the results: `results/<sweep>/<runKey>/{run.json, metrics.jsonl,
- * checkpoint.safetensors, run.lock}`, and beside them `results/<sweep>/{sweep.json, timings.json}`.
+ * checkpoint.safetensors, trunk.safetensors, run.lock}`, and beside them `results/<sweep>/{sweep.json, timings.json}`.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,6 +38,11 @@ export function metricsPath(directory: string): string {
 
 export function checkpointPath(directory: string): string {
   return join(directory, 'checkpoint.safetensors');
+}
+
+/** The state where a run leaves its trunk, for longer runs to go on from. */
+export function trunkPath(directory: string): string {
+  return join(directory, 'trunk.safetensors');
 }
 
 /**

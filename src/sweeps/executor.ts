@@ -24,6 +24,11 @@ export interface RunTask {
   readonly variantFiles: readonly string[];
   readonly threads: number;
   readonly stepsPerCall: number;
+  /**
+   * Run keys of the shorter runs of the same trunk, the longest first. This run goes on from where one of them leaves the
+   * trunk, so it waits for the first of them while that is under way in the same sweep.
+   */
+  readonly trunkRuns: readonly string[];
 }
 
 export interface RunProgress {

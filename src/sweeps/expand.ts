@@ -22,12 +22,20 @@ export interface CountedModel {
   readonly flopsByKind: Readonly<Record<string, number>>;
 }
 
+/** What names a run. */
+export interface RunName {
+  readonly runKey: string;
+  readonly keyParts: Record<string, unknown>;
+  /** Equal for runs that are one run up to where the shorter one cools down. */
+  readonly trunk: string;
+}
+
 /** What an expansion needs of the rest of the project. */
 export interface ExpandContext<Cost extends CountedModel> {
   readonly catalogue: ArchitectureCatalogue;
   /** Counts a model; called once for each architecture and size. */
   readonly describeModel: (model: ModelSetup, batchSize: number) => Cost;
-  readonly runKey: (setup: RunSetup, cost: Cost) => { runKey: string; keyParts: Record<string, unknown> };
+  readonly runKey: (setup: RunSetup, cost: Cost) => RunName;
   /** Id of the prepared corpus. */
   readonly corpusId: string;
   /** Passes over the training text that a run of so many steps makes. */
@@ -38,6 +46,7 @@ export interface ExpandContext<Cost extends CountedModel> {
 export interface PlannedRun {
   readonly runKey: string;
   readonly keyParts: Record<string, unknown>;
+  readonly trunk: string;
   /** What people call it, such as `primer-ez d32 8e11 seed 0`. */
   readonly label: string;
   readonly architecture: Architecture;
@@ -146,7 +155,7 @@ export function expandSweep<Cost extends CountedModel>(
         evalTokens: sweep.evalTokens,
         precision: 'f32',
       };
-      const { runKey, keyParts } = context.runKey(setup, cost);
+      const { runKey, keyParts, trunk } = context.runKey(setup, cost);
       const tokensPerStep = sweep.batchSize * sweep.contextLength;
       const rateText = cellRates.length > 1 ? ` rate ${Number(learningRate.toPrecision(4))}` : '';
       const label = `${name} seed ${cell.seed}${rateText}`;
@@ -160,6 +169,7 @@ export function expandSweep<Cost extends CountedModel>(
       runs.set(runKey, {
         runKey,
         keyParts,
+        trunk,
         label,
         architecture: cell.architecture,
         sizeName: cell.sizeName,
@@ -252,7 +262,7 @@ export function initialRecord(run: PlannedRun, sweepName: string): RunRecord {
     flops: run.flops,
     flopsMatmul: run.flopsMatmul,
     budgetFlops: run.budgetFlops,
-    trunk: run.runKey,
+    trunk: run.trunk,
     status: 'planned',
     cause: null,
     stepsDone: 0,

@@ -4,7 +4,7 @@ import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
 import { loadVariants } from '../models/loadVariant.js';
 import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
-import { describeModel, runKey } from '../train/describe.js';
+import { describeModel, runKey, trunkKey } from '../train/describe.js';
 import type { ArchitectureCatalogue } from './architecture.js';
 import { makespan } from './estimate.js';
 import { expandSweep, type PlannedRun } from './expand.js';
@@ -12,6 +12,7 @@ import { type WorkerSetting, workerSetting } from './machine.js';
 import { readSpeedBook, secondsLeft, type SpeedBook } from './speedBook.js';
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
 import { surveyRun, type SurveyedRun } from './survey.js';
+import { inOrder, startStep, type Trunks, trunksOf } from './trunks.js';
 import { hasEnded } from './workerLoop.js';
 
 /** The architectures of the registry. */
@@ -41,6 +42,9 @@ export interface SweepPlan {
   readonly runs: readonly PlannedRun[];
   /** What the results hold of each run, in the same order. */
   readonly surveyed: readonly SurveyedRun[];
+  readonly trunks: Trunks;
+  /** The step that each run will start from, by run key. */
+  readonly startSteps: ReadonlyMap<string, number>;
   readonly notices: readonly string[];
   readonly speed: SpeedBook;
 }
@@ -69,7 +73,10 @@ export async function planSweep(nameOrFile: string, options: PlanOptions): Promi
   const { runs, notices } = expandSweep(loaded, {
     catalogue: CATALOGUE,
     describeModel,
-    runKey: (setup, cost) => runKey(setup, cost, streams),
+    runKey: (setup, cost) => {
+      const name = runKey(setup, cost, streams);
+      return { ...name, trunk: trunkKey(setup, name) };
+    },
     corpusId: corpus.id,
     epochsOf: (steps) => epochs(steps, sweep.batchSize, sweep.contextLength, corpus.train),
   });
@@ -79,20 +86,32 @@ export async function planSweep(nameOrFile: string, options: PlanOptions): Promi
   });
   const surveyed = runs.map((run) => surveyRun(options.resultsDir, run.runKey));
   const speed = readSpeedBook(options.resultsDir, sweep.name, setting.threads);
+  const trunks = trunksOf(runs);
+  const byKey = new Map(surveyed.map((one) => [one.runKey, one]));
+  const startSteps = new Map(runs.map((run) => [run.runKey, startStep(run, trunks, byKey)]));
   const { resultsDir } = options;
-  return { loaded, corpus, variantFiles, resultsDir, setting, runs, surveyed, notices, speed };
+  return {
+    loaded,
+    corpus,
+    variantFiles,
+    resultsDir,
+    setting,
+    runs,
+    surveyed,
+    trunks,
+    startSteps,
+    notices,
+    speed,
+  };
 }
 
-/** The runs still to be trained, longest first, so that the last ones to end are short. */
+/** The runs still to be trained, those with the most work ahead first, so that the last ones to end are short. */
 export function runsToDo(plan: SweepPlan): { readonly run: PlannedRun; readonly seconds: number }[] {
-  return plan.runs
+  const toDo = plan.runs
     .map((run, i) => ({ run, surveyed: plan.surveyed[i]! }))
     .filter(({ surveyed }) => surveyed.record === null || !hasEnded(surveyed.record))
-    .map(({ run, surveyed }) => ({
-      run,
-      seconds: secondsLeft(plan.speed, run, surveyed.record?.stepsDone ?? 0),
-    }))
-    .sort((a, b) => b.seconds - a.seconds);
+    .map(({ run }) => ({ run, seconds: secondsLeft(plan.speed, run, plan.startSteps.get(run.runKey)!) }));
+  return inOrder(toDo);
 }
 
 /** What a plan comes to. */
@@ -101,6 +120,8 @@ export interface PlanTotals {
   readonly ended: number;
   readonly flops: number;
   readonly flopsToDo: number;
+  /** Part of `flopsToDo` that need not be trained, since runs share trunks. */
+  readonly flopsShared: number;
   readonly tokens: number;
   readonly tokensToDo: number;
   readonly secondsToDo: number;
@@ -116,6 +137,11 @@ export function planTotals(plan: SweepPlan): PlanTotals {
     ended: plan.runs.length - toDo.length,
     flops: sum(plan.runs.map((run) => run.flops)),
     flopsToDo: sum(toDo.map(({ run }) => run.flops)),
+    flopsShared: sum(
+      toDo
+        .filter(({ run }) => plan.trunks.get(run.runKey)!.length > 0)
+        .map(({ run }) => plan.startSteps.get(run.runKey)! * run.cost.flopsPerStep),
+    ),
     tokens: sum(plan.runs.map((run) => run.tokens)),
     tokensToDo: sum(toDo.map(({ run }) => run.tokens)),
     secondsToDo: makespan(

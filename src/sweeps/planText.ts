@@ -20,6 +20,11 @@ export function planSummary(plan: SweepPlan, totals: PlanTotals = planTotals(pla
     `  ${totals.runs} runs of ${labels.join(', ')}: ${totals.ended} done already, ${toDo} to do`,
     `  ${flopsText(totals.flops, 3)} FLOPs and ${countText(totals.tokens)} tokens in all` +
       (partly ? `, ${flopsText(totals.flopsToDo, 3)} and ${countText(totals.tokensToDo)} to do` : ''),
+    ...(totals.flopsShared > 0
+      ? [
+          `  ${flopsText(totals.flopsShared, 3)} of these FLOPs are spared: runs of equal rate and seed share a trunk up to where each cools down`,
+        ]
+      : []),
     `  ${workers} ${workers === 1 ? 'worker' : 'workers'} of ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
   ];
   if (totals.ended < totals.runs) lines.push(`  about ${durationText(totals.secondsToDo)} (${basis})`);

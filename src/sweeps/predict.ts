@@ -59,7 +59,6 @@ export function predictPlan(
   const runs = plan.runs.map((run, i): RunPrediction => {
     const memory = runMemory(run.setup, corpusBytes);
     const { record } = plan.surveyed[i]!;
-    const stepsDone = record?.stepsDone ?? 0;
     const secondsFrom = (step: number): number =>
       device === null
         ? secondsLeft(plan.speed, run, step)
@@ -68,7 +67,7 @@ export function predictPlan(
     return {
       runKey: run.runKey,
       seconds: secondsFrom(0),
-      secondsToDo: record !== null && hasEnded(record) ? 0 : secondsFrom(stepsDone),
+      secondsToDo: record !== null && hasEnded(record) ? 0 : secondsFrom(plan.startSteps.get(run.runKey)!),
       memory,
       fits: memory.totalBytes <= memoryBytes,
     };

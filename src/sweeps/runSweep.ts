@@ -19,6 +19,7 @@ import { runsToDo, type SweepPlan } from './plan.js';
 import { schedule, type ScheduleResult } from './scheduler.js';
 import { learn, secondsLeft } from './speedBook.js';
 import { sweepRecord } from './sweepRecord.js';
+import { flopsSpared } from './trunks.js';
 import { writeTuned } from './tuned.js';
 import { hasEnded } from './workerLoop.js';
 
@@ -43,6 +44,8 @@ export interface ExecutorContext {
 export interface SweepOutcome {
   /** Final records of the plan's runs, whenever they were trained. */
   readonly ended: readonly RunRecord[];
+  /** FLOPs of those runs that were not trained, since runs shared trunks. */
+  readonly flopsSpared: number;
   readonly failed: ScheduleResult['failed'];
   /** Runs that have not ended, since the sweep was stopped. */
   readonly left: readonly RunTask[];
@@ -72,8 +75,10 @@ export async function runSweep(plan: SweepPlan, options: RunSweepOptions): Promi
     flags.map((flag) => `${arch}, dModel ${shape.dModel}, ${shape.nLayers} layers: ${flag}`),
   );
   const { failed, left, halted } = result;
+  const ended = trials.map(({ record }) => record);
   return {
-    ended: trials.map(({ record }) => record),
+    ended,
+    flopsSpared: flopsSpared(ended),
     failed,
     left,
     halted,
@@ -92,9 +97,8 @@ async function trainRuns(
   const planned = new Map(toDo.map((run) => [taskOf(plan, run), run]));
   const tasks = [...planned.keys()];
   const ended = plan.surveyed.flatMap(({ record }) => (record !== null && hasEnded(record) ? [record] : []));
-  const stepsDone = new Map(plan.surveyed.map(({ runKey, record }) => [runKey, record?.stepsDone ?? 0]));
-  const secondsOf = (task: RunTask): number =>
-    secondsLeft(plan.speed, planned.get(task)!, stepsDone.get(task.runKey)!);
+  const startOf = (task: RunTask): number => plan.startSteps.get(task.runKey)!;
+  const secondsOf = (task: RunTask): number => secondsLeft(plan.speed, planned.get(task)!, startOf(task));
   const display = sweepDisplay(
     {
       name: plan.loaded.sweep.name,
@@ -103,7 +107,7 @@ async function trainRuns(
       before: { runs: ended.length, flops: ended.reduce((sum, { flops }) => sum + flops, 0) },
       predictedSeconds: secondsOf,
       running: new Map(),
-      shares: new Map(tasks.map((task) => [task, stepsDone.get(task.runKey)! / task.record.setup.steps])),
+      shares: new Map(tasks.map((task) => [task, startOf(task) / task.record.setup.steps])),
       waiting: new Set(),
       ended: new Set(),
       failed: new Set(),
@@ -153,6 +157,7 @@ function taskOf(plan: SweepPlan, run: PlannedRun): RunTask {
     variantFiles: plan.variantFiles,
     threads: plan.setting.threads,
     stepsPerCall: sweep.stepsPerCall,
+    trunkRuns: plan.trunks.get(run.runKey)!.map(({ runKey }) => runKey),
   };
 }
 

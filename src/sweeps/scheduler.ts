@@ -1,6 +1,6 @@
 /**
- * Gets every run of a sweep to its end: longest first, a crashed one once more from its checkpoint, one that another
- * runner works on left to it and looked at again.
+ * Gets every run of a sweep to its end: most work first, the runs of a trunk one after the other, a crashed one once more
+ * from its checkpoint, one that another runner works on left to it and looked at again.
  */
 import type { RunRecord } from '../store/record.js';
 import type { Executor, RunProgress, RunTask, TaskOutcome } from './executor.js';
@@ -52,7 +52,10 @@ const ATTEMPTS = 2;
 export async function schedule(options: ScheduleOptions): Promise<ScheduleResult> {
   const { executor, onEvent } = options;
   const pollMs = (options.pollSeconds ?? 2) * 1000;
-  const queue = taskQueue(options.tasks, pollMs);
+  const unsettled = new Set(options.tasks.map(({ runKey }) => runKey));
+  const isReady = ({ trunkRuns }: RunTask): boolean =>
+    trunkRuns[0] === undefined || !unsettled.has(trunkRuns[0]);
+  const queue = taskQueue(options.tasks, isReady, pollMs);
   const running = new Map<RunTask, Promise<void>>();
   const attempts = new Map<RunTask, number>();
   const ended = new Map<string, RunRecord>();
@@ -94,6 +97,7 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
       return;
     }
     failed.push({ task, cause });
+    unsettled.delete(task.runKey);
     onEvent({ kind: 'failed', task, cause });
     await options.recordFailure(task, cause);
   };
@@ -102,6 +106,7 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
     switch (outcome.kind) {
       case 'ended':
         ended.set(task.runKey, outcome.record);
+        unsettled.delete(task.runKey);
         onEvent({ kind: 'ended', task, record: outcome.record, reused: false });
         return;
       case 'busy':
@@ -123,6 +128,7 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
     const record = options.findEnded(task.runKey);
     if (record !== null) {
       ended.set(task.runKey, record);
+      unsettled.delete(task.runKey);
       onEvent({ kind: 'ended', task, record, reused: true });
       return;
     }
@@ -170,14 +176,18 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
   return { ended, failed, left: [...left, ...queue.rest()], halted: state.halted };
 }
 
-/** The runs to be begun, and those put aside until it is time to look at them again. */
-function taskQueue(tasks: readonly RunTask[], pollMs: number) {
+/**
+ * The runs to be begun, and those put aside until it is time to look at them again.
+ *
+ * @param isReady whether a run need not wait for another one of the queue
+ */
+function taskQueue(tasks: readonly RunTask[], isReady: (task: RunTask) => boolean, pollMs: number) {
   const queue = [...tasks];
   const aside: { task: RunTask; since: number }[] = [];
   return {
     take: (): RunTask | undefined => {
-      const fresh = queue.shift();
-      if (fresh !== undefined) return fresh;
+      const ready = queue.findIndex(isReady);
+      if (ready >= 0) return queue.splice(ready, 1)[0];
       const due = aside.findIndex(({ since }) => performance.now() - since >= pollMs);
       return due < 0 ? undefined : aside.splice(due, 1)[0]!.task;
     },

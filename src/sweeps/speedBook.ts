@@ -58,7 +58,8 @@ function evaluationSteps(setup: RunSetup): number {
 }
 
 function overheadOf({ execution, setup, stepsDone, status }: RunRecord): number[] {
-  if (execution?.finishedAt == null || execution.resumes > 0 || status !== 'done') return [];
+  if (execution?.finishedAt == null || execution.resumes > 0 || execution.branch !== undefined) return [];
+  if (status !== 'done') return [];
   const wall = (Date.parse(execution.finishedAt) - Date.parse(execution.startedAt)) / 1000;
   const evaluation = (evaluationSteps(setup) * execution.trainSeconds) / stepsDone;
   return [Math.max(0, wall - execution.trainSeconds - evaluation)];

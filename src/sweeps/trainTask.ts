@@ -1,6 +1,7 @@
 /** The real trainer as worker processes use it, in a pool on this machine or in a job of a cluster. */
 import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
 import { loadVariants } from '../models/loadVariant.js';
+import { findRun } from '../store/runDirectory.js';
 import { describeModel } from '../train/describe.js';
 import { trainRun } from '../train/run.js';
 import type { CorpusRequest, RunTask } from './executor.js';
@@ -47,6 +48,9 @@ export const trainTask: Trainer = async ({ task, record, directory, shouldStop, 
     corpus: await corpusOf(task.corpus),
     threads: task.threads,
     stepsPerCall: task.stepsPerCall,
+    trunkDirectories: task.trunkRuns.flatMap(
+      (runKey) => findRun(task.resultsDir, runKey)?.found.directory ?? [],
+    ),
     shouldStop,
     onProgress,
     onNotice,

@@ -7,6 +7,7 @@ import { buildModel } from '../models/registry.js';
 import { canonicalHash, canonicalJson, sha256Hex } from '../store/files.js';
 import type { ModelSetup, RunSetup } from '../store/record.js';
 import { evaluationProgram, gradientProgram } from './programs.js';
+import { branchStep } from './schedules.js';
 
 /** Raised by hand when a fix changes results, so that old runs are not taken for new ones. */
 export const NUMERICS = 1;
@@ -78,4 +79,13 @@ export function runKey(
     numerics: NUMERICS,
   };
   return { runKey: canonicalHash(keyParts), keyParts };
+}
+
+/** What runs of one trunk have in common: all that the run key is made of but the steps. */
+export function trunkKey(
+  setup: RunSetup,
+  key: { runKey: string; keyParts: Record<string, unknown> },
+): string {
+  if (branchStep(setup.schedule, setup.steps) === null) return key.runKey;
+  return canonicalHash({ ...key.keyParts, steps: null });
 }

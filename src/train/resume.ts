@@ -1,15 +1,21 @@
 /** Where a run starts: at its checkpoint if that is good and was made the same way, otherwise at step 0. */
 import { sizeOf } from '../engine/tensors.js';
-import { loadCheckpoint, removeCheckpoints, saveCheckpoint, type Checkpoint } from '../store/checkpoint.js';
+import {
+  loadCheckpoint,
+  removeCheckpoints,
+  saveCheckpoint,
+  type Checkpoint,
+  type StoredTensor,
+} from '../store/checkpoint.js';
 import type { MetricsLog } from '../store/metricsLog.js';
 import type { EvalRow, MetricRow, RunRecord, TrainRow } from '../store/record.js';
 import { checkpointPath } from '../store/runDirectory.js';
 import type { StepRunner } from './stepRunner.js';
 
-type Execution = NonNullable<RunRecord['execution']>;
+export type Execution = NonNullable<RunRecord['execution']>;
 
 /** What must be equal for the same bits: a run cut off under other conditions starts again. */
-const sameConditions = (a: Execution, b: Execution): boolean =>
+export const sameConditions = (a: Execution, b: Execution): boolean =>
   a.engine === b.engine &&
   a.engineVersion === b.engineVersion &&
   a.isolossVersion === b.isolossVersion &&
@@ -96,12 +102,16 @@ function notUsable(
 
 /** Writes the state after `step` steps. */
 export function checkpointRun(directory: string, runKey: string, runner: StepRunner, step: number): void {
+  // The data position is the step: step s reads the sequences from s * batchSize on.
+  saveCheckpoint(checkpointPath(directory), { step, tensors: stateTensors(runner), metadata: { runKey } });
+}
+
+/** Parameters and optimizer state as checkpoints hold them. */
+export function stateTensors(runner: StepRunner): Record<string, StoredTensor> {
   const state = runner.executable.getState();
-  const tensors = Object.fromEntries(
+  return Object.fromEntries(
     runner.state.map(({ name, shape }) => [name, { shape: [...shape], data: state[name]! }]),
   );
-  // The data position is the step: step s reads the sequences from s * batchSize on.
-  saveCheckpoint(checkpointPath(directory), { step, tensors, metadata: { runKey } });
 }
 
 /** @throws Error if a repeated step differs from what was recorded before the run was cut off */

@@ -13,9 +13,16 @@ import { watchDivergence } from './divergence.js';
 import { compileEvaluation, type EvalSplit } from './evaluate.js';
 import { objectiveFor, type TokenBatch } from './objective.js';
 import { paramKey, tokenSpecs } from './programs.js';
-import { checkpointRun, requireSameRow, startingPoint } from './resume.js';
-import { scheduleFactor } from './schedules.js';
+import {
+  checkpointRun,
+  requireSameRow,
+  startingPoint,
+  type Execution,
+  type StartingPoint,
+} from './resume.js';
+import { branchStep, scheduleFactor } from './schedules.js';
 import { compileTraining, stackStepInputs, type StepRunner } from './stepRunner.js';
+import { findBranch, saveTrunk } from './trunk.js';
 
 export interface RunProgress {
   readonly stepsDone: number;
@@ -40,9 +47,10 @@ export interface TrainOptions {
   readonly engine?: Engine;
   /** Seconds of training between checkpoints. */
   readonly checkpointSeconds?: number;
+  /** Directories of shorter runs of the same trunk, whose first steps need not be trained again. */
+  readonly trunkDirectories?: readonly string[];
 }
 
-type Execution = NonNullable<RunRecord['execution']>;
 type Ending =
   { readonly status: 'done' } | { readonly status: 'interrupted' | 'diverged'; readonly cause: string };
 
@@ -60,6 +68,7 @@ function presentExecution(engine: Engine, options: TrainOptions, previous: Execu
     finishedAt: null,
     trainSeconds: 0,
     resumes: previous?.resumes ?? 0,
+    ...(previous?.branch === undefined ? {} : { branch: previous.branch }),
   };
 }
 
@@ -76,12 +85,17 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
   const log = new MetricsLog(directory);
   try {
     let execution = presentExecution(engine, options, previous);
-    const start = startingPoint(directory, record, previous, execution, runner, log);
-    if (start.notice !== null) options.onNotice?.(start.notice);
+    const own = startingPoint(directory, record, previous, execution, runner, log);
+    if (own.notice !== null) options.onNotice?.(own.notice);
+    const { start, branch } = own.resumed
+      ? { start: own, branch: execution.branch }
+      : onTrunk(options, execution, runner, log, own);
+    const { branch: _, ...conditions } = execution;
     execution = {
-      ...execution,
+      ...conditions,
       resumes: start.resumed ? execution.resumes + 1 : 0,
       startedAt: start.resumed ? execution.startedAt : new Date().toISOString(),
+      ...(branch === undefined ? {} : { branch }),
     };
     const running: RunRecord = {
       ...record,
@@ -114,13 +128,28 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
   }
 }
 
-type Start = ReturnType<typeof startingPoint>;
+/** Moves a run that would begin at step 0 to where it leaves the trunk that a shorter one has trained, if there is one. */
+function onTrunk(
+  { record, trunkDirectories }: TrainOptions,
+  present: Execution,
+  runner: StepRunner,
+  log: MetricsLog,
+  start: StartingPoint,
+): { start: StartingPoint; branch: Execution['branch'] } {
+  const found = findBranch(trunkDirectories ?? [], record, present, runner);
+  if (found === null) return { start, branch: undefined };
+  const { runKey, step, rows, state } = found;
+  for (const row of rows) requireSameRow(start.repeated.get(row.step), row);
+  runner.executable.setState(state);
+  log.append(rows);
+  return { start: { ...start, step, rows }, branch: { runKey, step } };
+}
 
 async function trainSteps(
   options: TrainOptions,
   runner: StepRunner,
   log: MetricsLog,
-  start: Start,
+  start: StartingPoint,
 ): Promise<{ ending: Ending; stepsDone: number; trainSeconds: number }> {
   const { record, directory, corpus, stepsPerCall } = options;
   const { steps, batchSize, schedule, optimizer } = record.setup;
@@ -137,8 +166,10 @@ async function trainSteps(
   let step = start.step;
   let trainSeconds = start.rows.at(-1)?.wallSeconds ?? 0;
   let checkpointedAt = trainSeconds;
+  const leavesTrunkAt = branchStep(schedule, steps) ?? 0;
   while (step < steps) {
-    const stepCount = Math.min(stepsPerCall, steps - step);
+    const callEnd = step < leavesTrunkAt ? leavesTrunkAt : steps;
+    const stepCount = Math.min(stepsPerCall, callEnd - step);
     const inputs = {
       ...tokensOfCall(lengths, fill, step, stepCount),
       ...stackStepInputs(runner, step + 1, stepCount, learningRateAt),
@@ -175,6 +206,7 @@ async function trainSteps(
       lossNats: metrics['loss']!.at(-1)!,
       tokensPerSecond: (stepCount * tokensPerStep) / callSeconds,
     });
+    if (step === leavesTrunkAt) saveTrunk(directory, record, runner, step);
     const stopping = options.shouldStop() && step < steps;
     if (stopping || step === steps || trainSeconds - checkpointedAt >= (options.checkpointSeconds ?? 10)) {
       checkpointRun(directory, record.runKey, runner, step);
@@ -219,7 +251,7 @@ async function evaluateFinal(
   engine: Engine,
   runner: StepRunner,
   log: MetricsLog,
-  start: Start,
+  start: StartingPoint,
 ): Promise<NonNullable<RunRecord['final']>> {
   const { setup } = record;
   const state = runner.executable.getState();

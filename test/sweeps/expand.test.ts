@@ -35,7 +35,7 @@ function context(changes: Partial<ExpandContext<CountedModel>> = {}): ExpandCont
     runKey: (setup) => {
       const text = JSON.stringify(setup);
       if (!known.has(text)) known.set(text, (keys++).toString(16).padStart(16, '0'));
-      return { runKey: known.get(text)!, keyParts: { steps: setup.steps } };
+      return { runKey: known.get(text)!, keyParts: { steps: setup.steps }, trunk: known.get(text)! };
     },
     corpusId: 'sotu',
     epochsOf: (steps) => (steps * 8 * 128) / 10_000_000,

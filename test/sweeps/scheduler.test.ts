@@ -86,6 +86,25 @@ describe('schedule', () => {
     expect(opts.events.filter((event) => event.kind === 'ended' && event.reused)).toHaveLength(1);
   });
 
+  it('begins a run of a trunk when the next shorter one has ended, or failed', async () => {
+    const list = tasks(5).map((task, i) =>
+      i === 0
+        ? task
+        : {
+            ...task,
+            trunkRuns: tasks(i)
+              .map(({ runKey }) => runKey)
+              .reverse(),
+          },
+    );
+    const alone = makeTask(9, '/nowhere');
+    const fake = fakeExecutor(3, (task) => (task.label === 'run 2' ? crash('no reason') : done(task)));
+    const result = await schedule(options([...list.toReversed(), alone], fake.executor));
+    expect(fake.begun).toEqual(['run 0', 'run 9', 'run 1', 'run 2', 'run 2', 'run 3', 'run 4']);
+    expect(result.ended.size).toBe(5);
+    expect(result.left).toEqual([]);
+  });
+
   it('tries a crashed run once more, then calls it failed and goes on with the rest', async () => {
     const fake = fakeExecutor(1, (task, attempt) => {
       if (task.label === 'run 0') return crash(`attempt ${attempt}`);

@@ -19,6 +19,7 @@ export function makeTask(index: number, resultsDir: string, steps = 40, sweep = 
     {
       runKey,
       keyParts: { index },
+      trunk: runKey,
       label: `run ${index}`,
       architecture: { preset: 'transformer', positions: 'absolute', label: 'transformer' },
       sizeName: 'd8',
@@ -72,5 +73,6 @@ export function makeTask(index: number, resultsDir: string, steps = 40, sweep = 
     threads: 1,
     variantFiles: [],
     stepsPerCall: 8,
+    trunkRuns: [],
   };
 }

@@ -39,10 +39,10 @@ function trials(valLoss: (arch: string, rate: number, seed: number) => number | 
   const { runs } = expandSweep(loaded, {
     catalogue,
     describeModel: () => cost,
-    runKey: (setup) => ({
-      runKey: JSON.stringify([setup.model.preset, setup.optimizer.learningRate, setup.seed]),
-      keyParts: {},
-    }),
+    runKey: (setup) => {
+      const runKey = JSON.stringify([setup.model.preset, setup.optimizer.learningRate, setup.seed]);
+      return { runKey, keyParts: {}, trunk: runKey };
+    },
     corpusId: 'sotu',
     epochsOf: () => 0.1,
   });

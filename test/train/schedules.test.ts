@@ -21,11 +21,11 @@ describe('schedules', () => {
       { 1: 0.1, 10: 1, 40: 0.5, 90: 1 / 3 },
     ],
     [
-      { kind: 'wsd', warmupFraction: 0.05, decayFraction: 0.2, finalFraction: 0 },
+      { kind: 'wsd', warmupSteps: 5, decayFraction: 0.2, finalFraction: 0 },
       { 1: 0.2, 5: 1, 50: 1, 80: 1, 85: 0.75, 90: 0.5, 99: 0.05, 100: 0 },
     ],
     [
-      { kind: 'wsd', warmupFraction: 0, decayFraction: 0.5, finalFraction: 0.2 },
+      { kind: 'wsd', warmupSteps: 0, decayFraction: 0.5, finalFraction: 0.2 },
       { 1: 1, 50: 1, 75: 0.6, 100: 0.2 },
     ],
     [
@@ -52,7 +52,7 @@ describe('schedules', () => {
           const step = 1 + (at % n);
           const decaying: ScheduleSetup[] = [
             { kind: 'cosine', warmupFraction, finalFraction },
-            { kind: 'wsd', warmupFraction, decayFraction, finalFraction },
+            { kind: 'wsd', warmupSteps: Math.round(warmupFraction * n), decayFraction, finalFraction },
           ];
           for (const schedule of [...decaying, { kind: 'constant', warmupFraction } as const]) {
             const factor = scheduleFactor(schedule, step, n);

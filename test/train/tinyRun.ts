@@ -13,7 +13,7 @@ import {
   metricsPath,
   runRecordPath,
 } from '../../src/store/runDirectory.js';
-import { describeModel, runKey } from '../../src/train/describe.js';
+import { describeModel, runKey, trunkKey } from '../../src/train/describe.js';
 import { trainRun, type TrainOptions } from '../../src/train/run.js';
 import { uniformNumbers } from '../engine/harness.js';
 
@@ -105,7 +105,7 @@ export function plan(
     flops: setup.steps * cost.flopsPerStep,
     flopsMatmul: setup.steps * cost.flopsMatmulPerStep,
     budgetFlops: setup.steps * cost.flopsPerStep,
-    trunk: key.runKey,
+    trunk: trunkKey(setup, key),
     status: 'planned',
     cause: null,
     stepsDone: 0,

@@ -292,7 +292,7 @@ function scheduleText(schedule: RunRecord['setup']['schedule']): string {
     case 'rsqrt':
       return `reciprocal square root, warm-up over ${schedule.warmupSteps} steps`;
     case 'wsd':
-      return `warm-up over ${schedule.warmupFraction * 100}%, stable, decay over the last ${schedule.decayFraction * 100}% of the steps to ${schedule.finalFraction * 100}% of the peak`;
+      return `warm-up over ${schedule.warmupSteps} steps, stable, decay over the last ${schedule.decayFraction * 100}% of the steps to ${schedule.finalFraction * 100}% of the peak`;
     case 'constant':
       return `constant, warm-up over ${schedule.warmupFraction * 100}% of the steps`;
     default:

@@ -51,7 +51,7 @@ function scheduleText(schedule: ScheduleSetup): string {
     case 'rsqrt':
       return `reciprocal square root, warm-up ${schedule.warmupSteps} steps`;
     case 'wsd':
-      return `warm-up ${schedule.warmupFraction}, stable, decay ${schedule.decayFraction} of the steps to ${schedule.finalFraction}`;
+      return `warm-up over ${schedule.warmupSteps} steps, stable, decay ${schedule.decayFraction} of the steps to ${schedule.finalFraction}`;
     case 'constant':
       return `constant, warm-up ${schedule.warmupFraction} of the steps`;
     default:
