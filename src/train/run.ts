@@ -68,7 +68,6 @@ function presentExecution(engine: Engine, options: TrainOptions, previous: Execu
     finishedAt: null,
     trainSeconds: 0,
     resumes: previous?.resumes ?? 0,
-    ...(previous?.branch === undefined ? {} : { branch: previous.branch }),
   };
 }
 
@@ -88,11 +87,10 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
     const own = startingPoint(directory, record, previous, execution, runner, log);
     if (own.notice !== null) options.onNotice?.(own.notice);
     const { start, branch } = own.resumed
-      ? { start: own, branch: execution.branch }
+      ? { start: own, branch: previous?.branch }
       : onTrunk(options, execution, runner, log, own);
-    const { branch: _, ...conditions } = execution;
     execution = {
-      ...conditions,
+      ...execution,
       resumes: start.resumed ? execution.resumes + 1 : 0,
       startedAt: start.resumed ? execution.startedAt : new Date().toISOString(),
       ...(branch === undefined ? {} : { branch }),

@@ -100,9 +100,24 @@ describe('a run whose trunk a shorter one has trained', () => {
   });
 
   it.each<[string, (shorter: string) => void]>([
-    ['its state is gone', (shorter) => void truncateSync(trunkPath(shorter), 0)],
-    ['its rows were thinned', (shorter) => void writeFileSync(metricsPath(shorter), '')],
-    ['its record is broken', (shorter) => void writeFileSync(`${shorter}/run.json`, '{')],
+    [
+      'its state is gone',
+      (shorter) => {
+        truncateSync(trunkPath(shorter), 0);
+      },
+    ],
+    [
+      'its rows were thinned',
+      (shorter) => {
+        writeFileSync(metricsPath(shorter), '');
+      },
+    ],
+    [
+      'its record is broken',
+      (shorter) => {
+        writeFileSync(`${shorter}/run.json`, '{');
+      },
+    ],
   ])('trains every step itself where %s', async (_, damage) => {
     const first = plan(corpus, ofSteps(17));
     await train(first, corpus);
