@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { CompareRequest, Comparison } from '../sweeps/compare.js';
 import type { SweepPlan } from '../sweeps/plan.js';
+import type { SweepOutcome } from '../sweeps/runSweep.js';
 import { UsageError } from '../store/errors.js';
 
 interface CompareFlags {
@@ -68,24 +69,30 @@ async function compare(file: string, flags: CompareFlags): Promise<void> {
   };
   const comparison = await prepareComparison(request);
   for (const note of comparison.notes) process.stderr.write(`${note}\n`);
-  const { planSweep } = await import('../sweeps/plan.js');
-  const planned = async (path: string): Promise<SweepPlan> => planSweep(path, { resultsDir, ...options });
+  const { planSweep, loadSweep } = await import('../sweeps/plan.js');
+  const planOf = async (path: string): Promise<SweepPlan> => planSweep(path, { resultsDir, ...options });
+  if (flags.dryRun === true) {
+    const { planSummary } = await import('../sweeps/planText.js');
+    process.stderr.write(`${planSummary(await planOf(comparison.tuning?.path ?? comparison.path))}\n`);
+    return;
+  }
+  const { isComplete, runTuning } = await import('../sweeps/stages.js');
   if (comparison.tuning !== null) {
-    const plan = await planned(comparison.tuning.path);
-    if (!(await trained(plan, flags.dryRun))) return;
+    const loaded = await loadSweep(comparison.tuning.path);
+    const stage = await runTuning(loaded, { resultsDir, ...options }, trained);
+    if (stage === null || !isComplete(stage.outcome)) return;
     const { addBaselineRates } = await import('../sweeps/compareRates.js');
     const { tunedPath } = await import('../sweeps/tuned.js');
-    addBaselineRates(tunedPath(plan.loaded), comparison.tuning.base);
+    addBaselineRates(tunedPath(loaded), comparison.tuning.base);
   }
-  if (!(await trained(await planned(comparison.path), flags.dryRun))) return;
+  if (!isComplete(await trained(await planOf(comparison.path)))) return;
   await conclude(comparison, resultsDir, flags);
 }
 
-/** Trains what is left of a plan. @returns whether all of it has ended */
-async function trained(plan: SweepPlan, dryRun: true | undefined): Promise<boolean> {
+/** Trains what is left of a plan, and sets the exit code by what came of it. */
+async function trained(plan: SweepPlan): Promise<SweepOutcome> {
   const { planSummary } = await import('../sweeps/planText.js');
   process.stderr.write(`${planSummary(plan)}\n`);
-  if (dryRun === true) return false;
   const { runSweep } = await import('../sweeps/runSweep.js');
   const { exitCode, outcomeText, stopSignals } = await import('./run.js');
   const stop = stopSignals();
@@ -93,7 +100,7 @@ async function trained(plan: SweepPlan, dryRun: true | undefined): Promise<boole
   process.stderr.write(outcomeText(outcome));
   const code = exitCode(outcome);
   if (code !== 0) process.exitCode = code;
-  return code === 0;
+  return outcome;
 }
 
 async function conclude(comparison: Comparison, resultsDir: string, flags: CompareFlags): Promise<void> {

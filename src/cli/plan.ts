@@ -26,25 +26,27 @@ export function addPlanCommand(program: Command): void {
       '\nExamples:\n  isoloss plan quick\n  isoloss plan quick --on h100\n  isoloss plan ./my-sweep.yaml --json',
     )
     .action(async (sweep: string, flags: PlanFlags) => {
-      const { planSweep } = await import('../sweeps/plan.js');
+      const { planStages } = await import('../sweeps/stages.js');
       const { predictPlan } = await import('../sweeps/predict.js');
       const { findDevice } = await import('../sweeps/devices.js');
       const { planGrid, planJson, planSummary, planTable, predictionText } =
         await import('../sweeps/planText.js');
       const { planOptions } = await import('./sweepFlags.js');
       const device = flags.on === undefined ? null : findDevice(flags.on);
-      const plan = await planSweep(sweep, planOptions(flags));
-      const prediction = predictPlan(plan, device);
+      const plans = await planStages(sweep, planOptions(flags));
       if (flags.json === true) {
-        console.log(JSON.stringify(planJson(plan, prediction), null, 2));
+        const plan = plans.at(-1)!;
+        console.log(JSON.stringify(planJson(plan, predictPlan(plan, device)), null, 2));
         return;
       }
-      console.log(
-        [
+      const parts = plans.flatMap((plan) => {
+        const prediction = predictPlan(plan, device);
+        return [
           planTable(plan, prediction).trimEnd(),
           planGrid(plan),
           `${planSummary(plan)}\n${predictionText(plan, prediction)}`,
-        ].join('\n\n'),
-      );
+        ];
+      });
+      console.log(parts.join('\n\n'));
     });
 }

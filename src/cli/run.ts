@@ -59,25 +59,29 @@ Examples:
 }
 
 async function run(sweep: string, flags: RunFlags): Promise<void> {
-  const { planSweep } = await import('../sweeps/plan.js');
   const { planJson, planSummary } = await import('../sweeps/planText.js');
   const { planOptions } = await import('./sweepFlags.js');
-  const { resultsDir, ...options } = planOptions(flags);
-  const plan = await planSweep(sweep, { resultsDir, ...options });
-  process.stderr.write(`${planSummary(plan)}\n`);
+  const { planStages, runStages } = await import('../sweeps/stages.js');
+  const options = planOptions(flags);
+  const { resultsDir } = options;
   if (flags.dryRun === true) {
-    if (flags.json === true) console.log(JSON.stringify(planJson(plan), null, 2));
+    const plans = await planStages(sweep, options);
+    for (const plan of plans) process.stderr.write(`${planSummary(plan)}\n`);
+    if (flags.json === true) console.log(JSON.stringify(planJson(plans.at(-1)!), null, 2));
     return;
   }
   const { runSweep } = await import('../sweeps/runSweep.js');
-  const { name } = plan.loaded.sweep;
   const stop = stopSignals();
-  const executor = flags.executor === 'slurm' ? await onSlurm(plan, flags.slurm) : {};
-  const outcome = await runSweep(plan, { stream: process.stderr, ...stop.signals, ...executor }).finally(
-    stop.release,
-  );
-  process.stderr.write(outcomeText(outcome));
+  const runPlan = async (plan: SweepPlan): Promise<SweepOutcome> => {
+    process.stderr.write(`${planSummary(plan)}\n`);
+    const executor = flags.executor === 'slurm' ? await onSlurm(plan, flags.slurm) : {};
+    const outcome = await runSweep(plan, { stream: process.stderr, ...stop.signals, ...executor });
+    process.stderr.write(outcomeText(outcome));
+    return outcome;
+  };
+  const { plan, outcome } = await runStages(sweep, options, runPlan).finally(stop.release);
   process.exitCode = exitCode(outcome);
+  const { name } = plan.loaded.sweep;
   const complete = outcome.left.length === 0 && outcome.halted === null;
   if (flags.time === true && complete) await timeOnce(plan);
   const reportPath = flags.report === true && complete ? await report(name, resultsDir) : null;

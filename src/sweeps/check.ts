@@ -64,13 +64,18 @@ function checkSizes(sweep: SweepFile): Problem[] {
 }
 
 function checkGrid(sweep: SweepFile): Problem[] {
-  if (typeof sweep.learningRate !== 'object' || !('grid' in sweep.learningRate)) return [];
-  const grid = sweep.learningRate.grid;
+  if (typeof sweep.learningRate !== 'object') return [];
+  const [grid, place] =
+    'grid' in sweep.learningRate
+      ? [sweep.learningRate.grid, ['learningRate']]
+      : 'tune' in sweep.learningRate
+        ? [sweep.learningRate.tune.grid, ['learningRate', 'tune']]
+        : [[], []];
   return grid.flatMap((rate, i) => {
     const before = grid[i - 1];
     if (before === undefined || Math.abs(rate / before - 2) <= 0.02) return [];
-    const message = `learningRate.grid: ${rate} is not twice ${before}; tuning uses a grid of factor 2, in rising order`;
-    return [{ path: ['learningRate', 'grid', i], atKey: false, message }];
+    const message = `${place.join('.')}.grid: ${rate} is not twice ${before}; tuning uses a grid of factor 2, in rising order`;
+    return [{ path: [...place, 'grid', i], atKey: false, message }];
   });
 }
 
@@ -106,21 +111,25 @@ function nameProblems(
 
 function checkSizeNames(sweep: SweepFile): Problem[] {
   const known = Object.keys(sweep.sizes);
-  return sweep.cells.flatMap((block, b) =>
+  const check = (names: readonly string[], at: readonly PropertyKey[]): Problem[] =>
+    names.flatMap((name, n) => {
+      if (known.includes(name)) return [];
+      const message = `there is no size "${name}".${didYouMean(name, known)} Sizes of this sweep: ${known.join(', ')}`;
+      return [{ path: [...at, n], atKey: false, message }];
+    });
+  const { learningRate } = sweep;
+  const tuned =
+    typeof learningRate === 'object' && 'tune' in learningRate ? learningRate.tune.sizes : undefined;
+  const inCells = sweep.cells.flatMap((block, b) =>
     block.budgets.flatMap((budget, i) => {
       const path = ['cells', b, 'budgets', i];
-      const check = (names: readonly string[], at: readonly PropertyKey[]): Problem[] =>
-        names.flatMap((name, n) => {
-          if (known.includes(name)) return [];
-          const message = `there is no size "${name}".${didYouMean(name, known)} Sizes of this sweep: ${known.join(', ')}`;
-          return [{ path: [...at, n], atKey: false, message }];
-        });
       return [
         ...check(budget.sizes, [...path, 'sizes']),
         ...check(budget.repeat?.sizes ?? [], [...path, 'repeat', 'sizes']),
       ];
     }),
   );
+  return [...check(tuned ?? [], ['learningRate', 'tune', 'sizes']), ...inCells];
 }
 
 function checkBaselines(

@@ -18,7 +18,8 @@ import { didYouMean } from './nearest.js';
 import { CATALOGUE } from './plan.js';
 import type { SizeSpec, SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
-import { checkProtocol, readTuned, shapeOfModel, tunedRate, type TunedFile } from './tuned.js';
+import { checkProtocol, readTuned, shapeOfModel, tunedRate, tunedSpecOf, type TunedFile } from './tuned.js';
+import { tuningSweepOf } from './tuningSweep.js';
 
 type Budget = SweepFile['cells'][number]['budgets'][number];
 
@@ -230,7 +231,8 @@ function ratesOf(
   if (typeof learningRate === 'object' && 'grid' in learningRate) {
     throw new UsageError(`${name} is a tuning sweep; compare on the grid of a sweep that uses its rates.`);
   }
-  if (typeof learningRate === 'number' || 'base' in learningRate) {
+  const spec = tunedSpecOf(base.sweep);
+  if (spec === null) {
     if (tune === true) {
       throw new UsageError(
         `The rates of ${name} are not tuned, and tuning the variant alone would be unfair: compare without --tune.`,
@@ -238,8 +240,8 @@ function ratesOf(
     }
     return { kind: 'rule', note: `learning rates by the rule of ${name}, the same for all` };
   }
-  const { path, ...tuned } = readTuned(base, learningRate.tuned);
-  checkProtocol(base, { ...tuned, path }, learningRate.acceptDifferent ?? []);
+  const { path, ...tuned } = readTuned(base, spec.tuned);
+  checkProtocol(base, { ...tuned, path }, spec.acceptDifferent ?? []);
   const shapeAt = (arch: Architecture, size: SizeSpec) =>
     shapeOfModel(modelOf(base.sweep, arch, size, CATALOGUE));
   const reference = all[0]!;
@@ -252,7 +254,7 @@ function ratesOf(
       return [{ arch: arch.label, shape, borrowed: borrowed?.learningRate ?? null, from: reference.label }];
     }),
   );
-  const { acceptDifferent } = learningRate;
+  const { acceptDifferent } = spec;
   const shared = {
     kind: 'tuned',
     spec: acceptDifferent === undefined ? {} : { acceptDifferent },
@@ -274,7 +276,9 @@ function ratesOf(
       note: `${without.join(', ')} at the tuned rates of ${reference.label}, not tuned`,
     };
   }
-  const tuningBase = readSweepFile(tuningFile(base, learningRate.tuned), CATALOGUE).sweep;
+  const tuningBase = (
+    tuningSweepOf(base, CATALOGUE) ?? readSweepFile(tuningFile(base, spec.tuned), CATALOGUE)
+  ).sweep;
   return {
     ...shared,
     tuning: tuningOf(tuningBase, base.sweep, without, all, sizeNames),

@@ -6,7 +6,18 @@ import { type Cell, cellsOf } from './cells.js';
 import { flopsText } from './format.js';
 import type { SizeSpec, SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
-import { checkProtocol, readTuned, shapeOfModel, tunedRate } from './tuned.js';
+import { transferredRate } from './transfer.js';
+import {
+  checkProtocol,
+  findTuned,
+  readTuned,
+  shapeOfModel,
+  tunedRate,
+  type TunedSpec,
+  tunedSpecOf,
+  tuningSweepName,
+} from './tuned.js';
+import { gridOfSize } from './tuningGrid.js';
 
 /** Below this a run says more about warm-up than about the model. */
 const FEW_STEPS = 200;
@@ -122,7 +133,7 @@ export function expandSweep<Cost extends CountedModel>(
 
   for (const cell of cells) {
     const { model, cost } = describe(cell);
-    const cellRates = rates(cell.architecture.label, model);
+    const cellRates = rates(cell.architecture.label, model, cell.budgetFlops);
     if (cellRates === null) {
       untuned.add(`${cell.architecture.label} ${cell.sizeName}`);
       continue;
@@ -184,40 +195,67 @@ export function expandSweep<Cost extends CountedModel>(
       });
     }
   }
-  if (untuned.size > 0 && typeof sweep.learningRate === 'object' && 'tuned' in sweep.learningRate) {
-    const { tuned } = sweep.learningRate;
+  if (untuned.size > 0) {
+    const { tuned } = tunedSpecOf(sweep)!;
+    const named = `${tuned}.tuned.json has no rate for ${[...untuned].join(', ')}`;
     problems.push(
-      `${loaded.at(['learningRate', 'tuned'])}  ${tuned}.tuned.json has no rate for ${[...untuned].join(', ')}; ` +
-        `add them to the cells of ${tuned}.yaml and run \`isoloss run ${tuned}\``,
+      typeof sweep.learningRate === 'object' && 'tune' in sweep.learningRate
+        ? `${loaded.at(['learningRate', 'tune'])}  ${named}; add them to tune: sizes, or say transfer: inverse-width`
+        : `${loaded.at(['learningRate', 'tuned'])}  ${named}; ` +
+            `add them to the cells of ${tuned}.yaml and run \`isoloss run ${tuned}\`, or say transfer: inverse-width`,
     );
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
   return { runs: [...runs.values()], notices: [...notices, ...remarks([...runs.values()])] };
 }
 
-/** Rates of a cell by architecture label and model; null where they were not tuned. */
-function learningRates(
-  loaded: LoadedSweep,
-  notices: string[],
-): (label: string, model: ModelSetup) => readonly number[] | null {
+/** Rates of a cell; null where they were not tuned. */
+type CellRates = (label: string, model: ModelSetup, budgetFlops: number) => readonly number[] | null;
+
+function learningRates(loaded: LoadedSweep, notices: string[]): CellRates {
   const spec = loaded.sweep.learningRate;
   if (typeof spec === 'number') return () => [spec];
-  if ('grid' in spec) return () => spec.grid;
   if ('base' in spec) return (_, model) => [spec.base * Math.min(1, spec.referenceWidth / model.dModel)];
+  if ('grid' in spec) {
+    const known = findTuned(loaded, loaded.sweep.name);
+    return (_, model, budgetFlops) => gridOfSize(loaded, spec, known, shapeOfModel(model), budgetFlops);
+  }
+  if ('tune' in spec && findTuned(loaded, tuningSweepName(loaded.sweep.name)) === null) {
+    const { grid } = spec.tune;
+    notices.push(
+      'The learning rates are not tuned yet: the runs stand here with a rate from the middle of the grid, and will have other keys.',
+    );
+    return () => [grid[grid.length >> 1]!];
+  }
+  return tunedRates(loaded, tunedSpecOf(loaded.sweep)!, notices);
+}
+
+function tunedRates(loaded: LoadedSweep, spec: TunedSpec, notices: string[]): CellRates {
   const tuned = readTuned(loaded, spec.tuned);
   checkProtocol(loaded, tuned, spec.acceptDifferent ?? []);
-  const used = new Set<string>();
+  const said = new Set<string>();
+  const say = (text: string): void => {
+    if (!said.has(text)) notices.push(text);
+    said.add(text);
+  };
   return (label, model) => {
-    const rate = tunedRate(tuned, label, shapeOfModel(model));
-    if (rate === null) return null;
+    const shape = shapeOfModel(model);
     const size = `${label}, dModel ${model.dModel}, ${model.nLayers} layers`;
-    if (rate.edge !== null && !used.has(size)) {
-      notices.push(
-        `The tuned rate ${rate.learningRate} of ${size} is at the edge of its grid: not shown to be the best.`,
+    const own = tunedRate(tuned, label, shape);
+    if (own?.edge != null) {
+      say(
+        `The tuned rate ${own.learningRate} of ${size} is at the edge of its grid: not shown to be the best.`,
       );
     }
-    used.add(size);
-    return (spec.factors ?? [1]).map((factor) => factor * rate.learningRate);
+    const carried =
+      own === null && spec.transfer === 'inverse-width' ? transferredRate(tuned, label, shape) : null;
+    if (carried !== null) {
+      say(
+        `The rate ${Number(carried.learningRate.toPrecision(4))} of ${size} was not tuned: it is that of dModel ${carried.from.shape.dModel}, times the ratio of the widths.`,
+      );
+    }
+    const rate = own?.learningRate ?? carried?.learningRate;
+    return rate === undefined ? null : (spec.factors ?? [1]).map((factor) => factor * rate);
   };
 }
 

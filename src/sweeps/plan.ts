@@ -1,5 +1,5 @@
 /** The plan of a sweep: its runs, what of them is done, and how long the rest will take on this machine. */
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
 import { loadVariants } from '../models/loadVariant.js';
@@ -56,12 +56,21 @@ export interface SweepPlan {
  * @throws UsageError, ModelError or CorpusError where the sweep can't be run as it stands
  */
 export async function planSweep(nameOrFile: string, options: PlanOptions): Promise<SweepPlan> {
+  return planLoaded(await loadSweep(nameOrFile), options);
+}
+
+/** Finds a sweep file and reads it, with the variants that it names registered. @throws as `planSweep` */
+export async function loadSweep(nameOrFile: string): Promise<LoadedSweep> {
   const path = findSweepFile(nameOrFile);
-  const variantFiles = variantFilesOf(path);
   // Before the file is checked, which knows architectures by the names that are registered.
-  await loadVariants(variantFiles);
-  const loaded = readSweepFile(path, CATALOGUE);
+  await loadVariants(variantFilesOf(path));
+  return readSweepFile(path, CATALOGUE);
+}
+
+/** Plans a sweep that has been read. @throws as `planSweep` */
+export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Promise<SweepPlan> {
   const { sweep } = loaded;
+  const variantFiles = sweep.variants.map((file) => resolve(dirname(loaded.path), file));
   const corpus = await prepareCorpus({
     corpus: sweep.corpus,
     vocabSize: sweep.vocabSize,

@@ -70,6 +70,34 @@ export const PROTOCOL_KEYS = [
   'init',
 ] as const;
 
+const gridOfRates = {
+  grid: z.array(z.number().positive()).min(3).describe('Rates in rising order, each twice the one before.'),
+  extend: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(4)
+    .describe(
+      'Most rates added at each end of the grid, for every architecture of a size, while the best rate of one of them lies there.',
+    ),
+};
+
+/** How tuned rates are carried over. */
+const transferOfRates = {
+  transfer: z
+    .enum(['none', 'inverse-width'])
+    .default('none')
+    .describe(
+      'Rates of sizes that were not tuned: none, or the rate of the nearest tuned width times the ratio of the widths.',
+    ),
+  check: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Afterwards try half and twice the rate on each architecture's best size at its largest budget; the report says whether the rates hold there.",
+    ),
+};
+
 const learningRateSchema = z.union([
   z.number().positive().describe('One rate for every run.'),
   z
@@ -79,12 +107,7 @@ const learningRateSchema = z.union([
     })
     .describe('base x min(1, referenceWidth / dModel).'),
   z
-    .strictObject({
-      grid: z
-        .array(z.number().positive())
-        .min(3)
-        .describe('Rates in rising order, each twice the one before.'),
-    })
+    .strictObject(gridOfRates)
     .describe(
       'A tuning sweep: every cell is trained at each rate, and the best ones are written to NAME.tuned.json.',
     ),
@@ -104,8 +127,29 @@ const learningRateSchema = z.union([
         .array(z.enum(PROTOCOL_KEYS))
         .optional()
         .describe('Settings in which this sweep knowingly differs from the tuning sweep.'),
+      ...transferOfRates,
     })
     .describe('The rates that a tuning sweep has found.'),
+  z
+    .strictObject({
+      tune: z.strictObject({
+        ...gridOfRates,
+        flops: z.number().positive().describe('Training compute of a trial, in FLOPs.'),
+        sizes: z
+          .array(z.string())
+          .min(1)
+          .optional()
+          .describe('Sizes that are tuned; where not given, all that the cells use.'),
+        seeds: seedList.default([0]).describe('Seeds of every trial.'),
+        evalTokens: wholePositive
+          .optional()
+          .describe("Held-out tokens of a trial; the sweep's where not given."),
+      }),
+      ...transferOfRates,
+    })
+    .describe(
+      'Tuned first, as the sweep NAME-lr: every architecture over the same grid, budget, sizes and seeds; the best rates are kept in NAME-lr.tuned.json and then used.',
+    ),
 ]);
 
 const budgetSchema = z.strictObject({

@@ -4,14 +4,16 @@ import { unigramEntropyNats } from '../data/evaluation.js';
 import type { SweepRecord } from '../store/record.js';
 import { resolveArchitecture } from './cells.js';
 import { CATALOGUE, type SweepPlan } from './plan.js';
-import { readTuned } from './tuned.js';
+import { transferTrials } from './transfer.js';
+import { readTuned, tunedSpecOf } from './tuned.js';
 
-/** sweep.json of a plan. Its `resolved` holds `settings`, `corpus`, `tuning` and `notices`. */
+/** sweep.json of a plan. Its `resolved` holds `settings`, `corpus`, `tuning`, `transferCheck` and `notices`. */
 export function sweepRecord(plan: SweepPlan): SweepRecord {
   const { loaded, corpus, runs, notices } = plan;
   const { sweep, source, sourceSha256 } = loaded;
-  const rates = sweep.learningRate;
-  const tuning = typeof rates === 'object' && 'tuned' in rates ? tuningOf(plan, rates.tuned) : null;
+  const rates = tunedSpecOf(sweep);
+  const tuning = rates === null ? null : tuningOf(plan, rates.tuned);
+  const transferCheck = rates?.check === true ? transferTrials(plan.resultsDir, sweep.name, runs) : [];
   return {
     format: 1,
     name: sweep.name,
@@ -26,6 +28,7 @@ export function sweepRecord(plan: SweepPlan): SweepRecord {
         testUnigramEntropyNats: unigramEntropyNats(corpus.test, corpus.vocabSize),
       },
       tuning,
+      ...(transferCheck.length > 0 ? { transferCheck } : {}),
       notices,
     },
     baselines: sweep.baselines.map((name) => resolveArchitecture(name, CATALOGUE).label),

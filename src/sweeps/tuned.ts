@@ -6,7 +6,7 @@ import { bestLearningRate } from '../fit/learningRate.js';
 import { UsageError } from '../store/errors.js';
 import { canonicalJson, writeJsonAtomic } from '../store/files.js';
 import type { ModelSetup, RunRecord } from '../store/record.js';
-import { PROTOCOL_KEYS, type SweepFile } from './schema.js';
+import { type LearningRateSpec, PROTOCOL_KEYS, type SweepFile } from './schema.js';
 import { type LoadedSweep, PACKAGE_SWEEPS } from './sweepFile.js';
 
 const shapeSchema = z.strictObject({
@@ -54,6 +54,30 @@ export type Shape = z.infer<typeof shapeSchema>;
 /** The settings of a sweep that its tuned rates hold for. */
 export function protocolOf(sweep: SweepFile): Record<string, unknown> {
   return Object.fromEntries(PROTOCOL_KEYS.map((key) => [key, sweep[key]]));
+}
+
+/** Where a sweep's tuned rates come from and how they are used. */
+export type TunedSpec = Extract<LearningRateSpec, { tuned: string }>;
+
+/** Name of the tuning sweep that `tune:` stands for. */
+export const tuningSweepName = (name: string): string => `${name}-lr`;
+
+/** The tuned rates that a sweep uses, whether it names them or has them tuned itself; null where it uses none. */
+export function tunedSpecOf({ name, learningRate }: SweepFile): TunedSpec | null {
+  if (typeof learningRate !== 'object') return null;
+  if ('tuned' in learningRate) return learningRate;
+  if (!('tune' in learningRate)) return null;
+  const { transfer, check } = learningRate;
+  return { tuned: tuningSweepName(name), transfer, check };
+}
+
+/** Whether rates were tuned under the very settings of a sweep. */
+export function matchesProtocol(sweep: SweepFile, tuned: TunedFile): boolean {
+  return canonicalJson(protocolOf(sweep)) === canonicalJson(tuned.protocol);
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return canonicalJson(a) === canonicalJson(b);
 }
 
 /** The shape of a model: what a rate is tuned for, together with the architecture. */
@@ -127,15 +151,29 @@ export function writeTuned(
   return { path, tuned };
 }
 
-/** Reads the rates that a sweep names, looking beside its file; for a predefined sweep in `./sweeps` first. */
+/** Where a sweep's tuned rates may lie: beside its file; for a predefined sweep in `./sweeps` first. */
+function tunedPaths(sweep: LoadedSweep, name: string, cwd: string): string[] {
+  const own = dirname(sweep.path);
+  const folders = own === PACKAGE_SWEEPS ? [join(cwd, 'sweeps'), own] : [own];
+  return [...new Set(folders.map((folder) => join(folder, `${name}.tuned.json`)))];
+}
+
+/** The rates that a sweep names, or null where they have not been tuned yet. @throws UsageError as `readTuned` */
+export function findTuned(
+  sweep: LoadedSweep,
+  name: string,
+  cwd: string = process.cwd(),
+): (TunedFile & { path: string }) | null {
+  return tunedPaths(sweep, name, cwd).some((path) => existsSync(path)) ? readTuned(sweep, name, cwd) : null;
+}
+
+/** Reads the rates that a sweep names. @throws UsageError where there are none, or where they can't be read */
 export function readTuned(
   sweep: LoadedSweep,
   name: string,
   cwd: string = process.cwd(),
 ): TunedFile & { path: string } {
-  const own = dirname(sweep.path);
-  const folders = own === PACKAGE_SWEEPS ? [join(cwd, 'sweeps'), own] : [own];
-  const paths = [...new Set(folders.map((folder) => join(folder, `${name}.tuned.json`)))];
+  const paths = tunedPaths(sweep, name, cwd);
   const path = paths.find((candidate) => existsSync(candidate));
   const place = sweep.at(['learningRate', 'tuned']);
   if (path === undefined) {
@@ -190,6 +228,5 @@ export function checkProtocol(
 
 /** What was tuned for an architecture and shape; null where nothing was. */
 export function tunedRate(tuned: TunedFile, arch: string, shape: Shape): TunedRate | null {
-  const wanted = canonicalJson(shape);
-  return tuned.rates.find((rate) => rate.arch === arch && canonicalJson(rate.shape) === wanted) ?? null;
+  return tuned.rates.find((rate) => rate.arch === arch && sameShape(rate.shape, shape)) ?? null;
 }

@@ -1,0 +1,109 @@
+/**
+ * A sweep from start to end in stages, each planned from what the one before it found: learning rates, their grids grown
+ * until the best is inside; the runs themselves; and whether the rates hold at the largest budget.
+ */
+import { writeSweepRecord } from '../store/runDirectory.js';
+import { isTuning } from './check.js';
+import { CATALOGUE, loadSweep, planLoaded, type PlanOptions, runsToDo, type SweepPlan } from './plan.js';
+import type { SweepOutcome } from './runSweep.js';
+import type { LoadedSweep } from './sweepFile.js';
+import { sweepRecord } from './sweepRecord.js';
+import { surveyRun } from './survey.js';
+import { transferSweep } from './transfer.js';
+import { findTuned, tunedSpecOf } from './tuned.js';
+import { tuningSweepOf } from './tuningSweep.js';
+import { hasEnded } from './workerLoop.js';
+
+/** A stage as it was left: the sweep's own plan and outcome, or those of a stage that did not come to its end. */
+export interface StageOutcome {
+  readonly plan: SweepPlan;
+  readonly outcome: SweepOutcome;
+}
+
+/** Trains what is left of a plan. */
+export type RunPlan = (plan: SweepPlan) => Promise<SweepOutcome>;
+
+/** Whether every run of a stage has ended, so that the next one can be planned. */
+export const isComplete = ({ left, failed, halted }: SweepOutcome): boolean =>
+  left.length === 0 && failed.length === 0 && halted === null;
+
+/**
+ * Trains all stages of a sweep, as far as it is not stopped.
+ *
+ * @throws UsageError, ModelError or CorpusError where a stage can't be planned
+ */
+export async function runStages(
+  nameOrFile: string,
+  options: PlanOptions,
+  runPlan: RunPlan,
+): Promise<StageOutcome> {
+  const loaded = await loadSweep(nameOrFile);
+  const tuning = tuningSweepOf(loaded, CATALOGUE);
+  if (tuning !== null) {
+    const stage = await runTuning(tuning, options, runPlan, { unlessKnown: true });
+    if (stage !== null && !isComplete(stage.outcome)) return stage;
+  }
+  if (isTuning(loaded.sweep)) return (await runTuning(loaded, options, runPlan))!;
+  const plan = await planLoaded(loaded, options);
+  const stage = { plan, outcome: await runPlan(plan) };
+  const check = isComplete(stage.outcome) ? await checkTransfer(plan, options, runPlan) : null;
+  if (check === null) return stage;
+  if (!isComplete(check.outcome)) return check;
+  // Once more, with what the check found.
+  writeSweepRecord(plan.resultsDir, sweepRecord(plan));
+  return stage;
+}
+
+/** The plans of the stages that can be planned by now: the tuning as far as it is to be done, and the sweep itself. */
+export async function planStages(nameOrFile: string, options: PlanOptions): Promise<SweepPlan[]> {
+  const loaded = await loadSweep(nameOrFile);
+  const tuning = tuningSweepOf(loaded, CATALOGUE);
+  const first = tuning === null ? null : await planLoaded(tuning, options);
+  const plan = await planLoaded(loaded, options);
+  return first === null || isKnown(first) ? [plan] : [first, plan];
+}
+
+/**
+ * Trains a tuning sweep round by round, until the best rate of no size lies at an end at which the grid may still grow.
+ *
+ * @param unlessKnown trains nothing where the file of tuned rates holds every trial already: then null is returned
+ */
+export async function runTuning(
+  loaded: LoadedSweep,
+  options: PlanOptions,
+  runPlan: RunPlan,
+  { unlessKnown = false }: { readonly unlessKnown?: boolean } = {},
+): Promise<StageOutcome | null> {
+  let plan = await planLoaded(loaded, options);
+  if (unlessKnown && isKnown(plan)) return null;
+  for (;;) {
+    const outcome = await runPlan(plan);
+    if (!isComplete(outcome)) return { plan, outcome };
+    const grown = await planLoaded(loaded, options);
+    if (runsToDo(grown).length === 0) return { plan: grown, outcome };
+    plan = grown;
+  }
+}
+
+/** Whether every run of a tuning sweep stands among the trials of its file of tuned rates. */
+function isKnown({ loaded, runs }: SweepPlan): boolean {
+  const known = findTuned(loaded, loaded.sweep.name);
+  const trials = new Set(known?.rates.flatMap((rate) => rate.trials.map(({ runKey }) => runKey)));
+  return runs.every(({ runKey }) => trials.has(runKey));
+}
+
+/** Tries half and twice the rate at the largest budget, where the sweep asks for it. */
+async function checkTransfer(
+  plan: SweepPlan,
+  options: PlanOptions,
+  runPlan: RunPlan,
+): Promise<StageOutcome | null> {
+  const rates = tunedSpecOf(plan.loaded.sweep);
+  if (rates?.check !== true) return null;
+  const ended = plan.runs.map((run) => {
+    const { record } = surveyRun(plan.resultsDir, run.runKey);
+    return { run, record: record !== null && hasEnded(record) ? record : null };
+  });
+  const check = await planLoaded(transferSweep(plan.loaded, ended, rates), options);
+  return { plan: check, outcome: await runPlan(check) };
+}
