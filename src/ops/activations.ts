@@ -3,7 +3,20 @@ import { hasFusedKernels } from './kernelNames.js';
 import { tf, type Tensor } from './tf.js';
 
 /** max(x, 0). */
-export const relu = (x: Tensor): Tensor => tf.relu(x);
+export const relu = (x: Tensor): Tensor => (hasFusedKernels() ? reluFused(x) : tf.relu(x));
+
+/** The backward pass asks the rectified values, not x, where they are positive, so that x need not be kept. */
+function reluFused(x: Tensor): Tensor {
+  return tf.customGrad((...args) => {
+    const [x, save] = args as unknown as [Tensor, (tensors: Tensor[]) => void];
+    const rectified = tf.relu(x);
+    save([rectified]);
+    return {
+      value: rectified,
+      gradFunc: (dy: Tensor, saved: Tensor[]) => tf.mul(dy, tf.step(saved[0]!)),
+    };
+  })(x);
+}
 
 /** x Phi(x) with the exact error function (Hendrycks and Gimpel 2016). */
 export function gelu(x: Tensor): Tensor {

@@ -6,7 +6,7 @@ export const KERNEL = {
   rmsNorm: 'IsolossRmsNorm',
   logSoftmax: 'IsolossLogSoftmax',
   pickTarget: 'IsolossPickTarget',
-  subtractOneHot: 'IsolossSubtractOneHot',
+  addAtTarget: 'IsolossAddAtTarget',
 } as const;
 
 /** Whether the current tfjs backend has the project's kernels (it has all of them or none). */

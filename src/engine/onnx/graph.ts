@@ -1,5 +1,5 @@
 /** ONNX-level graph: what passes rewrite and the encoder writes. Values know their producer, so rules can look backwards. */
-import { broadcastShape, sameShape, sizeOf, type Shape } from '../tensors.js';
+import { broadcastShape, sameShape, type Shape } from '../tensors.js';
 
 export type OnnxDType = 'float32' | 'int32' | 'int64' | 'bool';
 export type OnnxData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
@@ -204,13 +204,22 @@ export function liveGraph(graph: OnnxGraph): { graph: OnnxGraph; uses: Map<OnnxV
   return { graph: { ...graph, nodes: nodes.reverse() }, uses };
 }
 
+/** What `uniformValue` has found of constants, since rules ask for the same ones again and again. */
+const uniformConstants = new WeakMap<OnnxData, number | null>();
+
+function uniformConstant(data: OnnxData): number | null {
+  const known = uniformConstants.get(data);
+  if (known !== undefined) return known;
+  const first = data[0];
+  const isUniform = first !== undefined && data.every((x: number | bigint) => x === first);
+  const found = isUniform ? Number(first) : null;
+  uniformConstants.set(data, found);
+  return found;
+}
+
 /** The one number that a value holds everywhere, where that is known from the graph. */
 export function uniformValue(value: OnnxValue): number | null {
-  if (value.constant !== null) {
-    const first = value.constant[0];
-    if (first === undefined || sizeOf(value.shape) > 64) return null;
-    return value.constant.every((x: number | bigint) => x === first) ? Number(first) : null;
-  }
+  if (value.constant !== null) return uniformConstant(value.constant);
   const { producer } = value;
   if (producer !== null && (producer.op === 'Expand' || producer.op === 'Reshape'))
     return uniformValue(producer.inputs[0]!);

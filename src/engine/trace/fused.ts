@@ -43,15 +43,13 @@ export const fusedKernels: KernelTable = {
     ],
     cost: MOVE,
   },
-  [KERNEL.subtractOneHot]: {
-    inputNames: ['probabilities', 'targets'],
-    infer: ([probabilities]) => [probabilities!],
+  [KERNEL.addAtTarget]: {
+    inputNames: ['values', 'targets', 'addends'],
+    infer: ([values]) => [values!],
     lower: ({ builder, inputs, outputs }) => {
-      const [probabilities, targets] = inputs as [OnnxValue, OnnxValue];
-      const rows = probabilities.shape[0]!;
-      const minusOne = builder.filled(-1, [rows, 1]);
+      const [values, targets, addends] = inputs as [OnnxValue, OnnxValue, OnnxValue];
       return [
-        builder.op('ScatterElements', [probabilities, asColumn(builder, targets), minusOne], outputs[0]!, {
+        builder.op('ScatterElements', [values, asColumn(builder, targets), addends], outputs[0]!, {
           attrs: { axis: 1, reduction: 'add' },
         }),
       ];
