@@ -97,7 +97,7 @@ export function project(prefix: string, x: Tensor, pass: Pass, convolution: Conv
 export function selfAttention(prefix: string, x: Tensor, mask: Tensor, pass: Pass): Tensor {
   const { params, options, shape, batchSize } = pass;
   const { contextLength, nHeads, dHead } = shape;
-  const heads: AttentionShape = { contextLength, batchSize, nHeads, dHead };
+  const heads: AttentionShape = { contextLength, batchSize, nHeads, dHead, causal: true };
   const context = attend(prefix, project(prefix, x, pass, causalConv), mask, heads, pass);
   const gated = options.postSoftmaxGating ? gate(context, params[`${prefix}.gate`]!, heads) : context;
   return tf.matMul(gated, params[`${prefix}.o`]!);

@@ -1,4 +1,5 @@
 /** Multi-head attention on time-major activations. */
+import { attendFused, queryBlocks } from './fusedAttention.js';
 import { hasFusedKernels } from './kernelNames.js';
 import { tf, type Tensor } from './tf.js';
 
@@ -8,6 +9,8 @@ export interface AttentionShape {
   readonly batchSize: number;
   readonly nHeads: number;
   readonly dHead: number;
+  /** The mask hides every later position, so that an engine need not compute what it hides. */
+  readonly causal?: boolean;
 }
 
 /** Added to the score of a position that must not be seen; large enough that its weight is exactly 0 in float32. */
@@ -40,11 +43,14 @@ export function attention(
 ): Tensor {
   const heads = shape.batchSize * shape.nHeads;
   const split = (x: Tensor): Tensor => tf.reshape(x, [x.shape[0] / shape.batchSize, heads, shape.dHead]);
+  const joined = (x: Tensor): Tensor =>
+    tf.reshape(x, [shape.contextLength * shape.batchSize, shape.nHeads * shape.dHead]);
+  if (hasFusedKernels()) {
+    const blocks = shape.causal === true && mask !== null ? queryBlocks(shape.contextLength) : 1;
+    return joined(attendFused(split(q), split(k), split(v), mask, queryScale, blocks));
+  }
   const scaled = queryScale === 1 ? q : tf.mul(q, queryScale);
-  const context = hasFusedKernels()
-    ? attendFused(split(scaled), split(k), split(v), mask)
-    : attend(split(scaled), split(k), split(v), mask);
-  return tf.reshape(context, [shape.contextLength * shape.batchSize, shape.nHeads * shape.dHead]);
+  return joined(attend(split(scaled), split(k), split(v), mask));
 }
 
 /** [time, heads, dHead] to [heads, time, dHead] and back. */
@@ -58,54 +64,11 @@ function weights(q: Tensor, k: Tensor, mask: Tensor | null): Tensor {
 /** Scores of [batch * nHeads, time, time] plus a mask that may differ by head but not by sequence. */
 export function addMask(scores: Tensor, mask: Tensor): Tensor {
   if (mask.rank === 2) return tf.add(scores, mask);
-  const [nHeads, time] = mask.shape as [number, number];
-  const bySequence = tf.reshape(scores, [scores.shape[0] / nHeads, nHeads, time, time]);
-  return tf.reshape(tf.add(bySequence, mask), [scores.shape[0], time, time]);
+  const [nHeads, queries, keys] = mask.shape as [number, number, number];
+  const bySequence = tf.reshape(scores, [scores.shape[0] / nHeads, nHeads, queries, keys]);
+  return tf.reshape(tf.add(bySequence, mask), scores.shape);
 }
 
 function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): Tensor {
   return swapTimeAndHeads(tf.matMul(weights(q, k, mask), swapTimeAndHeads(v)));
-}
-
-/**
- * The same with the backward pass written out: rowsum(P * dP) = rowsum(dO * O), which is dHead wide instead of
- * contextLength wide (Dao et al. 2022, appendix B).
- */
-function attendFused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): Tensor {
-  return tf.customGrad((...args) => {
-    const [q, k, v] = args as [Tensor, Tensor, Tensor];
-    const scoreMask = mask === null ? null : (args[3] as Tensor);
-    const save = args.at(-1) as unknown as (tensors: Tensor[]) => void;
-    const probabilities = weights(q, k, scoreMask);
-    const output = swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(v)));
-    save([q, k, v, probabilities, output, ...(scoreMask === null ? [] : [scoreMask])]);
-    return {
-      value: output,
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [q, k, v, probabilities, output, scoreMask] = saved as [
-          Tensor,
-          Tensor,
-          Tensor,
-          Tensor,
-          Tensor,
-          Tensor | undefined,
-        ];
-        const rowSums = swapTimeAndHeads(tf.sum(tf.mul(dy, output), 2, true));
-        const dProbabilities = tf.matMul(swapTimeAndHeads(dy), swapTimeAndHeads(v), false, true);
-        const dScores = tf.mul(probabilities, tf.sub(dProbabilities, rowSums));
-        return [
-          swapTimeAndHeads(tf.matMul(dScores, swapTimeAndHeads(k))),
-          swapTimeAndHeads(tf.matMul(dScores, swapTimeAndHeads(q), true, false)),
-          swapTimeAndHeads(tf.matMul(probabilities, swapTimeAndHeads(dy), true, false)),
-          ...(scoreMask === undefined ? [] : [maskGradient(dScores, scoreMask)]),
-        ];
-      },
-    };
-  })(q, k, v, ...(mask === null ? [] : [mask]));
-}
-
-function maskGradient(dScores: Tensor, mask: Tensor): Tensor {
-  if (mask.rank === 2) return tf.sum(dScores, 0);
-  const [nHeads, time] = mask.shape as [number, number];
-  return tf.sum(tf.reshape(dScores, [dScores.shape[0] / nHeads, nHeads, time, time]), 0);
 }

@@ -1,5 +1,5 @@
 /** Causal depthwise convolution over the sequence: MDHA's convolution on queries, keys and values. */
-import { hasFusedKernels } from './kernelNames.js';
+import { KERNEL, hasFusedKernels } from './kernelNames.js';
 import { tf, type Tensor } from './tf.js';
 
 /** Initial kernel of MDHA: 0.5 for the present position, 0.5 / 3 for each earlier one (Primer's release). */
@@ -21,7 +21,6 @@ const kernelRow = (w: Tensor, k: number): Tensor => tf.slice(w, [k, 0], [1, w.sh
 
 /** Rows that still have a later row `shift` below them. */
 const head = (x: Tensor, shift: number): Tensor => tf.slice(x, [0, 0], [x.shape[0] - shift, x.shape[1]!]);
-const tail = (x: Tensor, shift: number): Tensor => tf.slice(x, [shift, 0], [x.shape[0] - shift, x.shape[1]!]);
 
 function forward(x: Tensor, w: Tensor, batchSize: number): Tensor {
   let y = tf.mul(x, kernelRow(w, 0));
@@ -39,30 +38,29 @@ function forward(x: Tensor, w: Tensor, batchSize: number): Tensor {
   return y;
 }
 
+/**
+ * The same over whole shifted copies, each of which is made once, by one pass that pads and cuts, and used in both passes:
+ * x shifted for the output and the kernel's gradient, dy shifted back for the input's.
+ */
 function causalConvFused(x: Tensor, w: Tensor, batchSize: number): Tensor {
+  const taps = Array.from({ length: w.shape[0] }, (_, k) => k);
+  const weighted = (shifted: readonly Tensor[], w: Tensor): Tensor =>
+    taps.map((k) => tf.mul(shifted[k]!, kernelRow(w, k))).reduce((sum, term) => tf.add(sum, term));
   return tf.customGrad((...args) => {
     const [x, w, save] = args as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void];
-    save([x, w]);
+    const earlier = taps.map((k) => shiftRows(x, k * batchSize));
+    save([w, ...earlier]);
     return {
-      value: forward(x, w, batchSize),
+      value: weighted(earlier, w),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [x, w] = saved as [Tensor, Tensor];
-        let dx = tf.mul(dy, kernelRow(w, 0));
-        const dw = [tf.sum(tf.mul(dy, x), 0, true)];
-        for (let k = 1; k < w.shape[0]; k++) {
-          const shift = k * batchSize;
-          const later = tail(dy, shift);
-          dx = tf.add(
-            dx,
-            tf.pad(tf.mul(later, kernelRow(w, k)), [
-              [0, shift],
-              [0, 0],
-            ]),
-          );
-          dw.push(tf.sum(tf.mul(later, head(x, shift)), 0, true));
-        }
-        return [dx, tf.concat(dw, 0)];
+        const [w, ...earlier] = saved as [Tensor, ...Tensor[]];
+        const later = taps.map((k) => shiftRows(dy, -k * batchSize));
+        const dw = taps.map((k) => tf.sum(tf.mul(dy, earlier[k]!), 0, true));
+        return [weighted(later, w), tf.concat(dw, 0)];
       },
     };
   })(x, w);
 }
+
+const shiftRows = (x: Tensor, by: number): Tensor =>
+  by === 0 ? x : tf.engine().runKernel<Tensor>(KERNEL.shiftRows, { x }, { by });

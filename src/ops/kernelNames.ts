@@ -7,6 +7,7 @@ export const KERNEL = {
   logSoftmax: 'IsolossLogSoftmax',
   pickTarget: 'IsolossPickTarget',
   addAtTarget: 'IsolossAddAtTarget',
+  shiftRows: 'IsolossShiftRows',
 } as const;
 
 /** Whether the current tfjs backend has the project's kernels (it has all of them or none). */

@@ -12,6 +12,8 @@ export interface ParamUpdate {
 export interface Optimizer {
   /** State of a parameter beside its value, by slot name; all start at zero. */
   readonly slots: (param: ParamSpec) => Readonly<Record<string, readonly number[]>>;
+  /** Each element's update depends on nothing but that element, its gradient and slots, and the scalars. */
+  readonly elementwise: boolean;
   /** Scalars that differ from step to step. */
   readonly scalars: readonly string[];
   /** Their values at a step (from 1) with this learning rate. */
@@ -47,6 +49,7 @@ export function makeOptimizer(setup: OptimizerSetup): Optimizer {
  */
 function adamw({ beta1, beta2, epsilon, weightDecay }: AdamWSetup): Optimizer {
   return {
+    elementwise: true,
     slots: ({ shape }) => ({ gradientSum: shape, squareSum: shape }),
     scalars: ['rate', 'epsilon', 'decay'],
     scalarValues(step, learningRate) {
@@ -81,6 +84,7 @@ const isFactored = ({ shape }: ParamSpec): boolean =>
 function adafactor({ weightDecay }: AdafactorSetup): Optimizer {
   const rms = (x: Tensor): Tensor => tf.sqrt(tf.mean(tf.square(x)));
   return {
+    elementwise: false,
     slots: (spec) =>
       isFactored(spec)
         ? { rows: [spec.shape[0]!, 1], columns: [1, spec.shape[1]!] }

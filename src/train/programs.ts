@@ -7,6 +7,7 @@ import { crossEntropy, tokenNats } from '../ops/crossEntropy.js';
 import { drawsRandomNumbers, inTraining, RANDOM_WORDS_SHAPE } from '../ops/random.js';
 import { tf, type Tensor } from '../ops/tf.js';
 import { scalarSpecs, type Optimizer } from './optimizers.js';
+import { updateUnits } from './updateUnits.js';
 
 const PARAM = 'param/';
 
@@ -140,19 +141,14 @@ export function evaluationProgram(model: LanguageModel, batch: BatchShape): Func
 
 /** Gradients multiplied by min(1, clipNorm / norm) (Pascanu et al. 2013), and their norm before that. */
 function clipByGlobalNorm(
-  gradients: Record<string, Tensor>,
+  gradients: readonly Tensor[],
   clipNorm: number | null,
-): { clipped: Record<string, Tensor>; norm: Tensor } {
-  const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
+): { clipped: readonly Tensor[]; norm: Tensor } {
+  const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
   const norm = tf.sqrt(squares.reduce((sum, square) => tf.add(sum, square)));
   if (clipNorm === null) return { clipped: gradients, norm };
   const factor = tf.minimum(tf.div(clipNorm, tf.add(norm, 1e-6)), 1);
-  return {
-    clipped: Object.fromEntries(
-      Object.entries(gradients).map(([name, gradient]) => [name, tf.mul(gradient, factor)]),
-    ),
-    norm,
-  };
+  return { clipped: gradients.map((gradient) => tf.mul(gradient, factor)), norm };
 }
 
 /** One whole training step: forward, backward, clipping, optimizer. Metrics: `loss` (nats per token) and `gradNorm`. */
@@ -175,17 +171,26 @@ export function trainingProgram(
     metrics: ['loss', 'gradNorm'],
     step(state, perStep) {
       const { loss, gradients } = lossAndGradients(model, { ...state, ...perStep }, batch);
-      const { clipped, norm } = clipByGlobalNorm(gradients, clipNorm);
+      const units = updateUnits(model.params, optimizer);
+      const { clipped, norm } = clipByGlobalNorm(
+        units.map(({ join }) => join((name) => gradients[name]!)),
+        clipNorm,
+      );
       const scalars = Object.fromEntries(optimizer.scalars.map((name) => [name, perStep[`scalar/${name}`]!]));
       const next: Record<string, Tensor> = {};
-      for (const param of model.params) {
-        const { name } = param;
+      for (const [i, { spec, join, split }] of units.entries()) {
         const slots = Object.fromEntries(
-          Object.keys(optimizer.slots(param)).map((slot) => [slot, state[slotKey(slot, name)]!]),
+          Object.keys(optimizer.slots(spec)).map((slot) => [
+            slot,
+            join((name) => state[slotKey(slot, name)]!),
+          ]),
         );
-        const update = optimizer.update(param, state[paramKey(name)]!, clipped[name]!, slots, scalars);
-        next[paramKey(name)] = update.param;
-        for (const [slot, tensor] of Object.entries(update.slots)) next[slotKey(slot, name)] = tensor;
+        const param = join((name) => state[paramKey(name)]!);
+        const update = optimizer.update(spec, param, clipped[i]!, slots, scalars);
+        for (const [name, tensor] of split(update.param)) next[paramKey(name)] = tensor;
+        for (const [slot, joined] of Object.entries(update.slots)) {
+          for (const [name, tensor] of split(joined)) next[slotKey(slot, name)] = tensor;
+        }
       }
       return { state: next, metrics: { loss, gradNorm: norm } };
     },

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeFunction } from '../../src/engine/onnx/encode.js';
 import { uniformValue, type OnnxGraph, type OnnxNode, type OnnxValue } from '../../src/engine/onnx/graph.js';
 import { lower } from '../../src/engine/onnx/lower.js';
-import { optimise, PASSES } from '../../src/engine/passes/index.js';
+import { optimise, PASSES, passesFor } from '../../src/engine/passes/index.js';
 import { traceStep } from '../../src/engine/stepGraph.js';
 import type { HostTensors, TensorSpec } from '../../src/engine/tensors.js';
 import type { TraceMode } from '../../src/engine/trace/backend.js';
@@ -95,6 +95,35 @@ const ELEMENTWISE = [
   'Sigmoid',
 ];
 const ops = ({ nodes }: OnnxGraph): string[] => nodes.map(({ op }) => op);
+
+describe('selection by a comparison with 0', () => {
+  it('is a product with a step, exact for all but denormal numbers', async () => {
+    const values = [-1e18, -1, -1.2e-38, 0, 1.2e-38, 1e-20, 1, 1e18];
+    const spec = { name: 'x', shape: [values.length], dtype: 'float32' } as const;
+    const fn: TensorFunction = ({ x }) => ({ y: tf.mul(tf.add(tf.square(x!), 2), tf.step(x!)) });
+    const graph = optimise(lower(trace(fn, [spec], 'fused')));
+    expect(ops(graph)).toContain('HardSigmoid');
+    expect(ops(graph)).not.toContain('Where');
+    const { y } = await runGraph(graph, { x: Float32Array.from(values) });
+    expect(Array.from(y!)).toEqual(values.map((x) => (x > 0 ? Math.fround(Math.fround(x * x) + 2) : 0)));
+  });
+});
+
+describe('rows added up by index', () => {
+  it('are scattered whole on one thread, with rows named twice, and by element on several', async () => {
+    const rows = { name: 'rows', shape: [4, 3], dtype: 'float32' } as const;
+    const fn: TensorFunction = ({ rows }) => ({
+      y: tf.unsortedSegmentSum(rows!, tf.tensor1d([1, 0, 1, 1], 'int32'), 3),
+    });
+    const plain = lower(trace(fn, [rows], 'fused'));
+    const inputs = { rows: Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) };
+    const oneThread = optimise(plain, passesFor(1));
+    expect(ops(oneThread)).toContain('ScatterND');
+    expect(ops(optimise(plain, passesFor(2)))).toContain('ScatterElements');
+    const { y } = await runGraph(oneThread, inputs);
+    expect(Array.from(y!)).toEqual([4, 5, 6, 18, 21, 24, 0, 0, 0]);
+  });
+});
 
 describe('the fused and optimised training step', () => {
   const optimised = Object.keys(STEPS).map(

@@ -1,4 +1,4 @@
-/** Pass for one thread: what only several threads would make wrong. */
+/** Pass 6, for one thread: what only several threads would make wrong. */
 import type { OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleSet } from './rewrite.js';
 

@@ -149,11 +149,20 @@ const maskedProduct: Rule = ({ builder, node, inputs }) => {
   return null;
 };
 
+/** The sum of x * x in one pass. */
+const sumOfSquares: Rule = ({ builder, node, inputs, usesOfInput }) => {
+  const product = inputs[0]!.producer;
+  if (product?.op !== 'Mul' || product.inputs[0] !== product.inputs[1] || usesOfInput(0) > 1) return null;
+  return [
+    builder.op('ReduceSumSquare', [product.inputs[0]!, inputs[1]!], node.outputs[0]!, { attrs: node.attrs }),
+  ];
+};
+
 const rules: Record<string, Rule[]> = {
   Reshape: [reshapeOfReshape],
   Transpose: [simplerTranspose],
   Expand: [simplerExpand],
-  ReduceSum: [reduceNothing],
+  ReduceSum: [reduceNothing, sumOfSquares],
   ReduceMean: [reduceNothing],
   ReduceMax: [reduceNothing],
   Where: [broadcastLate],

@@ -1,11 +1,14 @@
-/** Pass: where x > 0 chooses between y and 0, a product with a step function: ONNX Runtime's `Where` takes two slow passes. */
+/** Pass 5: where x > 0 chooses between y and 0, a product with a step function: ONNX Runtime's `Where` takes two slow passes. */
 import { uniformValue, type OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleSet } from './rewrite.js';
 
 /** Large enough that every normal float32 above 0 times it is at least 1. */
 const STEEP = 3e38;
 
-/** max(0, min(1, x * STEEP)) is 1 where x > 0 and 0 elsewhere; only denormal x, below 1.2e-38, lie between. */
+/**
+ * max(0, min(1, x * STEEP)) is 1 where x > 0 and 0 elsewhere; only denormal x, below 1.2e-38, lie between. An infinite y
+ * is NaN instead of 0 where it is not chosen, which happens in runs that have diverged already.
+ */
 const selectByStep: Rule = ({ builder, node, inputs }) => {
   const [condition, y, otherwise] = inputs as [OnnxValue, OnnxValue, OnnxValue];
   const comparison = condition.producer;
