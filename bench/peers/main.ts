@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuModel } from '../../src/engine/cpu.js';
 import { STORED_STEPS, writeCase, type PeerCase } from './case.js';
+import { median } from './median.js';
 import { SIDES, startParticipant, type Participant, type Side } from './participant.js';
 
 const HELP = `Usage: npm run bench:peers -- [options]
@@ -59,11 +60,6 @@ interface SideResult {
   /** Largest relative difference of a loss from isoloss's over the first steps. */
   readonly lossDifference: number;
 }
-
-const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-};
 
 /** Losses of the first steps must agree: otherwise the sides do not do the same work. */
 const LOSS_TOLERANCE = 1e-4;
