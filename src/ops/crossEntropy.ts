@@ -30,7 +30,7 @@ function tokenNatsFused(logits: Tensor, targets: Tensor): Tensor {
     return {
       value: tf.neg(pickTargets(logProbabilities, targets)),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const minusOnes = tf.fill([targets.shape[0]!, 1], -1);
+        const minusOnes = tf.fill([targets.shape[0], 1], -1);
         return logitsGradient(tf.softmax(saved[0]!), targets, minusOnes, dy);
       },
     };

@@ -126,7 +126,7 @@ export function attendFused(
 /** The blocks' score gradients summed over sequences, zeros where a block left keys out. */
 function maskGradient(dScores: readonly Tensor[], mask: Tensor): Tensor {
   const keysOfMask = mask.shape.at(-1)!;
-  const nHeads = mask.rank === 2 ? 1 : mask.shape[0]!;
+  const nHeads = mask.rank === 2 ? 1 : mask.shape[0];
   const parts = dScores.map((block) => {
     const [heads, queries, keys] = block.shape as [number, number, number];
     const summed = tf.sum(tf.reshape(block, [heads / nHeads, nHeads, queries, keys]), 0);
