@@ -39,8 +39,8 @@ function forward(x: Tensor, w: Tensor, batchSize: number): Tensor {
 }
 
 /**
- * The same over whole shifted copies, each of which is made once, by one pass that pads and cuts, and used in both passes:
- * x shifted for the output and the kernel's gradient, dy shifted back for the input's.
+ * The same over whole shifted copies, each made by one operation that pads and cuts: x shifted for the output, dy shifted
+ * back for the gradients of x and of the kernel, so that nothing but x is kept for the backward pass.
  */
 function causalConvFused(x: Tensor, w: Tensor, batchSize: number): Tensor {
   const taps = Array.from({ length: w.shape[0] }, (_, k) => k);
@@ -48,14 +48,14 @@ function causalConvFused(x: Tensor, w: Tensor, batchSize: number): Tensor {
     taps.map((k) => tf.mul(shifted[k]!, kernelRow(w, k))).reduce((sum, term) => tf.add(sum, term));
   return tf.customGrad((...args) => {
     const [x, w, save] = args as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void];
+    save([x, w]);
     const earlier = taps.map((k) => shiftRows(x, k * batchSize));
-    save([w, ...earlier]);
     return {
       value: weighted(earlier, w),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [w, ...earlier] = saved as [Tensor, ...Tensor[]];
+        const [x, w] = saved as [Tensor, Tensor];
         const later = taps.map((k) => shiftRows(dy, -k * batchSize));
-        const dw = taps.map((k) => tf.sum(tf.mul(dy, earlier[k]!), 0, true));
+        const dw = later.map((shifted) => tf.sum(tf.mul(shifted, x), 0, true));
         return [weighted(later, w), tf.concat(dw, 0)];
       },
     };
