@@ -1,6 +1,7 @@
 /** `isoloss export`: results for other programs. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { addExportModelCommand } from './exportModel.js';
 
 interface ExportRunsOptions {
   readonly results: string;
@@ -10,7 +11,8 @@ interface ExportRunsOptions {
 }
 
 export function addExportCommand(program: Command): void {
-  const command = program.command('export').description('write results for other programs');
+  const command = program.command('export').description('write results and models for other programs');
+  addExportModelCommand(command);
   command
     .command('runs')
     .description('one row a run: what fits read, and what the run was trained with')

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -102,6 +103,28 @@ export function loadCached(directory: string, key: string): CachedCorpus | undef
     // Whatever is wrong with a cache, the answer is to prepare the corpus again.
     return undefined;
   }
+}
+
+/**
+ * Finds the prepared corpus whose training tokens have this SHA-256: what a run was trained on, wherever its texts lie by
+ * now. Undefined where the cache holds none, or only a damaged one.
+ */
+export function findCached(cacheDir: string, trainSha256: string): CachedCorpus | undefined {
+  const corpora = join(cacheDir, 'corpora');
+  if (!existsSync(corpora)) return undefined;
+  for (const name of readdirSync(corpora).filter((entry) => !entry.startsWith('.'))) {
+    const directory = join(corpora, name);
+    try {
+      const meta = metaSchema.parse(JSON.parse(readFileSync(join(directory, 'meta.json'), 'utf8')));
+      const contents = contentsSchema.parse(JSON.parse(meta.contents));
+      if (contents.splits.train.sha256 !== trainSha256) continue;
+      const found = loadCached(directory, contents.key);
+      if (found !== undefined) return found;
+    } catch {
+      // A folder of another format, or one that is just being replaced.
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -1,13 +1,8 @@
 /** `isoloss retry`: failed runs become planned again, so that the next `isoloss run` takes them up. */
 import { UsageError } from '../store/errors.js';
 import { acquireLock } from '../store/lock.js';
-import {
-  findRun,
-  listRuns,
-  listSweepFolders,
-  readSweepRecord,
-  updateRunRecord,
-} from '../store/runDirectory.js';
+import { findRun, listSweepFolders, readSweepRecord, updateRunRecord } from '../store/runDirectory.js';
+import { allRunKeys, KEY_START, resolveRunKey } from '../store/runKeys.js';
 import { didYouMean } from './nearest.js';
 
 /** What became of one run that was to be retried. */
@@ -20,7 +15,7 @@ export interface RetriedRun {
   readonly leftAlone: string | null;
 }
 
-const KEY_START = /^[0-9a-f]{4,16}$/;
+const HINT = '`isoloss runs --status failed` lists those that failed.';
 
 /**
  * Makes failed runs planned again. Their checkpoints and metrics stay: they go on from there.
@@ -39,9 +34,9 @@ export async function retryRuns(resultsDir: string, names: readonly string[]): P
     );
   }
   const asked = isSweep ? names.slice(1) : names;
-  const candidates = isSweep ? keysOfSweep(resultsDir, first) : keysOfAll(resultsDir);
+  const candidates = isSweep ? keysOfSweep(resultsDir, first) : allRunKeys(resultsDir);
   if (asked.length > 0) {
-    const keys = asked.map((key) => resolveKey(key, candidates, resultsDir));
+    const keys = asked.map((key) => resolveRunKey(key, candidates, resultsDir, HINT));
     return Promise.all([...new Set(keys)].map((key) => retryOne(resultsDir, key, true)));
   }
   const failed = candidates.filter((key) => findRun(resultsDir, key)?.record.status === 'failed');
@@ -50,23 +45,6 @@ export async function retryRuns(resultsDir: string, names: readonly string[]): P
 
 function keysOfSweep(resultsDir: string, sweep: string): string[] {
   return [...new Set(readSweepRecord(resultsDir, sweep)?.runs.map(({ runKey }) => runKey))];
-}
-
-function keysOfAll(resultsDir: string): string[] {
-  const keys = listSweepFolders(resultsDir).flatMap((sweep) =>
-    listRuns(resultsDir, sweep).map(({ runKey }) => runKey),
-  );
-  return [...new Set(keys)];
-}
-
-function resolveKey(text: string, candidates: readonly string[], resultsDir: string): string {
-  const fitting = KEY_START.test(text) ? candidates.filter((key) => key.startsWith(text)) : [];
-  if (fitting.length === 1) return fitting[0]!;
-  throw new UsageError(
-    fitting.length === 0
-      ? `There is no run ${text} in ${resultsDir}. \`isoloss runs --status failed\` lists those that failed.`
-      : `${text} fits ${fitting.length} runs: ${fitting.join(', ')}. Give more digits.`,
-  );
 }
 
 /** @param named whether the user named this run: then it has to be one that failed */

@@ -13,12 +13,13 @@ import {
 const PROTO = `
 syntax = "proto3";
 package onnx;
-message ModelProto { int64 ir_version = 1; string producer_name = 2; GraphProto graph = 7; repeated OperatorSetIdProto opset_import = 8; }
+message ModelProto { int64 ir_version = 1; string producer_name = 2; string producer_version = 3; string doc_string = 6; GraphProto graph = 7; repeated OperatorSetIdProto opset_import = 8; repeated StringStringEntryProto metadata_props = 14; }
+message StringStringEntryProto { string key = 1; string value = 2; }
 message OperatorSetIdProto { string domain = 1; int64 version = 2; }
 message GraphProto { repeated NodeProto node = 1; string name = 2; repeated TensorProto initializer = 5; repeated ValueInfoProto input = 11; repeated ValueInfoProto output = 12; }
 message NodeProto { repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4; repeated AttributeProto attribute = 5; string domain = 7; }
 message AttributeProto { string name = 1; float f = 2; int64 i = 3; bytes s = 4; GraphProto g = 6; repeated int64 ints = 8 [packed = false]; int32 type = 20; }
-message TensorProto { repeated int64 dims = 1 [packed = false]; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
+message TensorProto { repeated int64 dims = 1 [packed = false]; int32 data_type = 2; string name = 8; bytes raw_data = 9; repeated StringStringEntryProto external_data = 13; int32 data_location = 14; }
 message ValueInfoProto { string name = 1; TypeProto type = 2; }
 message TypeProto { TensorTypeProto tensor_type = 1; }
 message TensorTypeProto { int32 elem_type = 1; TensorShapeProto shape = 2; }
@@ -31,18 +32,23 @@ const ModelProto = protobuf.parse(PROTO, { keepCase: true }).root.lookupType('on
 /** AttributeProto.AttributeType of onnx.proto. */
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 /** A dimension known only when the graph is run has a name instead of a size. */
-type Dimension = number | string;
+export type Dimension = number | string;
 
-const tensorProto = (name: string, dtype: OnnxDType, dims: readonly number[], data: OnnxData): Json => ({
+export const tensorProto = (
+  name: string,
+  dtype: OnnxDType,
+  dims: readonly number[],
+  data: OnnxData,
+): Json => ({
   name,
   data_type: ONNX_DTYPE[dtype],
   dims,
   raw_data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
 
-const valueInfo = (name: string, dtype: OnnxDType, shape: readonly Dimension[]): Json => ({
+export const valueInfo = (name: string, dtype: OnnxDType, shape: readonly Dimension[]): Json => ({
   name,
   type: {
     tensor_type: {
@@ -73,13 +79,13 @@ const plainNode = (
   attribute,
 });
 
-interface EncodedGraph {
+export interface EncodedGraph {
   readonly node: readonly Json[];
   readonly initializer: readonly Json[];
 }
 
 /** Nodes and constants of a graph, its inputs and outputs under their own names. */
-function encodeGraph(graph: OnnxGraph): EncodedGraph {
+export function encodeGraph(graph: OnnxGraph): EncodedGraph {
   const names = new Map<OnnxValue, string>();
   const initializer: Json[] = [];
   const extra: Json[] = [];
@@ -111,15 +117,21 @@ function encodeGraph(graph: OnnxGraph): EncodedGraph {
   return { node: [...node, ...extra], initializer };
 }
 
-function encodeModel(graph: Json): Uint8Array {
+/**
+ * @param about further fields of ModelProto
+ * @param domains of the operations besides ONNX's own
+ */
+export function encodeModel(
+  graph: Json,
+  about: Json = {},
+  domains: readonly string[] = ['com.microsoft'],
+): Uint8Array {
   const message = {
     ir_version: 10,
     producer_name: 'isoloss',
     graph,
-    opset_import: [
-      { domain: '', version: 21 },
-      { domain: 'com.microsoft', version: 1 },
-    ],
+    opset_import: [{ domain: '', version: 21 }, ...domains.map((domain) => ({ domain, version: 1 }))],
+    ...about,
   };
   return ModelProto.encode(ModelProto.create(message)).finish();
 }

@@ -2,12 +2,10 @@
 import { prepareCorpus } from '../../data/corpus.js';
 import { ortEngine } from '../../engine/ort.js';
 import { randomStream } from '../../fit/random.js';
-import { buildModel } from '../../models/registry.js';
-import { loadCheckpoint } from '../../store/checkpoint.js';
 import { UsageError } from '../../store/errors.js';
-import { checkpointPath, readRunRecord } from '../../store/runDirectory.js';
+import { readRunRecord } from '../../store/runDirectory.js';
 import { generate } from '../../train/generate.js';
-import { paramKey } from '../../train/programs.js';
+import { loadTrainedModel } from '../../train/trainedModel.js';
 import type { SampleReply, SampleRequest } from './messages.js';
 
 const SAMPLES = 3;
@@ -15,12 +13,8 @@ const SAMPLES = 3;
 async function write({ directory, prompt, temperature, seed }: SampleRequest): Promise<SampleReply> {
   const record = readRunRecord(directory);
   if (record?.status !== 'done') throw new UsageError('Only a run that is done writes text.');
-  const { model: choice, corpus: corpusId, steps } = record.setup;
-  const { checkpoint, reason } = loadCheckpoint(checkpointPath(directory));
-  if (checkpoint?.step !== steps) {
-    throw new UsageError(`The run has no checkpoint of its last step.${reason === null ? '' : ` ${reason}`}`);
-  }
-  const model = buildModel(choice);
+  const { model: choice, corpus: corpusId } = record.setup;
+  const { model, params } = loadTrainedModel(directory, record);
   if (model.encoder !== undefined) throw new UsageError('A model with an encoder writes no free text.');
   const corpus = await prepareCorpus({ corpus: corpusId, vocabSize: choice.vocabSize });
   const streams = record.keyParts['streams'] as { readonly train?: string } | undefined;
@@ -30,15 +24,6 @@ async function write({ directory, prompt, temperature, seed }: SampleRequest): P
     );
   }
   const { tokenizer } = corpus;
-  const params = Object.fromEntries(
-    model.params.map(({ name, shape }) => {
-      const tensor = checkpoint.tensors[paramKey(name)];
-      if (tensor?.shape.join() !== shape.join()) {
-        throw new UsageError(`The checkpoint has no ${name} of shape ${shape.join(' x ')}.`);
-      }
-      return [paramKey(name), tensor.data];
-    }),
-  );
   // The separator stands before every document, so a text begins after one.
   const given = [...tokenizer.encode(prompt)].slice(-Math.floor(choice.contextLength / 2));
   const stream = randomStream(seed, 0);
