@@ -1,8 +1,10 @@
 /**
  * Gradients that TensorFlow.js lacks or has wrong, registered for every backend: einsum, topk, gatherND, scatterND and most
- * comparisons have none; that of cumsum transposes its result where the axis is not the last.
+ * comparisons have none; that of cumsum transposes its result where the axis is not the last; those of sum and mean fill an
+ * array as large as what was summed, which would be gigabytes where a large model is traced.
  */
 import { parseEinsum } from './einsumEquation.js';
+import { uniformTensor } from './uniform.js';
 import type { Tensor } from './tf.js';
 import type tfjs from '@tensorflow/tfjs';
 
@@ -33,6 +35,12 @@ function einsumGradient(
 
 /** Kernels whose results are steps: their derivative is 0, which tfjs knows of GreaterEqual alone. */
 const COMPARISONS = ['Greater', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr'] as const;
+
+/** dy spread over what was reduced: the gradient of a sum, by the very operations that TensorFlow.js's own makes. */
+function spreadOverSum(tf: Tf, dy: Tensor, x: Tensor, axes: readonly number[]): Tensor {
+  const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+  return tf.mul(tf.reshape(dy, kept), uniformTensor(tf, x.shape, 1));
+}
 
 /** Called once, by the file that loads TensorFlow.js. */
 export function registerGradients(tf: Tf): void {
@@ -80,7 +88,7 @@ export function registerGradients(tf: Tf): void {
       };
     },
   });
-  const zeros = (x: Tensor): Tensor => tf.zeros(x.shape);
+  const zeros = (x: Tensor): Tensor => uniformTensor(tf, x.shape, 0);
   for (const kernelName of COMPARISONS) {
     tf.registerGradient({
       kernelName,
@@ -102,6 +110,28 @@ export function registerGradients(tf: Tf): void {
         reverse: boolean;
       };
       return { x: () => tf.cumsum(dy as Tensor, axis, exclusive, !reverse) };
+    },
+  });
+  const reducedAxes = (x: Tensor, attrs: unknown): number[] =>
+    tf.util.parseAxisParam((attrs as { axis: number | number[] }).axis, x.shape);
+  for (const kernelName of ['Sum', 'Mean']) tf.unregisterGradient(kernelName);
+  tf.registerGradient({
+    kernelName: 'Sum',
+    inputsToSave: ['x'],
+    gradFunc: (dy, saved, attrs) => {
+      const [x] = saved as [Tensor];
+      const gradient = spreadOverSum(tf, dy as Tensor, x, reducedAxes(x, attrs));
+      return { x: () => gradient };
+    },
+  });
+  tf.registerGradient({
+    kernelName: 'Mean',
+    inputsToSave: ['x'],
+    gradFunc: (dy, saved, attrs) => {
+      const [x] = saved as [Tensor];
+      const axes = reducedAxes(x, attrs);
+      const count = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
+      return { x: () => tf.div(spreadOverSum(tf, dy as Tensor, x, axes), count) };
     },
   });
 }

@@ -95,3 +95,42 @@ describe('a traced step', () => {
     expect(() => traceStep({ ...program, step }, 'naive')).toThrow(/no state "param\/output"/);
   });
 });
+
+describe('sums and means', () => {
+  const spread: TensorFunction = ({ x }) => ({
+    ...Object.fromEntries(
+      Object.entries({
+        all: tf.grad((t) => tf.sum(t)),
+        rows: tf.grad((t) => tf.sum(tf.square(tf.sum(t, 0)))),
+        means: tf.grad((t) => tf.sum(tf.square(tf.mean(t, -1, true)))),
+      }).map(([name, gradient]) => [name, gradient(x!)]),
+    ),
+  });
+
+  it('have gradients that take no memory where they are traced', () => {
+    // 400 GB.
+    const { outputs } = trace(spread, [float('x', 100_000, 1_000_000)], 'naive');
+    expect(outputs.map(({ value }) => value.shape)).toEqual(outputs.map(() => [100_000, 1_000_000]));
+  });
+
+  it('have the gradients of the definition', async () => {
+    await tf.setBackend('cpu');
+    const { all, rows, means } = spread({ x: tf.tensor2d([1, 2, 3, 4, 5, 9], [2, 3]) });
+    expect([...all!.dataSync()]).toEqual([1, 1, 1, 1, 1, 1]);
+    // 2 (x0 + x1) for each column.
+    expect([...rows!.dataSync()]).toEqual([10, 14, 24, 10, 14, 24]);
+    // 2 mean / 3 for each row.
+    [4, 4, 4, 12, 12, 12].forEach((value, i) => expect(means!.dataSync()[i]).toBeCloseTo(value / 3, 5));
+  });
+
+  it('have the hash of a graph with the array in it, so that run keys stay', () => {
+    const specs = [float('x', 2, 3)];
+    const dy: TensorFunction = ({ x }) => ({ y: tf.grad((t) => tf.sum(t, 1).sum())(x!) });
+    const explicit: TensorFunction = () => {
+      const one = tf.scalar(1);
+      const outer = tf.mul(tf.reshape(one, [1]), tf.ones([2]));
+      return { y: tf.mul(tf.reshape(outer, [2, 1]), tf.ones([2, 3])) };
+    };
+    expect(hashOf(dy, specs)).toBe(hashOf(explicit, specs));
+  });
+});

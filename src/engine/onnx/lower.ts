@@ -15,8 +15,7 @@ export function lower(graph: TraceGraph): OnnxGraph {
   const valueOf = (value: TraceValue): OnnxValue => {
     const known = lowered.get(value);
     if (known !== undefined) return known;
-    if (value.origin.kind !== 'constant') throw new Error('a node was recorded before its input');
-    const constant = builder.constant(value.dtype, value.shape, value.origin.data);
+    const constant = constantOf(builder, value);
     lowered.set(value, constant);
     return constant;
   };
@@ -34,4 +33,10 @@ export function lower(graph: TraceGraph): OnnxGraph {
     outputs: graph.outputs.map(({ name, value }) => ({ name, value: valueOf(value) })),
     nodes: builder.nodes,
   };
+}
+
+function constantOf(builder: GraphBuilder, { origin, dtype, shape }: TraceValue): OnnxValue {
+  if (origin.kind === 'uniform') return builder.filled(origin.value, shape, dtype);
+  if (origin.kind === 'constant') return builder.constant(dtype, shape, origin.data);
+  throw new Error('a node was recorded before its input');
 }

@@ -1,5 +1,6 @@
 /** The tracing backend: tfjs calls its kernels, they compute nothing and record a node each. */
 import { tf, type NamedTensorInfoMap, type TensorInfo } from '../../ops/tf.js';
+import type { UniformBackend } from '../../ops/uniform.js';
 import { sameShape, type Shape } from '../tensors.js';
 import { contractionKernels } from './contractions.js';
 import { convolutionKernels } from './convolutions.js';
@@ -85,6 +86,7 @@ function describeOrigin(value: TraceValue): string {
     case 'input':
       return `input "${value.origin.name}"`;
     case 'constant':
+    case 'uniform':
       return 'a constant';
     default:
       return value.origin satisfies never;
@@ -109,7 +111,7 @@ function hostData(values: unknown, dtype: string): { data: ConstantData; dtype: 
 }
 
 /** State with a life: lives as long as the process, its slots as long as one trace. */
-export class TraceBackend extends tf.KernelBackend {
+export class TraceBackend extends tf.KernelBackend implements UniformBackend {
   private slots = new WeakMap<object, Slot>();
   /** Constants are one value per tensor, so that a mask used by every layer is stored once. */
   private constantValues = new WeakMap<object, TraceValue>();
@@ -128,6 +130,11 @@ export class TraceBackend extends tf.KernelBackend {
 
   input(name: string, shape: Shape, dtype: TraceDType): TensorInfo {
     return this.store({ shape, dtype, origin: { kind: 'input', name } });
+  }
+
+  /** A float32 constant that holds one number everywhere, whatever its size. */
+  uniform(shape: Shape, value: number): TensorInfo {
+    return this.store({ shape, dtype: 'float32', origin: { kind: 'uniform', value } });
   }
 
   /** The value behind a tensor; a tensor made from host data becomes a constant of the graph. */

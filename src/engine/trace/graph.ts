@@ -1,6 +1,6 @@
 /** The recorded graph: tfjs kernels as they were called, before anything is lowered, fused or counted. */
 import { createHash } from 'node:crypto';
-import type { Shape } from '../tensors.js';
+import { sizeOf, type Shape } from '../tensors.js';
 
 /** tfjs dtypes that a trace can hold. */
 export type TraceDType = 'float32' | 'int32' | 'bool';
@@ -17,6 +17,8 @@ export interface TraceValue {
   readonly origin:
     | { readonly kind: 'input'; readonly name: string }
     | { readonly kind: 'constant'; readonly data: ConstantData }
+    /** A constant that holds one number everywhere; it has the hash of the array full of it. */
+    | { readonly kind: 'uniform'; readonly value: number }
     | { readonly kind: 'node'; readonly node: TraceNode; readonly index: number };
 }
 
@@ -52,6 +54,23 @@ export function liveNodes(nodes: readonly TraceNode[], outputs: readonly TraceVa
 const nonFiniteByName = (_: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 
+const uniformHashes = new Map<string, string>();
+
+/** SHA-256 of `count` float32 of one value, without ever holding them all. */
+function uniformHash(value: number, count: number): string {
+  const key = `${value}|${count}`;
+  const known = uniformHashes.get(key);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256');
+  const piece = new Float32Array(Math.min(count, 1 << 20)).fill(value);
+  for (let left = count; left > 0; left -= piece.length) {
+    hash.update(new Uint8Array(piece.buffer, 0, 4 * Math.min(left, piece.length)));
+  }
+  const digest = hash.digest('hex');
+  uniformHashes.set(key, digest);
+  return digest;
+}
+
 /**
  * SHA-256 over operations, shapes, attributes, constants and wiring; names of inputs and outputs do not enter, their order does.
  * Part of the run key (docs/numbers.md, "Run key").
@@ -64,6 +83,8 @@ export function hashGraph(graph: TraceGraph): string {
     if (known !== undefined) return `%${known}`;
     numbers.set(value, numbers.size);
     const type = `${value.dtype}[${value.shape.join()}]`;
+    if (value.origin.kind === 'uniform')
+      return `%${numbers.size - 1}:${type}=${uniformHash(value.origin.value, sizeOf(value.shape))}`;
     if (value.origin.kind !== 'constant') return `%${numbers.size - 1}:${type}`;
     const { data } = value.origin;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
