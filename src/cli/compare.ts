@@ -76,10 +76,10 @@ async function compare(file: string, flags: CompareFlags): Promise<void> {
     process.stderr.write(`${planSummary(await planOf(comparison.tuning?.path ?? comparison.path))}\n`);
     return;
   }
-  const { isComplete, runTuning } = await import('../sweeps/stages.js');
+  const { isComplete, runRounds } = await import('../sweeps/stages.js');
   if (comparison.tuning !== null) {
     const loaded = await loadSweep(comparison.tuning.path);
-    const stage = await runTuning(loaded, { resultsDir, ...options }, trained);
+    const stage = await runRounds(loaded, { resultsDir, ...options }, trained);
     if (stage === null || !isComplete(stage.outcome)) return;
     const { addBaselineRates } = await import('../sweeps/compareRates.js');
     const { tunedPath } = await import('../sweeps/tuned.js');

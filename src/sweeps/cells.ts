@@ -14,6 +14,8 @@ export interface Cell {
   readonly sizeName: string;
   readonly budgetFlops: number;
   readonly seed: number;
+  /** The size is one of those that may be chosen (`sizes: auto`). */
+  readonly isCandidate: boolean;
   readonly path: readonly PropertyKey[];
 }
 
@@ -40,23 +42,42 @@ export function resolveArchitecture(
   );
 }
 
-/** Every cell of a sweep, in the order of the file; twice where the file asks twice. */
+/** Names of the sizes that may be trained at a budget; `auto` stands for every size of the sweep. */
+export function sizeNamesOf(
+  sweep: SweepFile,
+  { sizes }: SweepFile['cells'][number]['budgets'][number],
+): readonly string[] {
+  return sizes === 'auto' ? Object.keys(sweep.sizes) : sizes;
+}
+
+/** Every cell of a sweep, in the order of the file; twice where the file asks twice. `auto` stands for every size. */
 export function cellsOf(sweep: SweepFile, catalogue: ArchitectureCatalogue): Cell[] {
   return sweep.cells.flatMap((block, b) =>
     block.architectures.flatMap((entry) => {
       const resolved = resolveArchitecture(entry, catalogue);
       return block.budgets.flatMap((budget, i) => {
         const path = ['cells', b, 'budgets', i];
-        const cell = (sizeName: string, seed: number, at: readonly PropertyKey[]): Cell => ({
+        const cell = (
+          sizeName: string,
+          seed: number,
+          at: readonly PropertyKey[],
+          isCandidate = false,
+        ): Cell => ({
           architecture: resolved,
           sizeName,
           budgetFlops: budget.flops,
           seed,
+          isCandidate,
           path: at,
         });
-        const first = budget.sizes.flatMap((size, s) =>
-          budget.seeds.map((seed) => cell(size, seed, [...path, 'sizes', s])),
-        );
+        const first =
+          budget.sizes === 'auto'
+            ? Object.keys(sweep.sizes).flatMap((size) =>
+                budget.seeds.map((seed) => cell(size, seed, [...path, 'sizes'], true)),
+              )
+            : budget.sizes.flatMap((size, s) =>
+                budget.seeds.map((seed) => cell(size, seed, [...path, 'sizes', s])),
+              );
         const repeated = (budget.repeat?.sizes ?? []).flatMap((size, s) =>
           (budget.repeat?.seeds ?? []).map((seed) => cell(size, seed, [...path, 'repeat', 'sizes', s])),
         );

@@ -124,7 +124,7 @@ function checkSizeNames(sweep: SweepFile): Problem[] {
     block.budgets.flatMap((budget, i) => {
       const path = ['cells', b, 'budgets', i];
       return [
-        ...check(budget.sizes, [...path, 'sizes']),
+        ...check(budget.sizes === 'auto' ? [] : budget.sizes, [...path, 'sizes']),
         ...check(budget.repeat?.sizes ?? [], [...path, 'repeat', 'sizes']),
       ];
     }),

@@ -10,7 +10,7 @@ import { defaultPositions, fixedPositions } from '../models/registry.js';
 import { UsageError } from '../store/errors.js';
 import { canonicalJson, writeFileAtomic } from '../store/files.js';
 import { architecture, splitArchitectureName, type Architecture } from './architecture.js';
-import { resolveArchitecture } from './cells.js';
+import { resolveArchitecture, sizeNamesOf } from './cells.js';
 import { writeBaselineRates } from './compareRates.js';
 import { modelOf } from './expand.js';
 import { flopsText } from './format.js';
@@ -67,7 +67,9 @@ export async function prepareComparison(request: CompareRequest): Promise<Compar
   const variants = variantsOf(definition.name, file, baselines);
   const all = [...baselines, ...variants];
   const budgets = gridOf(request, base, baselines);
-  const sizeNames = new Set(budgets.flatMap((budget) => [...budget.sizes, ...(budget.repeat?.sizes ?? [])]));
+  const sizeNames = new Set(
+    budgets.flatMap((budget) => [...sizeNamesOf(base.sweep, budget), ...(budget.repeat?.sizes ?? [])]),
+  );
   const name = `compare-${definition.name}`;
   const folder = join(request.resultsDir, name);
   const head = {
@@ -76,7 +78,7 @@ export async function prepareComparison(request: CompareRequest): Promise<Compar
   };
   const rates = ratesOf(request, base, all, sizeNames);
   const notes = [
-    `grid of ${base.sweep.name}: ${budgets.map(({ flops, sizes }) => `${flopsText(flops)} (${sizes.join(', ')})`).join('; ')}`,
+    `grid of ${base.sweep.name}: ${budgets.map(({ flops, sizes }) => `${flopsText(flops)} (${sizes === 'auto' ? sizes : sizes.join(', ')})`).join('; ')}`,
     rates.note,
   ];
   mkdirSync(folder, { recursive: true });
@@ -311,13 +313,14 @@ function tuningOf(
   const names = kept.map(([name]) => name);
   const block = tuning.cells.reduce((best, candidate) => {
     const covered = ({ budgets }: typeof candidate): number =>
-      new Set(budgets.flatMap(({ sizes }) => sizes).filter((size) => names.includes(size))).size;
+      new Set(budgets.flatMap((budget) => sizeNamesOf(tuning, budget)).filter((size) => names.includes(size)))
+        .size;
     return covered(candidate) > covered(best) ? candidate : best;
   });
   const budgets = block.budgets
     .map(({ repeat, ...budget }) => ({
       ...budget,
-      sizes: budget.sizes.filter((size) => names.includes(size)),
+      sizes: sizeNamesOf(tuning, budget).filter((size) => names.includes(size)),
       repeat,
     }))
     .filter(({ sizes }) => sizes.length > 0)

@@ -63,6 +63,8 @@ export interface PlannedRun {
   readonly architecture: Architecture;
   readonly sizeName: string;
   readonly budgetFlops: number;
+  /** One of the sizes that `sizes: auto` chooses among. */
+  readonly isCandidate: boolean;
   readonly setup: RunSetup;
   readonly cost: CountedModel;
   readonly tokensPerStep: number;
@@ -135,18 +137,21 @@ export function expandSweep<Cost extends CountedModel>(
     const { model, cost } = describe(cell);
     const cellRates = rates(cell.architecture.label, model, cell.budgetFlops);
     if (cellRates === null) {
+      if (cell.isCandidate) continue;
       untuned.add(`${cell.architecture.label} ${cell.sizeName}`);
       continue;
     }
     const steps = Math.round(cell.budgetFlops / cost.flopsPerStep);
     const name = `${cell.architecture.label} ${cell.sizeName} ${flopsText(cell.budgetFlops)}`;
+    const epochs = context.epochsOf(steps);
+    // A candidate that can't be trained at this budget is none.
+    if (cell.isCandidate && (steps < 1 || epochs > sweep.allowEpochs)) continue;
     if (steps < 1) {
       problems.push(
         `${loaded.at(cell.path)}  ${name}: the budget is less than one step, which costs ${flopsText(cost.flopsPerStep, 3)} FLOPs`,
       );
       continue;
     }
-    const epochs = context.epochsOf(steps);
     if (epochs > sweep.allowEpochs) {
       problems.push(
         `${loaded.at(cell.path)}  ${name}: ${steps} steps read the training text ${epochs.toFixed(1)} times, more than the ${sweep.allowEpochs} allowed; ` +
@@ -185,6 +190,7 @@ export function expandSweep<Cost extends CountedModel>(
         architecture: cell.architecture,
         sizeName: cell.sizeName,
         budgetFlops: cell.budgetFlops,
+        isCandidate: cell.isCandidate,
         setup,
         cost,
         tokensPerStep,

@@ -4,8 +4,10 @@ import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
 import { loadVariants } from '../models/loadVariant.js';
 import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
+import { findRun } from '../store/runDirectory.js';
 import { describeModel, runKey, trunkKey } from '../train/describe.js';
 import type { ArchitectureCatalogue } from './architecture.js';
+import { withChosenSizes } from './autoSizes.js';
 import { makespan } from './estimate.js';
 import { expandSweep, type PlannedRun } from './expand.js';
 import { type WorkerSetting, workerSetting } from './machine.js';
@@ -79,7 +81,7 @@ export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Pro
     onWarning: options.onWarning,
   });
   const streams = { train: corpus.train.sha256, val: corpus.val.sha256, test: corpus.test.sha256 };
-  const { runs, notices } = expandSweep(loaded, {
+  const expansion = expandSweep(loaded, {
     catalogue: CATALOGUE,
     describeModel,
     runKey: (setup, cost) => {
@@ -88,6 +90,11 @@ export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Pro
     },
     corpusId: corpus.id,
     epochsOf: (steps) => epochs(steps, sweep.batchSize, sweep.contextLength, corpus.train),
+  });
+  const { notices } = expansion;
+  const runs = withChosenSizes(expansion.runs, (runKey) => {
+    const record = findRun(options.resultsDir, runKey)?.record ?? null;
+    return record !== null && hasEnded(record) ? record : null;
   });
   const setting = workerSetting({
     workers: options.workers ?? sweep.workers,

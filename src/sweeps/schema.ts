@@ -157,7 +157,11 @@ const budgetSchema = z.strictObject({
     .number()
     .positive()
     .describe('Training compute of a run, in FLOPs; the number of steps follows from it.'),
-  sizes: z.array(z.string()).min(1).describe('Names of sizes trained at this budget.'),
+  sizes: z
+    .union([z.array(z.string()).min(1), z.literal('auto')])
+    .describe(
+      'Names of sizes trained at this budget; auto: for each architecture those around its predicted optimum, and more on the side where the best lies at the end.',
+    ),
   seeds: seedList.default([0]).describe('Seeds of every size of this budget.'),
   repeat: z
     .strictObject({ sizes: z.array(z.string()).min(1), seeds: seedList })

@@ -3,7 +3,6 @@
  * until the best is inside; the runs themselves; and whether the rates hold at the largest budget.
  */
 import { writeSweepRecord } from '../store/runDirectory.js';
-import { isTuning } from './check.js';
 import { CATALOGUE, loadSweep, planLoaded, type PlanOptions, runsToDo, type SweepPlan } from './plan.js';
 import type { SweepOutcome } from './runSweep.js';
 import type { LoadedSweep } from './sweepFile.js';
@@ -40,17 +39,15 @@ export async function runStages(
   const loaded = await loadSweep(nameOrFile);
   const tuning = tuningSweepOf(loaded, CATALOGUE);
   if (tuning !== null) {
-    const stage = await runTuning(tuning, options, runPlan, { unlessKnown: true });
+    const stage = await runRounds(tuning, options, runPlan, { unlessKnown: true });
     if (stage !== null && !isComplete(stage.outcome)) return stage;
   }
-  if (isTuning(loaded.sweep)) return (await runTuning(loaded, options, runPlan))!;
-  const plan = await planLoaded(loaded, options);
-  const stage = { plan, outcome: await runPlan(plan) };
-  const check = isComplete(stage.outcome) ? await checkTransfer(plan, options, runPlan) : null;
+  const stage = (await runRounds(loaded, options, runPlan))!;
+  const check = isComplete(stage.outcome) ? await checkTransfer(stage.plan, options, runPlan) : null;
   if (check === null) return stage;
   if (!isComplete(check.outcome)) return check;
   // Once more, with what the check found.
-  writeSweepRecord(plan.resultsDir, sweepRecord(plan));
+  writeSweepRecord(stage.plan.resultsDir, sweepRecord(stage.plan));
   return stage;
 }
 
@@ -64,11 +61,12 @@ export async function planStages(nameOrFile: string, options: PlanOptions): Prom
 }
 
 /**
- * Trains a tuning sweep round by round, until the best rate of no size lies at an end at which the grid may still grow.
+ * Trains a sweep round by round, until nothing that has been found calls for more: a best rate at an end of a grid that
+ * may grow, a best size at an end of those that were chosen.
  *
  * @param unlessKnown trains nothing where the file of tuned rates holds every trial already: then null is returned
  */
-export async function runTuning(
+export async function runRounds(
   loaded: LoadedSweep,
   options: PlanOptions,
   runPlan: RunPlan,

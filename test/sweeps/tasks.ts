@@ -24,6 +24,7 @@ export function makeTask(index: number, resultsDir: string, steps = 40, sweep = 
       architecture: { preset: 'transformer', positions: 'absolute', label: 'transformer' },
       sizeName: 'd8',
       budgetFlops: steps * 1e6,
+      isCandidate: false,
       setup: {
         model: {
           preset: 'transformer',
