@@ -101,7 +101,7 @@ describe('errors of a sweep file', () => {
     );
     const union = errorWith('{ base: 0.016, referenceWidth: 64 }', '{ tunde: quick-lr }');
     expect(union.message).toContain(
-      'unknown key "tunde" in learningRate. Did you mean "tuned"? Known keys: base, referenceWidth, grid, tuned',
+      'unknown key "tunde" in learningRate. Did you mean "tune"? Known keys: base, referenceWidth, grid, extend, tuned',
     );
   });
 
