@@ -1,7 +1,9 @@
 /** `isoloss bench`: training speed on this machine. */
 import { availableParallelism } from 'node:os';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { DEFAULT_ENGINE, PRECISIONS, type EngineName, type Precision } from '../engine/engineNames.js';
 import type { BenchCase, BenchResult } from '../train/bench.js';
+import { engineOption } from './engineOption.js';
 
 interface BenchFlags {
   readonly arch?: string[];
@@ -11,6 +13,8 @@ interface BenchFlags {
   readonly length: string;
   readonly vocab: string;
   readonly threads: string;
+  readonly engine?: EngineName;
+  readonly precision: Precision;
   readonly json?: boolean;
 }
 
@@ -38,10 +42,15 @@ export function addBenchCommand(program: Command): void {
     .option('--length <tokens>', 'context length', '128')
     .option('--vocab <tokens>', 'vocabulary size', '1024')
     .option('--threads <n>', 'threads inside one operation', String(availableParallelism()))
+    .addOption(engineOption())
+    .addOption(
+      new Option('--precision <type>', 'of the matrix products').choices(PRECISIONS).default('f32'),
+    )
     .option('--json', 'print one JSON object a case, or one object where only one case is asked for')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ isoloss bench\n  $ isoloss bench --arch primer-ez --d 128 --layers 4 --json',
+      '\nExamples:\n  $ isoloss bench\n  $ isoloss bench --arch primer-ez --d 128 --layers 4 --json' +
+        '\n  $ isoloss bench --engine tfjs:tensorflow --arch transformer --d 64 --layers 2',
     )
     .action(async (flags: BenchFlags) => {
       const { benchTraining } = await import('../train/bench.js');
@@ -68,7 +77,14 @@ export function addBenchCommand(program: Command): void {
       );
       if (flags.json !== true) process.stdout.write(`${HEADER}\n`);
       for (const benchCase of cases) {
-        const result = await benchTraining(benchCase, { threads, stepsPerCall: 8, roundMs: 700, rounds: 3 });
+        const result = await benchTraining(benchCase, {
+          engine: flags.engine ?? DEFAULT_ENGINE,
+          precision: flags.precision,
+          threads,
+          stepsPerCall: 8,
+          roundMs: 700,
+          rounds: 3,
+        });
         process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${line(result)}\n`);
       }
     });

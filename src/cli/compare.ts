@@ -1,9 +1,11 @@
 /** `isoloss compare`: an architecture of one's own against baselines, from training to verdict. */
 import type { Command } from 'commander';
+import type { EngineName } from '../engine/engineNames.js';
 import type { CompareRequest, Comparison } from '../sweeps/compare.js';
 import type { SweepPlan } from '../sweeps/plan.js';
 import type { SweepOutcome } from '../sweeps/runSweep.js';
 import { UsageError } from '../store/errors.js';
+import { engineOption } from './engineOption.js';
 
 interface CompareFlags {
   readonly sweep: string;
@@ -15,6 +17,7 @@ interface CompareFlags {
   readonly out?: string;
   readonly workers?: string;
   readonly threads?: string;
+  readonly engine?: EngineName;
   readonly dryRun?: true;
   readonly json?: true;
 }
@@ -37,6 +40,7 @@ export function addCompareCommand(program: Command): void {
     .option('--out <dir>', 'folder of the report (default: reports/compare-NAME)')
     .option('--workers <n>', 'runs at the same time')
     .option('--threads <n>', 'threads of a worker')
+    .addOption(engineOption())
     .option('--dry-run', 'show what would be trained, and stop there')
     .option('--json', 'print the verdicts as JSON; progress goes to standard error')
     .addHelpText(

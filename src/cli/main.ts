@@ -25,7 +25,7 @@ import { addServeCommand } from './serve.js';
 import { addTimeCommand } from './time.js';
 
 /** Errors that the user can mend, by name: their classes lie in parts that the program does not load to begin with. */
-const USER_ERRORS = ['UsageError', 'CorpusError', 'FitError', 'ModelError'];
+const USER_ERRORS = ['UsageError', 'CorpusError', 'FitError', 'ModelError', 'EngineError'];
 
 // A reader that has seen enough (`isoloss runs | head`) closes the pipe; that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

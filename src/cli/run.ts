@@ -1,13 +1,16 @@
 /** `isoloss run`: trains a sweep, and renders its report if asked to. */
 import { type Command, Option } from 'commander';
+import type { EngineName } from '../engine/engineNames.js';
 import { flopsText } from '../sweeps/format.js';
 import type { SweepPlan } from '../sweeps/plan.js';
 import type { RunSweepOptions, SweepOutcome } from '../sweeps/runSweep.js';
+import { engineOption } from './engineOption.js';
 
 interface RunFlags {
   readonly results: string;
   readonly workers?: string;
   readonly threads?: string;
+  readonly engine?: EngineName;
   readonly executor: 'local' | 'slurm';
   readonly slurm: readonly string[];
   readonly report?: true;
@@ -27,6 +30,7 @@ export function addRunCommand(program: Command): void {
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--workers <n>', 'runs at the same time, instead of what the sweep says')
     .option('--threads <n>', 'threads of a worker, instead of what the sweep says')
+    .addOption(engineOption())
     .addOption(
       new Option('--executor <where>', 'train in processes of this machine, or as jobs of a Slurm cluster')
         .choices(['local', 'slurm'])
@@ -52,6 +56,7 @@ a runner that was killed leaves them in the queue, and the next one takes them o
 Examples:
   isoloss run quick --report
   isoloss run ./my-sweep.yaml --workers 4
+  isoloss run ./my-sweep.yaml --engine onnx:webgpu
   isoloss run ./my-sweep.yaml --executor slurm --slurm partition=cpu --slurm time=02:00:00 --slurm tasksAtOnce=20
   isoloss run quick --dry-run`,
     )
@@ -107,7 +112,7 @@ async function onSlurm(
 /** Timings are a property of models and machine, so those that exist are kept. */
 async function timeOnce(plan: SweepPlan): Promise<void> {
   const { existingTimings } = await import('../sweeps/timeSweep.js');
-  if (existingTimings(plan) !== null) return;
+  if ((await existingTimings(plan)) !== null) return;
   const { measure } = await import('./time.js');
   try {
     await measure(plan);

@@ -1,5 +1,6 @@
 /** Flags that several sweep commands share, turned into the options of a plan. */
 import { resolve } from 'node:path';
+import type { EngineName } from '../engine/engineNames.js';
 import type { PlanOptions } from '../sweeps/plan.js';
 import { wholeNumber } from './flags.js';
 
@@ -8,12 +9,14 @@ export function planOptions(flags: {
   readonly results: string;
   readonly workers?: string;
   readonly threads?: string;
+  readonly engine?: EngineName;
 }): PlanOptions {
   let phase: string | null = null;
   return {
     resultsDir: resolve(flags.results),
     workers: flags.workers === undefined ? undefined : wholeNumber('--workers', flags.workers),
     threads: flags.threads === undefined ? undefined : wholeNumber('--threads', flags.threads),
+    engine: flags.engine,
     onCorpusProgress: (progress) => {
       if (progress.phase === phase) return;
       phase = progress.phase;

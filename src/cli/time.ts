@@ -1,12 +1,15 @@
 /** `isoloss time`: seconds a step of every model of a sweep on this machine. */
 import type { Command } from 'commander';
+import type { EngineName } from '../engine/engineNames.js';
 import type { Timings } from '../store/record.js';
 import type { SweepPlan } from '../sweeps/plan.js';
+import { engineOption } from './engineOption.js';
 
 interface TimeFlags {
   readonly results: string;
   readonly workers?: string;
   readonly threads?: string;
+  readonly engine?: EngineName;
   readonly json?: true;
 }
 
@@ -18,6 +21,7 @@ export function addTimeCommand(program: Command): void {
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--workers <n>', 'processes at the same time, instead of what the sweep says')
     .option('--threads <n>', 'threads of a worker, instead of what the sweep says')
+    .addOption(engineOption())
     .option('--json', 'print the timings as JSON')
     .addHelpText(
       'after',

@@ -1,6 +1,18 @@
-/** The reference engine: the same functions run at once on a tfjs backend, one operation after the other. */
+/**
+ * Eager engines: the same functions run at once on a tfjs backend, one operation after the other. On the backend `cpu` it is
+ * the reference. State and metrics stay on the backend's device until a call has made all of its steps.
+ */
 import { tf, type Tensor } from '../ops/tf.js';
-import type { Engine, Executable, ExecutableFunction, FunctionProgram, StepProgram } from './executable.js';
+import { cpuModel } from './cpu.js';
+import { requirePrecision } from './engineError.js';
+import type {
+  Engine,
+  EngineInfo,
+  Executable,
+  ExecutableFunction,
+  FunctionProgram,
+  StepProgram,
+} from './executable.js';
 import { checkLength, sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
 import type { Tensors } from './trace/trace.js';
 
@@ -35,10 +47,12 @@ class EagerExecutable implements Executable {
     );
   }
 
-  getState(): HostTensors {
-    return Object.fromEntries(
-      this.program.state.map(({ name }) => [name, (this.state[name]!.dataSync() as HostArray).slice()]),
+  async getState(): Promise<HostTensors> {
+    const { state } = this;
+    const values = this.program.state.map(
+      async ({ name }) => [name, ((await state[name]!.data()) as HostArray).slice()] as const,
     );
+    return Object.fromEntries(await Promise.all(values));
   }
 
   async run(stepCount: number, perStep: HostTensors): Promise<Record<string, Float32Array>> {
@@ -46,44 +60,48 @@ class EagerExecutable implements Executable {
       checkLength(spec, perStep[spec.name], stepCount * sizeOf(spec.shape));
     }
     selectBackend(this.backend);
-    const metrics = Object.fromEntries(
-      this.program.metrics.map((name) => [name, new Float32Array(stepCount)]),
-    );
-    // The state from before the call lives until all steps are made, so that a failed call leaves it as it was.
+    // The state from before the call lives until all steps are made and read, so that a failed call leaves it as it was.
     let current: Tensors = this.state;
+    const metrics: Tensors[] = [];
     try {
       for (let i = 0; i < stepCount; i++) {
-        const next = this.step(
-          current,
-          this.inputsOf(i, perStep),
-          (name, value) => (metrics[name]![i] = value),
-        );
-        disposeUnlessIn(current, next, this.state);
-        current = next;
+        const next = this.step(current, this.inputsOf(i, perStep));
+        metrics.push(next.metrics);
+        disposeUnlessIn(current, next.state, this.state);
+        current = next.state;
       }
+      const values = await this.read(metrics);
+      disposeUnlessIn(this.state, current);
+      this.state = current;
+      return values;
     } catch (error) {
       disposeUnlessIn(current, this.state);
       throw error;
+    } finally {
+      tf.dispose(metrics);
     }
-    disposeUnlessIn(this.state, current);
-    this.state = current;
-    return Promise.resolve(metrics);
   }
 
-  private step(
-    state: Tensors,
-    inputs: HostTensors,
-    report: (metric: string, value: number) => void,
-  ): Tensors {
+  private step(state: Tensors, inputs: HostTensors): { state: Tensors; metrics: Tensors } {
     return tf.tidy(() => {
       const tensors = this.program.perStep.map(
         (spec) => [spec.name, upload(spec, inputs[spec.name]!)] as const,
       );
-      const result = this.program.step(state, Object.fromEntries(tensors));
-      for (const name of this.program.metrics) report(name, result.metrics[name]!.dataSync()[0]!);
-      tf.dispose(Object.values(result.metrics));
-      return result.state;
+      return this.program.step(state, Object.fromEntries(tensors));
     });
+  }
+
+  /** Each metric of all steps, in one transfer each. */
+  private async read(steps: readonly Tensors[]): Promise<Record<string, Float32Array>> {
+    const values = this.program.metrics.map(async (name) => {
+      const series = tf.stack(steps.map((metrics) => metrics[name]!));
+      try {
+        return [name, Float32Array.from(await series.data())] as const;
+      } finally {
+        series.dispose();
+      }
+    });
+    return Object.fromEntries(await Promise.all(values));
   }
 
   private inputsOf(i: number, perStep: HostTensors): HostTensors {
@@ -111,11 +129,14 @@ function eagerFunction(program: FunctionProgram, backend: string): ExecutableFun
           Object.fromEntries(program.inputs.map((spec) => [spec.name, upload(spec, inputs[spec.name]!)])),
         ),
       );
-      const results = Object.entries(outputs).map(
-        ([name, value]) => [name, value.dataSync().slice() as Float32Array] as const,
-      );
-      tf.dispose(outputs);
-      return Promise.resolve(Object.fromEntries(results));
+      try {
+        const values = Object.entries(outputs).map(
+          async ([name, tensor]) => [name, (await tensor.data()).slice() as Float32Array] as const,
+        );
+        return Object.fromEntries(await Promise.all(values));
+      } finally {
+        tf.dispose(outputs);
+      }
     },
     async dispose() {
       return Promise.resolve();
@@ -123,13 +144,22 @@ function eagerFunction(program: FunctionProgram, backend: string): ExecutableFun
   };
 }
 
-/** An engine over a tfjs backend that is already registered, such as `cpu`. */
-export const eagerEngine = (backend: string): Engine => ({
-  info: { name: `tfjs:${backend}`, version: tf.version_core },
-  async compileStep(program) {
+/** An engine over a tfjs backend that is registered and initialised. */
+export const backendEngine = (backend: string, info: EngineInfo): Engine => ({
+  info,
+  async compileStep(program, { precision }) {
+    requirePrecision(info.name, precision);
     return Promise.resolve(new EagerExecutable(program, backend));
   },
-  async compileFunction(program) {
+  async compileFunction(program, { precision }) {
+    requirePrecision(info.name, precision);
     return Promise.resolve(eagerFunction(program, backend));
   },
+});
+
+/** TensorFlow.js in plain JavaScript: the reference. */
+export const eagerEngine: Engine = backendEngine('cpu', {
+  name: 'tfjs:cpu',
+  version: `tfjs ${tf.version_core}`,
+  device: cpuModel(),
 });

@@ -1,5 +1,6 @@
 /** What every engine offers: a training step run many times over its own state, and a function run once a call. */
 import type { TensorFunction, Tensors } from './trace/trace.js';
+import type { EngineName, Precision } from './engineNames.js';
 import type { HostTensors, TensorSpec } from './tensors.js';
 
 /** One training step in plain TensorFlow.js, with the names and shapes of what goes in and out. */
@@ -16,8 +17,8 @@ export interface StepProgram {
 /** A compiled step with its state. */
 export interface Executable {
   setState(state: HostTensors): void;
-  /** A copy of the state after the last finished call. */
-  getState(): HostTensors;
+  /** A copy of the state after the last finished call, from wherever it is kept. */
+  getState(): Promise<HostTensors>;
   /**
    * Makes `stepCount` steps. `perStep` holds each input with a leading dimension of `stepCount`.
    * @returns each metric's values, one a step; the state has moved on when the promise resolves, and not at all if it rejects
@@ -42,12 +43,17 @@ export interface EngineOptions {
   readonly threads: number;
   /** `false` runs the naive graph without any pass or kernel of the project's: the oracle. */
   readonly optimise?: boolean;
+  /** Arithmetic of matrix products, f32 where not given; an engine that has not got it refuses. */
+  readonly precision?: Precision;
 }
 
 /** Where and how something was computed, for run.json and hardware strings. */
 export interface EngineInfo {
-  readonly name: string;
+  readonly name: EngineName;
+  /** Of every library that computes. */
   readonly version: string;
+  /** Name of the GPU, or of the CPU. */
+  readonly device: string;
 }
 
 export interface Engine {

@@ -6,7 +6,14 @@ import { optimise } from './passes/index.js';
 import { traceStep } from './stepGraph.js';
 import { sizeOf, type TensorSpec } from './tensors.js';
 
-const BYTES: Readonly<Record<OnnxDType, number>> = { float32: 4, int32: 4, int64: 8, bool: 1 };
+const BYTES: Readonly<Record<OnnxDType, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+};
 
 /** Operations whose output is their input under another shape. */
 const ALIASES = ['Reshape', 'Squeeze', 'Unsqueeze', 'Identity', 'Flatten'];

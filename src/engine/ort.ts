@@ -1,18 +1,21 @@
-/** The default engine: a traced step as one ONNX graph, run by ONNX Runtime on the CPU, many steps a call. */
-import { createRequire } from 'node:module';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { encodeFunction, encodeLoop, FINAL, INITIAL, STEP_COUNT } from './onnx/encode.js';
-import type { OnnxGraph } from './onnx/graph.js';
-import { lower } from './onnx/lower.js';
-import { optimise, passesFor } from './passes/index.js';
-import type {
-  Engine,
-  EngineOptions,
-  Executable,
-  ExecutableFunction,
-  FunctionProgram,
-  StepProgram,
-} from './executable.js';
+/**
+ * The default engine: a traced step as one ONNX graph, run by ONNX Runtime, many steps a call in one `Loop`. On CUDA the state
+ * is on the GPU through all steps of a call; between calls it is on the host, since the Node binding takes no CUDA memory.
+ */
+import { Tensor, type InferenceSession } from 'onnxruntime-node';
+import { cpuModel } from './cpu.js';
+import { requirePrecision } from './engineError.js';
+import type { Engine, EngineInfo, Executable, StepProgram } from './executable.js';
+import { encodeLoop, FINAL, INITIAL, STEP_COUNT } from './onnx/encode.js';
+import {
+  compileOrtFunction,
+  createSession,
+  hostTensor,
+  isOptimised,
+  ORT_VERSION,
+  prepare,
+  type Provider,
+} from './ortSession.js';
 import { traceStep } from './stepGraph.js';
 import {
   checkLength,
@@ -22,42 +25,10 @@ import {
   type HostTensors,
   type TensorSpec,
 } from './tensors.js';
-import { trace } from './trace/trace.js';
-import type { TraceGraph } from './trace/graph.js';
-
-const require = createRequire(import.meta.url);
-const { version } = require('onnxruntime-node/package.json') as { version: string };
-
-/** From the recorded graph to the graph that is run. */
-const prepare = (graph: TraceGraph, { optimise: optimised = true, threads }: EngineOptions): OnnxGraph =>
-  optimised ? optimise(lower(graph), passesFor(threads)) : lower(graph);
-
-// Parallel execution mode and a disabled memory arena were both measured to be slow; other options made no difference.
-async function createSession(
-  model: Uint8Array,
-  { threads, optimise: optimised = true }: EngineOptions,
-): Promise<InferenceSession> {
-  return InferenceSession.create(model, {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: optimised ? 'all' : 'disabled',
-    // A planned block of memory would come on top of what the first step has taken: 300 of 990 MiB at (256, 6).
-    enableMemPattern: false,
-    logSeverityLevel: 3,
-    // ONNX Runtime's fused activation is slower than a Relu in place.
-    extra: { optimization: { disable_specified_optimizers: 'GemmActivationFusion' } },
-  });
-}
-
-const tensor = ({ dtype, shape }: TensorSpec, data: HostArray): Tensor =>
-  dtype === 'float32'
-    ? new Tensor('float32', data as Float32Array, shape)
-    : new Tensor('int32', data as Int32Array, shape);
 
 const filled = (specs: readonly TensorSpec[]): Record<string, Tensor> =>
   Object.fromEntries(
-    specs.map((spec) => [spec.name, tensor(spec, hostArray(spec.dtype, sizeOf(spec.shape)))]),
+    specs.map((spec) => [spec.name, hostTensor(spec, hostArray(spec.dtype, sizeOf(spec.shape)))]),
   );
 
 const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
@@ -84,9 +55,11 @@ class OrtExecutable implements Executable {
     });
   }
 
-  getState(): HostTensors {
-    return Object.fromEntries(
-      this.program.state.map(({ name }) => [name, (this.current[name]!.data as HostArray).slice()]),
+  async getState(): Promise<HostTensors> {
+    return Promise.resolve(
+      Object.fromEntries(
+        this.program.state.map(({ name }) => [name, (this.current[name]!.data as HostArray).slice()]),
+      ),
     );
   }
 
@@ -95,7 +68,7 @@ class OrtExecutable implements Executable {
     feeds[STEP_COUNT] = new Tensor('int64', BigInt64Array.of(BigInt(stepCount)), []);
     for (const spec of this.program.perStep) {
       const data = checkLength(spec, perStep[spec.name], stepCount * sizeOf(spec.shape));
-      feeds[`all/${spec.name}`] = tensor({ ...spec, shape: [stepCount, ...spec.shape] }, data);
+      feeds[`all/${spec.name}`] = hostTensor({ ...spec, shape: [stepCount, ...spec.shape] }, data);
     }
     const metrics = Object.fromEntries(
       this.program.metrics.map((name) => [name, new Float32Array(stepCount)]),
@@ -113,36 +86,21 @@ class OrtExecutable implements Executable {
   }
 }
 
-async function compileFunction(
-  program: FunctionProgram,
-  options: EngineOptions,
-): Promise<ExecutableFunction> {
-  const optimised = options.optimise ?? true;
-  const graph = prepare(trace(program.fn, program.inputs, optimised ? 'fused' : 'naive'), options);
-  const session = await createSession(encodeFunction(graph), options);
-  return {
-    async run(inputs) {
-      const feeds = program.inputs.map((spec) => [
-        spec.name,
-        tensor(spec, checkLength(spec, inputs[spec.name], sizeOf(spec.shape))),
-      ]);
-      const results = await session.run(Object.fromEntries(feeds) as Record<string, Tensor>);
-      return Object.fromEntries(
-        Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
-      );
-    },
-    async dispose() {
-      await session.release();
-    },
-  };
-}
-
-export const ortEngine: Engine = {
-  info: { name: 'onnx:cpu', version },
+/** An engine that makes many steps a call, on a provider of ONNX Runtime that has `Loop`. */
+export const loopEngine = (info: EngineInfo, provider: Provider): Engine => ({
+  info,
   async compileStep(program, options) {
-    const optimised = options.optimise ?? true;
-    const graph = prepare(traceStep(program, optimised ? 'fused' : 'naive'), options);
-    return new OrtExecutable(program, await createSession(encodeLoop(graph, program), options));
+    requirePrecision(info.name, options.precision);
+    const graph = prepare(traceStep(program, isOptimised(options) ? 'fused' : 'naive'), provider, options);
+    return new OrtExecutable(program, await createSession(encodeLoop(graph, program), provider, options));
   },
-  compileFunction,
-};
+  async compileFunction(program, options) {
+    requirePrecision(info.name, options.precision);
+    return compileOrtFunction(program, provider, options);
+  },
+});
+
+export const ortEngine: Engine = loopEngine(
+  { name: 'onnx:cpu', version: ORT_VERSION, device: cpuModel() },
+  'cpu',
+);

@@ -1,7 +1,7 @@
 /** The machine's own f32 matrix rate through the same runtime: the yardstick for training speed and the probe against load. */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeFunction } from './onnx/encode.js';
 import { GraphBuilder } from './onnx/graph.js';
+import { createSession, hostTensor, type Provider } from './ortSession.js';
 
 const SIZE = 1024;
 const PRODUCTS = 4;
@@ -14,7 +14,7 @@ export interface RawRateProbe {
 }
 
 /** A chain of square matrix products, reduced to one number so that copying results costs nothing. */
-export async function rawRateProbe(threads: number): Promise<RawRateProbe> {
+export async function rawRateProbe(threads: number, provider: Provider): Promise<RawRateProbe> {
   const builder = new GraphBuilder(false);
   const type = { shape: [SIZE, SIZE], dtype: 'float32' } as const;
   const matrix = builder.input('matrix', type);
@@ -26,13 +26,9 @@ export async function rawRateProbe(threads: number): Promise<RawRateProbe> {
     outputs: [{ name: 'max', value: output }],
     nodes: builder.nodes,
   });
-  const session = await InferenceSession.create(model, {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-  });
+  const session = await createSession(model, provider, { threads });
   const values = Float32Array.from({ length: SIZE * SIZE }, (_, i) => ((i % 17) - 8) / SIZE);
-  const feeds = { matrix: new Tensor('float32', values, [SIZE, SIZE]) };
+  const feeds = { matrix: hostTensor(type, values) };
   return {
     flops: 2 * PRODUCTS * SIZE ** 3,
     async run() {

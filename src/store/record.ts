@@ -1,5 +1,6 @@
 /** The files of a run directory, as zod schemas: run.json and the rows of metrics.jsonl. The directory is the truth. */
 import { z } from 'zod';
+import { PRECISIONS } from '../engine/engineNames.js';
 
 export const runStatusSchema = z.enum(['planned', 'running', 'interrupted', 'done', 'diverged', 'failed']);
 
@@ -94,7 +95,8 @@ export const runSetupSchema = z.object({
   corpus: z.string(),
   /** Predicted tokens per held-out split; whole windows, so the number evaluated may be up to one window less. */
   evalTokens: z.number().int().positive(),
-  precision: z.literal('f32'),
+  /** Of the matrix products of a training step; state and evaluation are f32. */
+  precision: z.enum(PRECISIONS),
 });
 
 const finalLossSchema = z.object({
@@ -139,6 +141,8 @@ export const runRecordSchema = z.object({
     .object({
       engine: z.string(),
       engineVersion: z.string(),
+      /** What the engine computed on; not there in records from before engines had a choice, which ran on the CPU. */
+      device: z.string().optional(),
       cpuModel: z.string(),
       threads: z.number().int(),
       stepsPerCall: z.number().int(),

@@ -1,5 +1,6 @@
 /** How long runs will take: from runs of this machine that have ended, and a rough curve before there are any. */
 import type { ModelSetup, RunRecord } from '../store/record.js';
+import type { WorkerSetting } from './machine.js';
 
 /** Seconds a step took for one shape on this machine. */
 export interface SpeedObservation {
@@ -25,10 +26,15 @@ export function shapeOf(model: ModelSetup, batchSize: number): string {
   ]);
 }
 
-/** What an ended run says of the speed of its shape; null where it says nothing (too short, another machine). */
-export function observe(record: RunRecord, cpuModel: string, threads: number): SpeedObservation | null {
+/** What an ended run says of the speed of its shape; null where it says nothing (too short, another machine or engine). */
+export function observe(
+  record: RunRecord,
+  cpuModel: string,
+  { threads, engine }: Pick<WorkerSetting, 'threads' | 'engine'>,
+): SpeedObservation | null {
   const { execution, stepsDone } = record;
   if (execution?.cpuModel !== cpuModel || execution.threads !== threads) return null;
+  if (execution.engine !== engine) return null;
   if (stepsDone === 0 || execution.trainSeconds <= 0) return null;
   return {
     shape: shapeOf(record.setup.model, record.setup.batchSize),

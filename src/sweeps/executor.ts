@@ -1,4 +1,5 @@
 /** What the scheduler asks of whatever trains its runs: processes on this machine today, jobs of a cluster as well. */
+import type { EngineName } from '../engine/engineNames.js';
 import type { RunRecord } from '../store/record.js';
 
 /** How a worker finds the text that it trains on. */
@@ -22,6 +23,7 @@ export interface RunTask {
   readonly corpus: CorpusRequest;
   /** Absolute paths of the variants that the sweep names, which a worker has to know before it can build their models. */
   readonly variantFiles: readonly string[];
+  readonly engine: EngineName;
   readonly threads: number;
   readonly stepsPerCall: number;
   /**

@@ -169,7 +169,7 @@ export function expandSweep<Cost extends CountedModel>(
         seed: cell.seed,
         corpus: context.corpusId,
         evalTokens: sweep.evalTokens,
-        precision: 'f32',
+        precision: sweep.precision,
       };
       const { runKey, keyParts, trunk } = context.runKey(setup, cost);
       const tokensPerStep = sweep.batchSize * sweep.contextLength;

@@ -1,5 +1,6 @@
 /** What this machine offers, and how many workers and threads a sweep takes of it. */
 import { availableParallelism, freemem } from 'node:os';
+import { ENGINES, type EngineName } from '../engine/engineNames.js';
 import type { SweepFile } from './schema.js';
 
 /** Memory set aside for each worker when their number is chosen: the runtime, the corpus, a small model. */
@@ -9,25 +10,28 @@ const WORKER_BYTES = 600 * 2 ** 20;
 export interface WorkerSetting {
   readonly workers: number;
   readonly threads: number;
+  readonly engine: EngineName;
 }
 
 /**
  * Chooses workers and threads. Small models gain more from a second worker than from a second thread, so `auto` is one
  * thread a worker and one worker a core, as far as memory allows. It depends on the machine alone, not on what is left
- * to do, since a cut-off run goes on only at its own number of threads.
+ * to do, since a cut-off run goes on only at its own number of threads. An engine on a GPU gets one worker.
  */
 export function workerSetting(
-  asked: Pick<SweepFile, 'workers' | 'threads'>,
+  asked: Pick<SweepFile, 'workers' | 'threads' | 'engine'>,
   machine: { readonly cores: number; readonly memoryBytes: number } = {
     cores: availableParallelism(),
     memoryBytes: availableMemory(),
   },
 ): WorkerSetting {
+  const { engine } = asked;
   const threads = asked.threads === 'auto' ? 1 : asked.threads;
-  if (asked.workers !== 'auto') return { workers: asked.workers, threads };
+  if (asked.workers !== 'auto') return { workers: asked.workers, threads, engine };
+  if (ENGINES[engine].oneDevice) return { workers: 1, threads, engine };
   const byCores = Math.floor(machine.cores / threads);
   const byMemory = Math.floor(machine.memoryBytes / WORKER_BYTES);
-  return { workers: Math.max(1, Math.min(byCores, byMemory)), threads };
+  return { workers: Math.max(1, Math.min(byCores, byMemory)), threads, engine };
 }
 
 /** Bytes that processes may still take, limits of a container included where Node knows of them. */

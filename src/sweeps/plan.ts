@@ -2,6 +2,8 @@
 import { dirname, resolve } from 'node:path';
 import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
+import { requirePrecision } from '../engine/engineError.js';
+import type { EngineName } from '../engine/engineNames.js';
 import { loadVariants } from '../models/loadVariant.js';
 import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
 import { findRun } from '../store/runDirectory.js';
@@ -30,6 +32,7 @@ export interface PlanOptions {
   /** Instead of the sweep file's own settings. */
   readonly workers?: number | undefined;
   readonly threads?: number | undefined;
+  readonly engine?: EngineName | undefined;
   readonly onCorpusProgress?: ((progress: PrepareProgress) => void) | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -99,9 +102,11 @@ export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Pro
   const setting = workerSetting({
     workers: options.workers ?? sweep.workers,
     threads: options.threads ?? sweep.threads,
+    engine: options.engine ?? sweep.engine,
   });
+  requirePrecision(setting.engine, sweep.precision);
   const surveyed = runs.map((run) => surveyRun(options.resultsDir, run.runKey));
-  const speed = readSpeedBook(options.resultsDir, sweep.name, setting.threads);
+  const speed = readSpeedBook(options.resultsDir, sweep.name, setting);
   const trunks = trunksOf(runs);
   const byKey = new Map(surveyed.map((one) => [one.runKey, one]));
   const startSteps = new Map(runs.map((run) => [run.runKey, startStep(run, trunks, byKey)]));

@@ -155,6 +155,7 @@ function taskOf(plan: SweepPlan, run: PlannedRun): RunTask {
       trainSha256: plan.corpus.train.sha256,
     },
     variantFiles: plan.variantFiles,
+    engine: plan.setting.engine,
     threads: plan.setting.threads,
     stepsPerCall: sweep.stepsPerCall,
     trunkRuns: plan.trunks.get(run.runKey)!.map(({ runKey }) => runKey),

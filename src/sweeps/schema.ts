@@ -1,5 +1,6 @@
 /** The sweep file as a zod schema: the one definition behind its checks, its types and the editors' JSON Schema. */
 import { z } from 'zod';
+import { DEFAULT_ENGINE, ENGINE_NAMES, PRECISIONS } from '../engine/engineNames.js';
 import { scheduleSetupSchema } from '../store/record.js';
 import { slurmSchema } from './slurmSettings.js';
 import { type ArchitectureCatalogue, architectureSpellings, POSITIONS } from './architecture.js';
@@ -249,6 +250,18 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
       .default('auto')
       .describe(
         'Threads of a worker; auto: 1. Results are the same bit for bit only at the same number of threads.',
+      ),
+    engine: z
+      .enum(ENGINE_NAMES)
+      .default(DEFAULT_ENGINE)
+      .describe(
+        'What trains the runs (docs/engines.md); --engine and ISOLOSS_ENGINE go before it. Not part of a run key: losses agree across engines to a tolerance, not bit for bit.',
+      ),
+    precision: z
+      .enum(PRECISIONS)
+      .default('f32')
+      .describe(
+        'Arithmetic of the matrix products of a training step; state, everything else and the evaluation are f32. Part of a run key.',
       ),
     stepsPerCall: wholePositive
       .default(8)

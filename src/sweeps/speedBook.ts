@@ -4,6 +4,7 @@ import type { RunRecord, RunSetup } from '../store/record.js';
 import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
 import { observe, secondsPerStep, shapeOf, type SpeedObservation } from './estimate.js';
 import type { PlannedRun } from './expand.js';
+import type { WorkerSetting } from './machine.js';
 import { hasEnded } from './workerLoop.js';
 
 /** Before any run has ended on this machine. */
@@ -18,11 +19,16 @@ export interface SpeedBook {
   readonly observations: SpeedObservation[];
   /** Seconds of a run outside of training and evaluation: loading, compiling, writing. */
   readonly overheadSeconds: number;
-  readonly threads: number;
+  readonly setting: Pick<WorkerSetting, 'threads' | 'engine'>;
 }
 
 /** Learns this machine's speed from ended runs, those of the sweep first. */
-export function readSpeedBook(resultsDir: string, sweepName: string, threads: number): SpeedBook {
+export function readSpeedBook(
+  resultsDir: string,
+  sweepName: string,
+  { threads, engine }: WorkerSetting,
+): SpeedBook {
+  const setting = { threads, engine };
   const folders = listSweepFolders(resultsDir).sort(
     (a, b) => Number(b === sweepName) - Number(a === sweepName),
   );
@@ -32,12 +38,12 @@ export function readSpeedBook(resultsDir: string, sweepName: string, threads: nu
     .flatMap(({ directory }) => readableRecord(directory))
     .filter(hasEnded);
   const cpu = cpuModel();
-  const observations = records.flatMap((record) => observe(record, cpu, threads) ?? []);
+  const observations = records.flatMap((record) => observe(record, cpu, setting) ?? []);
   const overheads = records.flatMap((record) => overheadOf(record)).sort((a, b) => a - b);
   return {
     observations,
     overheadSeconds: overheads[overheads.length >> 1] ?? DEFAULT_OVERHEAD_SECONDS,
-    threads,
+    setting,
   };
 }
 
@@ -67,13 +73,13 @@ function overheadOf({ execution, setup, stepsDone, status }: RunRecord): number[
 
 /** Takes a run into account that has just ended. */
 export function learn(speed: SpeedBook, record: RunRecord): void {
-  const observation = observe(record, cpuModel(), speed.threads);
+  const observation = observe(record, cpuModel(), speed.setting);
   if (observation !== null) speed.observations.push(observation);
 }
 
 /** Seconds that the rest of a run will take from a step on. */
 export function secondsLeft(speed: SpeedBook, run: PlannedRun, stepsDone: number): number {
   const shape = shapeOf(run.setup.model, run.setup.batchSize);
-  const perStep = secondsPerStep(speed.observations, shape, run.cost.flopsPerStep, speed.threads);
+  const perStep = secondsPerStep(speed.observations, shape, run.cost.flopsPerStep, speed.setting.threads);
   return (run.setup.steps - stepsDone + evaluationSteps(run.setup)) * perStep + speed.overheadSeconds;
 }

@@ -16,9 +16,10 @@ const modelsOf = ({ runs }: SweepPlan): TimedModel[] =>
   );
 
 /** Timings of this sweep on this hardware that cover all of its models, or null. */
-export function existingTimings(plan: SweepPlan): Timings | null {
+export async function existingTimings(plan: SweepPlan): Promise<Timings | null> {
   const timings = readTimings(plan.resultsDir, plan.loaded.sweep.name);
-  if (timings?.hardware !== hardwareString(plan.setting)) return null;
+  const { precision } = plan.loaded.sweep;
+  if (timings?.hardware !== (await hardwareString(plan.setting, precision))) return null;
   const covers = ({ arch, model, batchSize }: TimedModel): boolean =>
     timings.timings.some(
       (timing) =>
@@ -38,9 +39,10 @@ export async function timeSweep(
   plan: SweepPlan,
   onRound: (kept: number, wanted: number) => void,
 ): Promise<Timings> {
-  const { stepsPerCall, name } = plan.loaded.sweep;
+  const { stepsPerCall, precision, name } = plan.loaded.sweep;
   const timings = await timeModels(modelsOf(plan), {
     ...plan.setting,
+    precision,
     variantFiles: plan.variantFiles,
     stepsPerCall,
     onRound,

@@ -6,7 +6,8 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cpuModel } from '../engine/cpu.js';
-import { ortEngine } from '../engine/ort.js';
+import type { EngineName, Precision } from '../engine/engineNames.js';
+import { openEngine } from '../engine/engines.js';
 import type { ModelSetup, OptimizerSetup, Timing, Timings } from '../store/record.js';
 import { canonicalJson } from '../store/files.js';
 import type { WorkerSetting } from './machine.js';
@@ -26,6 +27,8 @@ export type ToTimer =
       readonly models: readonly TimedModel[];
       /** Absolute paths of the variants among them. */
       readonly variantFiles: readonly string[];
+      readonly engine: EngineName;
+      readonly precision: Precision;
       readonly threads: number;
       readonly stepsPerCall: number;
     }
@@ -45,16 +48,21 @@ const PROBE_TOLERANCE = 0.15;
 const MAX_ROUNDS = 20;
 
 export interface TimingOptions extends WorkerSetting {
+  readonly precision: Precision;
   readonly variantFiles: readonly string[];
   readonly stepsPerCall: number;
   readonly onRound: (kept: number, wanted: number) => void;
 }
 
 /** Names what was timed on what; seconds are compared only where these strings are equal. */
-export function hardwareString({ workers, threads }: WorkerSetting): string {
-  const { name, version } = ortEngine.info;
+export async function hardwareString(
+  { workers, threads, engine }: WorkerSetting,
+  precision: Precision,
+): Promise<string> {
+  const { name, version, device } = (await openEngine(engine, { threads })).info;
   const cores = `${availableParallelism()} cores`;
-  return `${cpuModel()}, ${cores}, ${workers} workers x ${threads} threads, ${name} ${version}, f32`;
+  const gpu = device === cpuModel() ? '' : `${device}, `;
+  return `${gpu}${cpuModel()}, ${cores}, ${workers} workers x ${threads} threads, ${name} ${version}, ${precision}`;
 }
 
 /** Distinct models of a list, in its order. */
@@ -71,12 +79,20 @@ export function distinctModels(models: readonly TimedModel[]): TimedModel[] {
 export async function timeModels(models: readonly TimedModel[], options: TimingOptions): Promise<Timings> {
   const timers = Array.from({ length: options.workers }, startTimer);
   try {
-    const { threads, stepsPerCall, variantFiles } = options;
-    await askAll(timers, { kind: 'compile', models, variantFiles, threads, stepsPerCall });
+    const { engine, precision, threads, stepsPerCall, variantFiles } = options;
+    await askAll(timers, {
+      kind: 'compile',
+      models,
+      variantFiles,
+      engine,
+      precision,
+      threads,
+      stepsPerCall,
+    });
     const rounds = await keptRounds(timers, models.length, options.onRound);
     return {
       format: 1,
-      hardware: hardwareString(options),
+      hardware: await hardwareString(options, precision),
       measuredAt: new Date().toISOString(),
       probeGflops: rounds.map(({ probe }) => probe),
       timings: models.map((timed, i) =>

@@ -1,6 +1,8 @@
 /** A timing process: compiles the models of a sweep once and times single calls of them when asked. */
 import { rawRateProbe, measureRawRate, type RawRateProbe } from '../engine/rawRate.js';
-import { ortEngine } from '../engine/ort.js';
+import { openEngine } from '../engine/engines.js';
+import type { EngineOptions, Engine } from '../engine/executable.js';
+import { providerOf } from '../engine/ortSession.js';
 import { loadVariants } from '../models/loadVariant.js';
 import { compileTraining, madeUpTokens, stackStepInputs, type StepRunner } from '../train/stepRunner.js';
 import type { FromTimer, TimedModel, ToTimer } from './timing.js';
@@ -18,8 +20,8 @@ let compiled: Compiled[] = [];
 let probe: RawRateProbe | null = null;
 let stepsPerCall = 1;
 
-async function compile(timed: TimedModel, threads: number): Promise<Compiled> {
-  const runner = await compileTraining(ortEngine, { ...timed, seed: 0 }, { threads });
+async function compile(timed: TimedModel, engine: Engine, options: EngineOptions): Promise<Compiled> {
+  const runner = await compileTraining(engine, { ...timed, seed: 0 }, options);
   const { contextLength, vocabSize } = timed.model;
   const batch = { batchSize: timed.batchSize, contextLength };
   const tokens = madeUpTokens(runner.model, batch, stepsPerCall, vocabSize);
@@ -31,13 +33,16 @@ async function compile(timed: TimedModel, threads: number): Promise<Compiled> {
 
 async function handle(request: ToTimer): Promise<FromTimer> {
   switch (request.kind) {
-    case 'compile':
+    case 'compile': {
       ({ stepsPerCall } = request);
+      const { threads, precision } = request;
+      const engine = await openEngine(request.engine, { threads });
       await loadVariants(request.variantFiles);
       compiled = [];
-      for (const timed of request.models) compiled.push(await compile(timed, request.threads));
-      probe = await rawRateProbe(request.threads);
+      for (const timed of request.models) compiled.push(await compile(timed, engine, { threads, precision }));
+      probe = await rawRateProbe(threads, providerOf(request.engine));
       return { kind: 'compiled' };
+    }
     case 'probe':
       if (probe === null) throw new Error('asked for the raw rate before compiling');
       return { kind: 'value', value: await measureRawRate(probe, PROBE_CALLS) };

@@ -1,5 +1,7 @@
 /** The real trainer as worker processes use it, in a pool on this machine or in a job of a cluster. */
 import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
+import type { Engine } from '../engine/executable.js';
+import { openEngine } from '../engine/engines.js';
 import { loadVariants } from '../models/loadVariant.js';
 import { findRun } from '../store/runDirectory.js';
 import { describeModel } from '../train/describe.js';
@@ -39,13 +41,21 @@ async function loadSameVariants({ variantFiles, record }: RunTask): Promise<void
   }
 }
 
-/** Trains one run of a sweep with the default engine. */
+/** The task's engine; one that can't be used here can't be by any run. */
+async function engineOf({ engine, threads }: RunTask): Promise<Engine> {
+  return openEngine(engine, { threads }).catch((error: unknown) => {
+    throw new EnvironmentError(error instanceof Error ? error.message : String(error), { cause: error });
+  });
+}
+
+/** Trains one run of a sweep. */
 export const trainTask: Trainer = async ({ task, record, directory, shouldStop, onProgress, onNotice }) => {
   await loadSameVariants(task);
   return trainRun({
     record,
     directory,
     corpus: await corpusOf(task.corpus),
+    engine: await engineOf(task),
     threads: task.threads,
     stepsPerCall: task.stepsPerCall,
     trunkDirectories: task.trunkRuns.flatMap(

@@ -1,6 +1,8 @@
 /** Training speed of an architecture at a size: tokens/s, achieved GFLOP/s and the share of the machine's raw matrix rate. */
 import { Bench } from 'tinybench';
-import { ortEngine } from '../engine/ort.js';
+import type { EngineName, Precision } from '../engine/engineNames.js';
+import { openEngine } from '../engine/engines.js';
+import { providerOf } from '../engine/ortSession.js';
 import { measureRawRate, rawRateProbe } from '../engine/rawRate.js';
 import { defaultDff, defaultPositions } from '../models/registry.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
@@ -29,6 +31,8 @@ export interface BenchCase {
 }
 
 export interface BenchOptions {
+  readonly engine: EngineName;
+  readonly precision: Precision;
   readonly threads: number;
   readonly stepsPerCall: number;
   /** Milliseconds of measuring for each of the rounds. */
@@ -39,11 +43,18 @@ export interface BenchOptions {
 
 export interface BenchResult extends BenchCase {
   readonly positions: ModelSetup['positions'];
+  readonly engine: EngineName;
+  readonly engineVersion: string;
+  readonly device: string;
+  readonly precision: Precision;
   readonly threads: number;
   readonly tokensPerSecond: number;
   /** By FLOP rule 1. */
   readonly gflopsPerSecond: number;
-  /** f32 matrix rate of this machine with as many threads, measured in the same process around the rounds. */
+  /**
+   * f32 matrix rate through ONNX Runtime on the engine's device with as many threads, measured in the same process around the
+   * rounds; the CPU's for the engines of TensorFlow.js.
+   */
   readonly rawGflopsPerSecond: number;
   readonly rawShare: number;
   readonly compileSeconds: number;
@@ -74,14 +85,15 @@ export const modelOf = ({
   init: 'small',
 });
 
-/** Measures one case on ONNX Runtime. Tokens are made up: speed does not depend on them. */
+/** Measures one case on an engine. Tokens are made up: speed does not depend on them. */
 export async function benchTraining(benchCase: BenchCase, options: BenchOptions): Promise<BenchResult> {
   const model = modelOf(benchCase);
   const cost = describeModel(model, benchCase.batchSize);
-  const { threads, stepsPerCall, rounds } = options;
+  const { threads, stepsPerCall, rounds, precision } = options;
+  const engine = await openEngine(options.engine, { threads });
   const compileStart = performance.now();
   const setup = { model, optimizer: BENCH_OPTIMIZER, batchSize: benchCase.batchSize, seed: 0 };
-  const runner = await compileTraining(ortEngine, setup, { threads });
+  const runner = await compileTraining(engine, setup, { threads, precision });
   const { executable } = runner;
   const compileSeconds = (performance.now() - compileStart) / 1000;
   const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
@@ -90,7 +102,7 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
     ...stackStepInputs(runner, 1, stepsPerCall, () => BENCH_OPTIMIZER.learningRate),
   };
   await executable.run(stepsPerCall, inputs);
-  const probe = await rawRateProbe(threads);
+  const probe = await rawRateProbe(threads, providerOf(options.engine));
   const rates: number[] = [];
   let raw = 0;
   for (let round = 0; round < rounds; round++) {
@@ -113,6 +125,10 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
   return {
     ...benchCase,
     positions: model.positions,
+    engine: engine.info.name,
+    engineVersion: engine.info.version,
+    device: engine.info.device,
+    precision,
     threads,
     tokensPerSecond,
     gflopsPerSecond,

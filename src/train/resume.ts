@@ -18,6 +18,7 @@ export type Execution = NonNullable<RunRecord['execution']>;
 export const sameConditions = (a: Execution, b: Execution): boolean =>
   a.engine === b.engine &&
   a.engineVersion === b.engineVersion &&
+  (a.device ?? a.cpuModel) === (b.device ?? b.cpuModel) &&
   a.isolossVersion === b.isolossVersion &&
   a.cpuModel === b.cpuModel &&
   a.threads === b.threads;
@@ -92,8 +93,8 @@ function notUsable(
   if (previous === null || sameConditions(previous, present)) {
     return 'The checkpoint belongs to another run, so this one starts again.';
   }
-  const conditions = ({ isolossVersion, engine, engineVersion, cpuModel, threads }: Execution): string =>
-    `isoloss ${isolossVersion}, ${engine} ${engineVersion}, ${cpuModel}, ${threads} threads`;
+  const conditions = ({ isolossVersion, engine, engineVersion, device, cpuModel, threads }: Execution): string =>
+    `isoloss ${isolossVersion}, ${engine} ${engineVersion}, ${device ?? cpuModel}, ${threads} threads`;
   return (
     `The checkpoint was made under other conditions (${conditions(previous)}) than now (${conditions(present)}), ` +
     'which would not give the same bits, so the run starts again.'
@@ -101,14 +102,20 @@ function notUsable(
 }
 
 /** Writes the state after `step` steps. */
-export function checkpointRun(directory: string, runKey: string, runner: StepRunner, step: number): void {
+export async function checkpointRun(
+  directory: string,
+  runKey: string,
+  runner: StepRunner,
+  step: number,
+): Promise<void> {
   // The data position is the step: step s reads the sequences from s * batchSize on.
-  saveCheckpoint(checkpointPath(directory), { step, tensors: stateTensors(runner), metadata: { runKey } });
+  const tensors = await stateTensors(runner);
+  saveCheckpoint(checkpointPath(directory), { step, tensors, metadata: { runKey } });
 }
 
 /** Parameters and optimizer state as checkpoints hold them. */
-export function stateTensors(runner: StepRunner): Record<string, StoredTensor> {
-  const state = runner.executable.getState();
+export async function stateTensors(runner: StepRunner): Promise<Record<string, StoredTensor>> {
+  const state = await runner.executable.getState();
   return Object.fromEntries(
     runner.state.map(({ name, shape }) => [name, { shape: [...shape], data: state[name]! }]),
   );

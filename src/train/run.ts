@@ -58,6 +58,7 @@ function presentExecution(engine: Engine, options: TrainOptions, previous: Execu
   return {
     engine: engine.info.name,
     engineVersion: engine.info.version,
+    device: engine.info.device,
     cpuModel: cpuModel(),
     threads: options.threads,
     stepsPerCall: options.stepsPerCall,
@@ -80,7 +81,10 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
   const { record, directory } = options;
   const engine = options.engine ?? ortEngine;
   const previous = readRunRecord(directory)?.execution ?? null;
-  const runner = await compileTraining(engine, record.setup, { threads: options.threads });
+  const runner = await compileTraining(engine, record.setup, {
+    threads: options.threads,
+    precision: record.setup.precision,
+  });
   const log = new MetricsLog(directory);
   try {
     let execution = presentExecution(engine, options, previous);
@@ -207,7 +211,7 @@ async function trainSteps(
     if (step === leavesTrunkAt) saveTrunk(directory, record, runner, step);
     const stopping = options.shouldStop() && step < steps;
     if (stopping || step === steps || trainSeconds - checkpointedAt >= (options.checkpointSeconds ?? 10)) {
-      checkpointRun(directory, record.runKey, runner, step);
+      await checkpointRun(directory, record.runKey, runner, step);
       checkpointedAt = trainSeconds;
     }
     if (stopping) {
@@ -243,7 +247,7 @@ function tokensOfCall(
   return stacked;
 }
 
-/** Both held-out splits at the last step: `val` chooses, `test` is reported. */
+/** Both held-out splits at the last step, in f32: `val` chooses, `test` is reported. */
 async function evaluateFinal(
   { record, corpus, threads }: TrainOptions,
   engine: Engine,
@@ -252,7 +256,7 @@ async function evaluateFinal(
   start: StartingPoint,
 ): Promise<NonNullable<RunRecord['final']>> {
   const { setup } = record;
-  const state = runner.executable.getState();
+  const state = await runner.executable.getState();
   const params: HostTensors = Object.fromEntries(
     runner.model.params.map(({ name }) => [paramKey(name), state[paramKey(name)]!]),
   );

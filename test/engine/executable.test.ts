@@ -37,7 +37,7 @@ async function outcome(
     for (const [name, values] of Object.entries(results)) metrics[name]!.push(...values);
     step += count;
   }
-  const state = executable.getState();
+  const state = await executable.getState();
   await executable.dispose();
   return { state, metrics };
 }
@@ -101,26 +101,26 @@ describe.each(ENGINES)('a call that fails (%s)', (_, engine) => {
     const undisturbed = await compiled(engine, training);
     const disturbed = await compiled(engine, training);
     for (const executable of [undisturbed, disturbed]) await executable.run(2, training.inputs(1, 2));
-    const before = bits(disturbed.getState());
+    const before = bits(await disturbed.getState());
     for (const [fault, [inputs, message]] of Object.entries(faults)) {
       await expect(disturbed.run(4, inputs), fault).rejects.toThrow(message);
-      expect(bits(disturbed.getState()), fault).toEqual(before);
+      expect(bits(await disturbed.getState()), fault).toEqual(before);
     }
     expect(await disturbed.run(4, good)).toEqual(await undisturbed.run(4, good));
-    expect(bits(disturbed.getState())).toEqual(bits(undisturbed.getState()));
+    expect(bits(await disturbed.getState())).toEqual(bits(await undisturbed.getState()));
     await Promise.all([undisturbed.dispose(), disturbed.dispose()]);
   });
 
   it('leaves the state as it was where a new state does not fit', async () => {
     const executable = await compiled(engine, training);
-    const before = bits(executable.getState());
+    const before = bits(await executable.getState());
     const last = training.program.state.at(-1)!.name;
     const sevens = training.state['param/embedding']!.slice().fill(7);
     const misfit = { ...training.state, 'param/embedding': sevens, [last]: new Float32Array(1) };
     expect(() => {
       executable.setState(misfit);
     }).toThrow(new RegExp(`"${last}" has 1 values`));
-    expect(bits(executable.getState())).toEqual(before);
+    expect(bits(await executable.getState())).toEqual(before);
     await executable.dispose();
   });
 });
@@ -129,7 +129,7 @@ describe('getState', () => {
   it.each(ENGINES)('gives a copy that later steps do not touch (%s)', async (_, engine) => {
     const training = tinyTraining();
     const executable = await compiled(engine, training);
-    const copy = executable.getState();
+    const copy = await executable.getState();
     const before = bits(copy);
     await executable.run(2, training.inputs(1, 2));
     await executable.run(2, training.inputs(3, 2));

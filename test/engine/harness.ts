@@ -1,11 +1,11 @@
 /** Runs one function eagerly on tfjs-cpu and traced on ONNX Runtime, and compares numbers: what most engine tests do. */
 import { expect } from 'vitest';
-import { eagerEngine } from '../../src/engine/eager.js';
+import { eagerEngine as eager } from '../../src/engine/eager.js';
 import type { Engine, FunctionProgram } from '../../src/engine/executable.js';
 import { ortEngine } from '../../src/engine/ort.js';
 import { sizeOf, type HostArray, type HostTensors, type TensorSpec } from '../../src/engine/tensors.js';
 
-export const eager = eagerEngine('cpu');
+export { eager };
 
 /** How a traced function can be run: the plain graph, and the one with the project's kernels and passes. */
 export const TRACED: readonly { readonly name: string; readonly optimise: boolean }[] = [

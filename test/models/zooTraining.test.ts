@@ -53,7 +53,7 @@ async function train(model: LanguageModel, engine: Engine, optimise: boolean) {
   executable.setState(state);
   const scalars = stackScalars(OPTIMIZER, 1, STEPS, () => 1e-2);
   const metrics = await executable.run(STEPS, { inputs: TOKENS(1), targets: TOKENS(2), ...scalars });
-  const result = { metrics, state: executable.getState() };
+  const result = { metrics, state: await executable.getState() };
   await executable.dispose();
   return result;
 }

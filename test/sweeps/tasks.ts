@@ -71,6 +71,7 @@ export function makeTask(index: number, resultsDir: string, steps = 40, sweep = 
     record,
     resultsDir,
     corpus: { corpus: 'none', vocabSize: 300, baseDir: '.', trainSha256: '' },
+    engine: 'onnx:cpu',
     threads: 1,
     variantFiles: [],
     stepsPerCall: 8,

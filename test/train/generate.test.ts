@@ -24,7 +24,7 @@ describe('generate', () => {
       const [first, second] = await generate(ortEngine, { ...base, samples: 2, temperature: 0 });
       expect(second).toEqual(first);
       const text = [...prompt, ...first!];
-      const eager = await eagerEngine('cpu').compileFunction(
+      const eager = await eagerEngine.compileFunction(
         forwardProgram(model, { batchSize: 1, contextLength }),
         {
           threads: 1,

@@ -155,7 +155,7 @@ async function trained(setup: OptimizerSetup, start: Numbers, vocabSize: number)
   const batch = { batchSize: 2, contextLength: TOKENS / 2 };
   const program = trainingProgram(bigram(vocabSize), optimizer, setup.clipNorm, batch);
   const executable = await ortEngine.compileStep(program, { threads: 1 });
-  const zeros = executable.getState();
+  const zeros = await executable.getState();
   executable.setState({
     ...zeros,
     'param/table': Float32Array.from(start.table),
@@ -167,7 +167,7 @@ async function trained(setup: OptimizerSetup, start: Numbers, vocabSize: number)
     targets: Int32Array.from(batches.flatMap(({ targets }) => targets)),
     ...stackScalars(optimizer, 1, STEPS, rateAt),
   });
-  const state = executable.getState();
+  const state = await executable.getState();
   await executable.dispose();
   const params = { table: Array.from(state['param/table']!), bias: Array.from(state['param/bias']!) };
   return { losses: Array.from(metrics['loss']!), norms: Array.from(metrics['gradNorm']!), params };

@@ -1,7 +1,8 @@
 /** ONNX-level graph: what passes rewrite and the encoder writes. Values know their producer, so rules can look backwards. */
 import { broadcastShape, sameShape, type Shape } from '../tensors.js';
 
-export type OnnxDType = 'float32' | 'int32' | 'int64' | 'bool';
+/** `float16` and `bfloat16` are the types of operands of products only: there are no constants of them. */
+export type OnnxDType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'bool';
 export type OnnxData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** ONNX attributes: `float` marks the ones whose type is FLOAT even when the value is whole. */
@@ -172,7 +173,14 @@ export class GraphBuilder {
 }
 
 /** TensorProto.DataType of onnx.proto. */
-export const ONNX_DTYPE: Readonly<Record<OnnxDType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+export const ONNX_DTYPE: Readonly<Record<OnnxDType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+};
 
 export function typedArray(dtype: OnnxDType, values: readonly number[]): OnnxData {
   switch (dtype) {
@@ -184,6 +192,9 @@ export function typedArray(dtype: OnnxDType, values: readonly number[]): OnnxDat
       return BigInt64Array.from(values, (value) => BigInt(value));
     case 'bool':
       return Uint8Array.from(values);
+    case 'float16':
+    case 'bfloat16':
+      throw new Error(`constants of type ${dtype} are made by casting`);
     default:
       return dtype satisfies never;
   }

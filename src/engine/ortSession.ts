@@ -1,0 +1,113 @@
+/** What the engines on ONNX Runtime share: from a recorded graph to a session, tensors, and a function that is run once a call. */
+import { createRequire } from 'node:module';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { EngineName } from './engineNames.js';
+import type { EngineOptions, ExecutableFunction, FunctionProgram } from './executable.js';
+import { encodeFunction } from './onnx/encode.js';
+import type { OnnxGraph } from './onnx/graph.js';
+import { lower } from './onnx/lower.js';
+import { optimise, passesFor } from './passes/index.js';
+import { withPrecision } from './passes/precision.js';
+import { checkLength, sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
+import { trace } from './trace/trace.js';
+import type { TraceGraph } from './trace/graph.js';
+
+const require = createRequire(import.meta.url);
+const { version } = require('onnxruntime-node/package.json') as { version: string };
+
+export const ORT_VERSION = version;
+
+/** ONNX Runtime's own name for where a session computes. */
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+
+/** The provider of an engine's matrix products; the CPU for those that are not ONNX Runtime's. */
+export function providerOf(engine: EngineName): Provider {
+  switch (engine) {
+    case 'onnx:cuda':
+      return 'cuda';
+    case 'onnx:webgpu':
+      return 'webgpu';
+    case 'onnx:cpu':
+    case 'tfjs:cpu':
+    case 'tfjs:wasm':
+    case 'tfjs:webgpu':
+    case 'tfjs:tensorflow':
+      return 'cpu';
+    default:
+      return engine satisfies never;
+  }
+}
+
+export const isOptimised = ({ optimise: optimised = true }: EngineOptions): boolean => optimised;
+
+/** From the recorded graph to the graph that is run. */
+export function prepare(graph: TraceGraph, provider: Provider, options: EngineOptions): OnnxGraph {
+  const lowered = lower(graph);
+  // What is right on one thread alone is for the CPU.
+  const passes = passesFor(provider === 'cpu' ? options.threads : Infinity);
+  const rewritten = isOptimised(options) ? optimise(lowered, passes) : lowered;
+  // The CPU has no products of its own in these precisions; rounding what goes into them gives the same arithmetic.
+  return withPrecision(rewritten, options.precision ?? 'f32', provider === 'cpu' ? 'rounded' : 'native');
+}
+
+// Parallel execution mode and a disabled memory arena were both measured to be slow; other options made no difference.
+export async function createSession(
+  model: Uint8Array,
+  provider: Provider,
+  options: EngineOptions,
+  more: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  return InferenceSession.create(model, {
+    executionProviders: [provider],
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: isOptimised(options) ? 'all' : 'disabled',
+    // A planned block of memory would come on top of what the first step has taken: 300 of 990 MiB at (256, 6).
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+    // ONNX Runtime's fused activation is slower than a Relu in place.
+    extra: { optimization: { disable_specified_optimizers: 'GemmActivationFusion' } },
+    ...more,
+  });
+}
+
+/** A tensor over host memory, which is not copied. */
+export const hostTensor = ({ dtype, shape }: Omit<TensorSpec, 'name'>, data: HostArray): Tensor =>
+  dtype === 'float32'
+    ? new Tensor('float32', data as Float32Array, shape)
+    : new Tensor('int32', data as Int32Array, shape);
+
+/** The inputs of one call. @throws Error naming one that is missing or of the wrong length */
+export const feedsOf = (specs: readonly TensorSpec[], inputs: HostTensors): Record<string, Tensor> =>
+  Object.fromEntries(
+    specs.map((spec) => [
+      spec.name,
+      hostTensor(spec, checkLength(spec, inputs[spec.name], sizeOf(spec.shape))),
+    ]),
+  );
+
+/** A function on ONNX Runtime, its inputs and results on the host. */
+export async function compileOrtFunction(
+  program: FunctionProgram,
+  provider: Provider,
+  options: EngineOptions,
+): Promise<ExecutableFunction> {
+  const graph = trace(program.fn, program.inputs, isOptimised(options) ? 'fused' : 'naive');
+  const session = await createSession(
+    encodeFunction(prepare(graph, provider, options)),
+    provider,
+    options,
+  );
+  return {
+    async run(inputs) {
+      const results = await session.run(feedsOf(program.inputs, inputs));
+      return Object.fromEntries(
+        Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
+      );
+    },
+    async dispose() {
+      await session.release();
+    },
+  };
+}
