@@ -43,9 +43,7 @@ export function addBenchCommand(program: Command): void {
     .option('--vocab <tokens>', 'vocabulary size', '1024')
     .option('--threads <n>', 'threads inside one operation', String(availableParallelism()))
     .addOption(engineOption())
-    .addOption(
-      new Option('--precision <type>', 'of the matrix products').choices(PRECISIONS).default('f32'),
-    )
+    .addOption(new Option('--precision <type>', 'of the matrix products').choices(PRECISIONS).default('f32'))
     .option('--json', 'print one JSON object a case, or one object where only one case is asked for')
     .addHelpText(
       'after',

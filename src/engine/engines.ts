@@ -60,8 +60,11 @@ async function tryProvider(name: EngineName, provider: Provider): Promise<void> 
     if (y!.data[0] !== 2) throw new Error(`1 + 1 gave ${String(y!.data[0])}`);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new EngineError(`The engine ${name} can't start here (${message}). It needs ${ENGINES[name].needs}.`, {
-      cause: error,
-    });
+    throw new EngineError(
+      `The engine ${name} can't start here (${message}). It needs ${ENGINES[name].needs}.`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -28,7 +28,9 @@ const drmGpus = (): string[] =>
       .filter((name) => /^card\d+$/.test(name))
       .map((name) => {
         const id = (part: string): string =>
-          readFileSync(join(DRM, name, 'device', part), 'utf8').trim().replace(/^0x/, '');
+          readFileSync(join(DRM, name, 'device', part), 'utf8')
+            .trim()
+            .replace(/^0x/, '');
         return `GPU ${id('vendor')}:${id('device')}`;
       }),
   );

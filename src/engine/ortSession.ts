@@ -94,11 +94,7 @@ export async function compileOrtFunction(
   options: EngineOptions,
 ): Promise<ExecutableFunction> {
   const graph = trace(program.fn, program.inputs, isOptimised(options) ? 'fused' : 'naive');
-  const session = await createSession(
-    encodeFunction(prepare(graph, provider, options)),
-    provider,
-    options,
-  );
+  const session = await createSession(encodeFunction(prepare(graph, provider, options)), provider, options);
   return {
     async run(inputs) {
       const results = await session.run(feedsOf(program.inputs, inputs));

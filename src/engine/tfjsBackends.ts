@@ -1,4 +1,5 @@
 /** Optional backends of TensorFlow.js: loaded and initialised when an engine is asked for, never before. */
+import { createRequire } from 'node:module';
 import util from 'node:util';
 import { tf } from '../ops/tf.js';
 import { cpuModel } from './cpu.js';
@@ -12,27 +13,33 @@ import { registerWasmKernels } from './wasmKernels.js';
 /** Packages of TensorFlow.js have to be of the same version. */
 const TFJS_VERSION = tf.version_core;
 
-const isMissing = (error: unknown, name: string): boolean =>
-  error instanceof Error &&
-  ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes((error as NodeJS.ErrnoException).code ?? '') &&
-  error.message.includes(name);
+const require = createRequire(import.meta.url);
+
+function isInstalled(name: string): boolean {
+  try {
+    require.resolve(name);
+    return true;
+  } catch (error) {
+    // Any other error, such as a package without an entry for require, is about one that is there.
+    return (error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND';
+  }
+}
 
 /** @throws EngineError where the package is not installed, or does not load */
 async function importOptional(engine: EngineName, name: string, version?: string): Promise<unknown> {
+  const install = `npm install ${version === undefined ? name : `${name}@${version}`}`;
+  if (!isInstalled(name)) {
+    throw new EngineError(
+      `The engine ${engine} needs the package ${name}, which is not installed: ${install}`,
+    );
+  }
   try {
     // A variable, so that neither the compiler nor a bundler looks for a package that may not be there.
     return (await import(name)) as unknown;
   } catch (error) {
-    const wanted = version === undefined ? name : `${name}@${version}`;
-    if (isMissing(error, `'${name}'`)) {
-      throw new EngineError(
-        `The engine ${engine} needs the package ${name}, which is not installed: npm install ${wanted}`,
-        { cause: error },
-      );
-    }
     throw new EngineError(
       `The engine ${engine} needs the package ${name}, which is installed but does not load: ` +
-        `${firstLine(error)} Install it again: npm install ${wanted}`,
+        `${firstLine(error)} Install it again: ${install}`,
       { cause: error },
     );
   }
@@ -66,6 +73,19 @@ export async function openWasm(): Promise<Engine> {
   return backendEngine('wasm', { name, version, device: cpuModel() });
 }
 
+/** TensorFlow takes the blanks that tfjs allows in an equation for names of dimensions. */
+function acceptBlanksInEinsum(): void {
+  const config = tf.getKernel('Einsum', 'tensorflow');
+  tf.unregisterKernel('Einsum', 'tensorflow');
+  tf.registerKernel({
+    ...config,
+    kernelFunc: (params) => {
+      const equation = String(params.attrs!['equation']).replaceAll(/\s/g, '');
+      return config.kernelFunc({ ...params, attrs: { ...params.attrs, equation } });
+    },
+  });
+}
+
 interface TensorFlowBackend {
   readonly isUsingGPUDevice?: boolean;
   readonly binding?: { readonly TF_Version?: string };
@@ -84,15 +104,10 @@ export async function openTensorFlow(threads: number | undefined): Promise<Engin
     process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads);
     process.env['TF_NUM_INTEROP_THREADS'] ??= '1';
   }
-  const binding = await importOptional(name, '@tensorflow/tfjs-node-gpu', TFJS_VERSION).then(
-    () => 'tfjs-node-gpu',
-    async (error: unknown) => {
-      if (!(error instanceof EngineError) || !isMissing(error.cause, 'tfjs-node-gpu')) throw error;
-      await importOptional(name, '@tensorflow/tfjs-node', TFJS_VERSION);
-      return 'tfjs-node';
-    },
-  );
+  const binding = isInstalled('@tensorflow/tfjs-node-gpu') ? 'tfjs-node-gpu' : 'tfjs-node';
+  await importOptional(name, `@tensorflow/${binding}`, TFJS_VERSION);
   await initialise(name, 'tensorflow');
+  acceptBlanksInEinsum();
   const backend = tf.findBackend('tensorflow') as unknown as TensorFlowBackend;
   const library = backend.binding?.TF_Version ?? 'unknown';
   const version = `tfjs ${TFJS_VERSION}, ${binding} ${TFJS_VERSION}, TensorFlow ${library}`;

@@ -93,7 +93,14 @@ function notUsable(
   if (previous === null || sameConditions(previous, present)) {
     return 'The checkpoint belongs to another run, so this one starts again.';
   }
-  const conditions = ({ isolossVersion, engine, engineVersion, device, cpuModel, threads }: Execution): string =>
+  const conditions = ({
+    isolossVersion,
+    engine,
+    engineVersion,
+    device,
+    cpuModel,
+    threads,
+  }: Execution): string =>
     `isoloss ${isolossVersion}, ${engine} ${engineVersion}, ${device ?? cpuModel}, ${threads} threads`;
   return (
     `The checkpoint was made under other conditions (${conditions(previous)}) than now (${conditions(present)}), ` +

@@ -44,15 +44,23 @@ describe('workerSetting', () => {
   it('is one thread a worker and one worker a core, as memory allows', () => {
     expect(workerSetting(auto, machine)).toEqual({ workers: 8, threads: 1, engine: 'onnx:cpu' });
     expect(workerSetting({ ...auto, threads: 3 }, machine)).toMatchObject({ workers: 2, threads: 3 });
-    expect(workerSetting(auto, { ...machine, memoryBytes: 2 ** 30 })).toMatchObject({ workers: 1, threads: 1 });
+    expect(workerSetting(auto, { ...machine, memoryBytes: 2 ** 30 })).toMatchObject({
+      workers: 1,
+      threads: 1,
+    });
   });
 
   it('is one worker where the engine has one device', () => {
-    expect(workerSetting({ ...auto, engine: 'onnx:webgpu' }, machine)).toMatchObject({ workers: 1, threads: 1 });
+    expect(workerSetting({ ...auto, engine: 'onnx:webgpu' }, machine)).toMatchObject({
+      workers: 1,
+      threads: 1,
+    });
   });
 
   it('is what was asked for', () => {
     expect(workerSetting({ ...auto, workers: 20 }, machine)).toMatchObject({ workers: 20, threads: 1 });
-    expect(workerSetting({ ...auto, workers: 2, engine: 'onnx:cuda' }, machine)).toMatchObject({ workers: 2 });
+    expect(workerSetting({ ...auto, workers: 2, engine: 'onnx:cuda' }, machine)).toMatchObject({
+      workers: 2,
+    });
   });
 });

@@ -23,8 +23,7 @@ const productIn =
     const output = node.outputs[0]!;
     if (output.dtype !== 'float32') return null;
     // Gemm's third operand is an addend and no factor.
-    const [factors, addend] =
-      node.op === 'Gemm' ? [inputs.slice(0, 2), inputs[2]] : [inputs, undefined];
+    const [factors, addend] = node.op === 'Gemm' ? [inputs.slice(0, 2), inputs[2]] : [inputs, undefined];
     const rounded = factors.map((value) => builder.cast(value, small));
     const options = { attrs: node.attrs, domain: node.domain };
     const product: OnnxValue =
