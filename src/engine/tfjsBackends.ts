@@ -80,7 +80,7 @@ function acceptBlanksInEinsum(): void {
   tf.registerKernel({
     ...config,
     kernelFunc: (params) => {
-      const equation = String(params.attrs!['equation']).replaceAll(/\s/g, '');
+      const equation = (params.attrs!['equation'] as string).replaceAll(/\s/g, '');
       return config.kernelFunc({ ...params, attrs: { ...params.attrs, equation } });
     },
   });

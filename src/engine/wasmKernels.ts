@@ -77,7 +77,7 @@ const onCpu =
     const host = backend as HostBackend;
     const cpu = tf.findBackend('cpu') as unknown as HostBackend;
     const copies = Object.entries(inputs).map(([name, info]): [string, TensorInfo] => {
-      const { dataId, shape, dtype } = info as TensorInfo;
+      const { dataId, shape, dtype } = info!;
       return [name, store(cpu, host.readSync(dataId), { shape, dtype })];
     });
     const operands = Array.isArray(inputs) ? copies.map(([, copy]) => copy) : Object.fromEntries(copies);
