@@ -212,12 +212,12 @@ it('a run in calls of 1 step, of 8 steps, and one that goes on in the middle, ha
       await executable.run(count, { words: stackRandomWords(7, done + 1, count) });
       done += count;
       // A new process that reads the checkpoint knows the state and the step, and nothing else.
-      const state = executable.getState();
+      const state = await executable.getState();
       await executable.dispose();
       executable = await ortEngine.compileStep(program, { threads: 1 });
       executable.setState(state);
     }
-    states.push(executable.getState()['x'] as Float32Array);
+    states.push((await executable.getState())['x'] as Float32Array);
     await executable.dispose();
   }
   expect(states[1]).toEqual(states[0]);
