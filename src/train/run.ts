@@ -208,7 +208,7 @@ async function trainSteps(
       lossNats: metrics['loss']!.at(-1)!,
       tokensPerSecond: (stepCount * tokensPerStep) / callSeconds,
     });
-    if (step === leavesTrunkAt) saveTrunk(directory, record, runner, step);
+    if (step === leavesTrunkAt) await saveTrunk(directory, record, runner, step);
     const stopping = options.shouldStop() && step < steps;
     if (stopping || step === steps || trainSeconds - checkpointedAt >= (options.checkpointSeconds ?? 10)) {
       await checkpointRun(directory, record.runKey, runner, step);

@@ -69,7 +69,12 @@ function readBranch(
 }
 
 /** Writes the state where this run leaves its trunk, for longer ones. */
-export function saveTrunk(directory: string, record: RunRecord, runner: StepRunner, step: number): void {
+export async function saveTrunk(
+  directory: string,
+  record: RunRecord,
+  runner: StepRunner,
+  step: number,
+): Promise<void> {
   const metadata = { runKey: record.runKey, trunk: record.trunk };
-  saveCheckpoint(trunkPath(directory), { step, tensors: stateTensors(runner), metadata });
+  saveCheckpoint(trunkPath(directory), { step, tensors: await stateTensors(runner), metadata });
 }
