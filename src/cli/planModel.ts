@@ -1,4 +1,5 @@
 /** `isoloss plan --arch ...`: what one model at one size costs, without a sweep. */
+import { DEFAULT_ENGINE } from '../engine/engineNames.js';
 import { UsageError } from '../store/errors.js';
 import type { ModelSetup } from '../store/record.js';
 
@@ -52,7 +53,7 @@ export async function planOneModel(flags: PlanModelFlags, arch: string): Promise
       steps: flags.steps === undefined ? null : wholeNumber('--steps', flags.steps),
     },
     flags.on === undefined
-      ? { speed: readSpeedBook(flags.results, '', threads), threads }
+      ? { speed: readSpeedBook(flags.results, '', { threads, engine: DEFAULT_ENGINE }), threads }
       : { device: findDevice(flags.on) },
   );
   console.log(flags.json === true ? JSON.stringify(plan, null, 2) : modelPlanText(plan));

@@ -26,9 +26,8 @@ export interface SpeedBook {
 export function readSpeedBook(
   resultsDir: string,
   sweepName: string,
-  { threads, engine }: WorkerSetting,
+  setting: SpeedBook['setting'],
 ): SpeedBook {
-  const setting = { threads, engine };
   const folders = listSweepFolders(resultsDir).sort(
     (a, b) => Number(b === sweepName) - Number(a === sweepName),
   );

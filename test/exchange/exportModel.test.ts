@@ -61,10 +61,9 @@ async function eagerLogits(rows: readonly (readonly number[])[]): Promise<number
   const model = buildModel(SETUP.model);
   const { checkpoint } = loadCheckpoint(checkpointPath(trained.directory));
   const batchSize = rows.length;
-  const forward = await eagerEngine('cpu').compileFunction(
-    forwardProgram(model, { batchSize, contextLength }),
-    { threads: 1 },
-  );
+  const forward = await eagerEngine.compileFunction(forwardProgram(model, { batchSize, contextLength }), {
+    threads: 1,
+  });
   const params = Object.fromEntries(
     model.params.map(({ name }) => [paramKey(name), checkpoint!.tensors[paramKey(name)]!.data]),
   );
@@ -221,10 +220,10 @@ describe('the forward pass of other architectures', () => {
     const record = { ...trained.record, setup: { ...trained.record.setup, model: setup } };
     writeOnnx(path, record, { model, params, step: 1 }, { batchSize: null, externalData: false });
     const sizes = { contextLength, vocabSize, batchSizes: [1, 3, 8] };
-    const { largestError } = await checkModelFile(path, eagerEngine('cpu'), model, params, sizes);
+    const { largestError } = await checkModelFile(path, eagerEngine, model, params, sizes);
     expect(largestError).toBeLessThan(1e-5);
     const wrong = { ...params, [paramKey('embedding')]: params[paramKey('embedding')]!.map((x) => -x) };
-    await expect(checkModelFile(path, eagerEngine('cpu'), model, wrong, sizes)).rejects.toThrow(/logits/);
+    await expect(checkModelFile(path, eagerEngine, model, wrong, sizes)).rejects.toThrow(/logits/);
   });
 
   it('says that experts have a room that follows the batch', () => {
