@@ -1,14 +1,17 @@
 /**
- * Gradients that TensorFlow.js lacks or has wrong, registered for every backend: einsum, topk, gatherND, scatterND and most
- * comparisons have none; that of cumsum transposes its result where the axis is not the last; those of sum and mean fill an
- * array as large as what was summed, which would be gigabytes where a large model is traced.
+ * Gradients that TensorFlow.js lacks or has wrong, registered for every backend: einsum, topk, gatherND, scatterND,
+ * mirrorPad, stridedSlice and most comparisons have none; that of cumsum transposes its result where the axis is not the
+ * last; those of sum and mean fill an array as large as what was summed, which would be gigabytes where a large model is
+ * traced.
  */
 import { parseEinsum } from './einsumEquation.js';
 import { uniformTensor } from './uniform.js';
 import type { Tensor } from './tf.js';
 import type tfjs from '@tensorflow/tfjs';
+import type { Rank } from '@tensorflow/tfjs';
 
 type Tf = typeof tfjs;
+type NamedAttrs = NonNullable<Parameters<ReturnType<Tf['engine']>['runKernel']>[2]>;
 
 /** The product of dy and the other operand, summed over what this operand does not have, spread over what only it has. */
 function einsumGradient(
@@ -31,6 +34,14 @@ function einsumGradient(
   const repeats = wanted.map((letter, axis) => (found.includes(letter) ? 1 : shape[axis]!));
   const reshaped = tf.reshape(gradient, spread);
   return repeats.every((count) => count === 1) ? reshaped : tf.tile(reshaped, repeats);
+}
+
+/** For kernels that copy elements, some more than once, some never: dy summed where each element came from. */
+function pickedGradient(tf: Tf, dy: Tensor, x: Tensor, kernelName: string, attrs: NamedAttrs): Tensor {
+  const places = tf.reshape(tf.range(0, x.size, 1, 'int32'), x.shape);
+  const picked: Tensor = tf.engine().runKernel(kernelName, { x: places }, attrs);
+  const from = tf.reshape<Rank.R1>(picked, [picked.size]);
+  return tf.reshape(tf.unsortedSegmentSum(tf.reshape(dy, [dy.size]), from, x.size), x.shape);
 }
 
 /** Kernels whose results are steps: their derivative is 0, which tfjs knows of GreaterEqual alone. */
@@ -88,6 +99,15 @@ export function registerGradients(tf: Tf): void {
       };
     },
   });
+  for (const kernelName of ['MirrorPad', 'StridedSlice']) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: ['x'],
+      gradFunc: (dy, saved, attrs) => ({
+        x: () => pickedGradient(tf, dy as Tensor, saved[0]!, kernelName, attrs),
+      }),
+    });
+  }
   const zeros = (x: Tensor): Tensor => uniformTensor(tf, x.shape, 0);
   for (const kernelName of COMPARISONS) {
     tf.registerGradient({

@@ -8,6 +8,7 @@ import {
 } from '../../src/engine/trace/backend.js';
 import { trace, type TensorFunction, type Tensors } from '../../src/engine/trace/trace.js';
 import type { TensorSpec } from '../../src/engine/tensors.js';
+import type { Rank } from '@tensorflow/tfjs';
 import { tf, type Tensor } from '../../src/ops/tf.js';
 
 const SPECS: readonly TensorSpec[] = [{ name: 'x', shape: [2, 3], dtype: 'float32' }];
@@ -63,25 +64,25 @@ describe('reading a traced value', () => {
 
 describe('operations without a kernel', () => {
   it.each<[string, (x: Tensor) => Tensor]>([
-    ['Atan2', (x) => tf.atan2(x, x)],
-    [
-      'MirrorPad',
-      (x) =>
-        tf.mirrorPad(
-          x,
-          [
-            [0, 0],
-            [1, 1],
-          ],
-          'reflect',
-        ),
-    ],
-    ['StridedSlice', (x) => tf.stridedSlice(x, [0, 0], [2, 3], [1, 2])],
+    ['SearchSorted', (x) => tf.searchSorted(x, x)],
+    ['MaxPool', (x) => tf.maxPool(tf.reshape<Rank.R4>(x, [1, 2, 3, 1]), 2, 1, 'same')],
     // A gradient of an operation that the engine has not either.
-    ['Atan2', tf.grad((x) => tf.atan2(x, tf.onesLike(x)))],
+    ['AvgPool', tf.grad((x) => tf.avgPool(tf.reshape<Rank.R4>(x, [1, 2, 3, 1]), 2, 1, 'same'))],
   ])('%s is named', (kernel, fn) => {
     expect(() => traceOf(fn)).toThrow(UnsupportedOperationError);
     expect(() => traceOf(fn)).toThrow(`"${kernel}"`);
+  });
+});
+
+describe('data of another type', () => {
+  const INTS: readonly TensorSpec[] = [{ name: 'x', shape: [2, 3], dtype: 'int32' }];
+  const ofInts = (fn: (x: Tensor) => Tensor) => () => trace(({ x }) => ({ y: fn(x!) }), INTS, 'naive');
+  it('is refused where TensorFlow.js would round fractions, or count truth values as such', () => {
+    expect(ofInts((x) => tf.softplus(x))).toThrow(/"Softplus" was given.*int32.*tf\.cast.*whole numbers/);
+    expect(ofInts((x) => tf.square(tf.greater(x, 0)))).toThrow(
+      /"Square".*bool; here it takes float32 or int32/,
+    );
+    expect(ofInts((x) => tf.concat([x, tf.ones([2, 3])]))).toThrow(/dtypes int32 and float32; tf\.cast/);
   });
 });
 
@@ -164,8 +165,8 @@ describe('tensors from outside', () => {
 describe('after an error', () => {
   const failing: readonly TensorFunction[] = [
     ({ x }) => ({ y: tf.scalar(x!.dataSync()[0]!) }),
-    ({ x }) => ({ y: tf.atan2(x!, x!) }),
-    ({ x }) => ({ y: tf.tidy(() => tf.grad((z: Tensor) => tf.atan2(z, z))(x!)) }),
+    ({ x }) => ({ y: tf.searchSorted(x!, x!) }),
+    ({ x }) => ({ y: tf.tidy(() => tf.grad((z: Tensor) => tf.mul(z, tf.searchSorted(z, z)))(x!)) }),
     () => {
       throw new Error('of the model itself');
     },

@@ -73,11 +73,11 @@ export function operationsPage(): string {
 
 What a variant may use of TensorFlow.js: the kernels that the engine can record, the functions that call them, whether their values or their gradients too are tested against TensorFlow.js on the CPU, and what FLOP rule 1 counts for them. This page is generated from the engine's tables (\`npx vitest run test/engine/operations -u\`).
 
-Functions that TensorFlow.js makes of these work as well: einsum of one or two operands, logSumExp, logSoftmax, moments, norm, softmax, swish as \`x * sigmoid(x)\`, bandPart, oneHot, expandDims and the like. Anything else gives an error that names the kernel; ARCHITECTURE.md says how to add one.
+Functions that TensorFlow.js makes of these work as well: einsum of one or two operands, logSumExp, logSoftmax, moments, norm, softmax, swish as \`x * sigmoid(x)\`, bandPart, oneHot, expandDims, mirrorPad, stridedSlice, batchNorm, diag, fused.matMul, fused.conv2d and the like. Anything else gives an error that names the kernel; ARCHITECTURE.md says how to add one.
 
 Not to be had: reading values (\`dataSync()\`, \`print()\`, \`if\` on a value), and TensorFlow.js's random numbers, \`tf.dropout\` with them: they would become constants of the graph. \`ops.dropout\` and \`ops.random\` take their place ([variants.md](variants.md), "Random numbers").
 
-TensorFlow.js has no gradient of einsum, topk (its values), gatherND, scatterND and most comparisons, and a wrong one of cumsum along an axis that is not the last; isoloss registers its own, on every backend. Where a gradient exists but is not tested here, it may still be traced.
+TensorFlow.js has no gradient of einsum, topk (its values), gatherND, scatterND, mirrorPad, stridedSlice and most comparisons, and a wrong one of cumsum along an axis that is not the last; isoloss registers its own, on every backend. Whole numbers and truth values give what they give in TensorFlow.js, or an error that says which cast is missing where it would round fractions. Where a gradient exists but is not tested here, it may still be traced.
 
 | kernel | functions | tested | FLOPs |
 | --- | --- | --- | --- |

@@ -1,5 +1,5 @@
 /** Cases of what people write in models of their own: convolutions, einsum, picking, and functions made of several kernels. */
-import type { Tensor1D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../../src/ops/index.js';
 import type { Tensor } from '../../src/ops/tf.js';
 import { BITS, NONE, binary, bool, kernelCase, unary, type KernelCase } from './kernelCase.js';
@@ -24,6 +24,43 @@ const elementwise: readonly KernelCase[] = [
       'of each kind',
       { x: { shape: [5], floats: [NaN, Infinity, -Infinity, 0, 1.5] } },
       ({ x }) => ({ IsNan: tf.isNaN, IsInf: tf.isInf, IsFinite: tf.isFinite })[kernel](x!),
+      NONE,
+    ),
+  ),
+  ...binary('Atan2', tf.atan2),
+  kernelCase(
+    'Atan2',
+    'on the axes',
+    {
+      a: { shape: [8], floats: [0, 0, 1, -1, 1, -1, 2, -2] },
+      b: { shape: [8], floats: [1, -1, 0, 0, -1, -1, 3, 3] },
+    },
+    ({ a, b }) => tf.atan2(a!, b!),
+    NONE,
+  ),
+  ...(
+    [
+      ['Exp', tf.exp],
+      ['ClipByValue', (x) => tf.clipByValue(x, 0, 2)],
+      ['LeakyRelu', (x) => tf.leakyRelu(x, 0.1)],
+      ['Prelu', (x) => tf.prelu(x, tf.scalar(0.1))],
+      ['Relu6', tf.relu6],
+      ['Round', tf.round],
+      ['BatchMatMul', (x) => tf.matMul(x, x, false, true)],
+      ['IsNan', tf.isNaN],
+      ['OneHot', (x) => tf.oneHot(x, 4)],
+      ['UnsortedSegmentSum', (x) => tf.unsortedSegmentSum(x, tf.tensor1d([0, 0], 'int32'), 2)],
+      ['Cumsum', (x) => tf.cumsum(tf.greater(x, 0), 1)],
+      ['Cumprod', (x) => tf.cumprod(tf.greater(x, 0), 1)],
+      ['ArgMax', (x) => tf.argMax(tf.greater(x, 0), 1)],
+      ['Select', (x) => tf.where(tf.greater(x, 0), tf.less(x, 3), tf.greater(x, -2))],
+    ] as readonly (readonly [string, (x: Tensor) => Tensor])[]
+  ).map(([kernel, fn]) =>
+    kernelCase(
+      kernel,
+      'of whole numbers or truth values',
+      { x: { shape: [2, 4], ints: [3, 0, -1, 2, 1, 5, -2, 1] } },
+      ({ x }) => fn(x!),
       NONE,
     ),
   ),
@@ -53,6 +90,88 @@ const elementwise: readonly KernelCase[] = [
     { a: { shape: [2, 3] }, b: { shape: [2, 3] }, c: { shape: [2, 3] } },
     ({ a, b, c }) => tf.addN([a!, b!, c!]),
   ),
+];
+
+/** Recorded as other kernels; the name is one of those. */
+const composed: readonly KernelCase[] = [
+  ...(['reflect', 'symmetric'] as const).map((mode) =>
+    kernelCase('GatherV2', `mirrorPad, ${mode}`, { x: { shape: [4, 3] } }, ({ x }) =>
+      tf.mirrorPad(
+        x!,
+        [
+          [2, 1],
+          [0, 2],
+        ],
+        mode,
+      ),
+    ),
+  ),
+  kernelCase('GatherV2', 'stridedSlice', { x: { shape: [5, 4] } }, ({ x }) =>
+    tf.stridedSlice(x!, [0, 3], [5, 0], [2, -1]),
+  ),
+  kernelCase('Slice', 'stridedSlice with masks', { x: { shape: [3, 4, 2] } }, ({ x }) =>
+    tf.stridedSlice(x!, [1, 0], [2, 3], [1, 1], 0, 2, 0, 0, 1),
+  ),
+  ...(['linear', 'relu', 'sigmoid', 'elu'] as const).map((activation) =>
+    kernelCase(
+      'BatchMatMul',
+      `fused.matMul, ${activation}`,
+      { a: { shape: [3, 4] }, b: { shape: [5, 4] }, bias: { shape: [5] } },
+      ({ a, b, bias }) =>
+        tf.fused.matMul({ a: a!, b: b!, bias: bias!, transposeA: false, transposeB: true, activation }),
+    ),
+  ),
+  kernelCase(
+    'Conv2D',
+    'fused.conv2d',
+    { x: { shape: [1, 5, 4, 2] }, filter: { shape: [2, 2, 2, 3] }, bias: { shape: [3] } },
+    ({ x, filter, bias }) =>
+      tf.fused.conv2d({
+        x: x as Tensor4D,
+        filter: filter as Tensor4D,
+        bias: bias!,
+        strides: 1,
+        pad: 'same',
+        activation: 'relu',
+      }),
+    NONE,
+  ),
+  kernelCase(
+    'DepthwiseConv2dNative',
+    'fused.depthwiseConv2d',
+    { x: { shape: [1, 5, 4, 2] }, filter: { shape: [2, 2, 2, 1] }, bias: { shape: [2] } },
+    ({ x, filter, bias }) =>
+      tf.fused.depthwiseConv2d({
+        x: x as Tensor4D,
+        filter: filter as Tensor4D,
+        bias: bias!,
+        strides: 1,
+        pad: 'same',
+        activation: 'relu6',
+      }),
+    NONE,
+  ),
+  kernelCase(
+    'Rsqrt',
+    'batchNorm',
+    {
+      x: { shape: [6, 3] },
+      mean: { shape: [3] },
+      variance: { shape: [3], from: 0.5, to: 2 },
+      scale: { shape: [3] },
+      offset: { shape: [3] },
+    },
+    ({ x, mean, variance, scale, offset }) =>
+      tf.batchNorm2d(
+        x as Tensor2D,
+        mean as Tensor1D,
+        variance as Tensor1D,
+        offset as Tensor1D,
+        scale as Tensor1D,
+        0.01,
+      ),
+  ),
+  kernelCase('Multiply', 'diag', { x: { shape: [2, 2] } }, ({ x }) => tf.diag(x!), NONE),
 ];
 
 const reductions: readonly KernelCase[] = [
@@ -210,5 +329,6 @@ export const PRACTICE_CASES: readonly KernelCase[] = [
   ...reductions,
   ...picking,
   ...convolutions,
+  ...composed,
   ...composites,
 ];

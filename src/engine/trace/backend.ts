@@ -1,7 +1,8 @@
 /** The tracing backend: tfjs calls its kernels, they compute nothing and record a node each. */
-import { tf, type NamedTensorInfoMap, type TensorInfo } from '../../ops/tf.js';
+import { tf, type NamedTensorInfoMap, type Tensor, type TensorInfo } from '../../ops/tf.js';
 import type { UniformBackend } from '../../ops/uniform.js';
 import { sameShape, type Shape } from '../tensors.js';
+import { composites } from './composites.js';
 import { contractionKernels } from './contractions.js';
 import { convolutionKernels } from './convolutions.js';
 import { elementwiseKernels } from './elementwise.js';
@@ -53,6 +54,20 @@ export class TracedValueError extends Error {
     super(
       `the value of a traced tensor (the result of ${operation}) was read. A model is traced once without data, so it ` +
         `cannot call dataSync(), arraySync(), print() or branch on values; use tf.where and other tensor operations instead`,
+    );
+  }
+}
+
+/** An operation was given data of a type that it does not take, or that gives something else than one would think. */
+export class TracedTypeError extends Error {
+  override readonly name = 'TracedTypeError';
+  constructor(kernelName: string, dtype: TraceDType, accepts: readonly TraceDType[]) {
+    super(
+      `the TensorFlow.js operation "${kernelName}" was given a tensor of dtype ${dtype}; here it takes ` +
+        `${accepts.join(' or ')}. Write tf.cast(x, 'float32') around what it is given` +
+        (accepts.length === 1 && dtype === 'int32'
+          ? ' (TensorFlow.js itself would round the result to whole numbers)'
+          : ''),
     );
   }
 }
@@ -163,6 +178,9 @@ export class TraceBackend extends tf.KernelBackend implements UniformBackend {
 
   record(kernelName: string, kernel: Kernel, inputs: readonly TensorInfo[], attrs: Attrs): TensorInfo[] {
     const values = inputs.map((info) => this.traced(info));
+    const { accepts } = kernel;
+    const refused = values.find(({ dtype }) => accepts?.includes(dtype) === false);
+    if (refused !== undefined) throw new TracedTypeError(kernelName, refused.dtype, accepts!);
     const outputs: TraceValue[] = [];
     const node: TraceNode = { kernel: kernelName, inputs: values, attrs, outputs };
     for (const { shape, dtype } of kernel.infer(values, attrs)) {
@@ -255,9 +273,16 @@ export function traceBackend(mode: TraceMode): TraceBackend {
       },
     });
   }
+  for (const [kernelName, composite] of Object.entries(composites)) {
+    tf.registerKernel({
+      kernelName,
+      backendName: backendName(mode),
+      kernelFunc: ({ inputs, attrs }) => composite(inputs as Record<string, Tensor>, attrs ?? {}),
+    });
+  }
   // Every other kernel that tfjs knows: an error that names it, instead of tfjs's own about backends.
   for (const { kernelName } of tf.getKernelsForBackend('cpu')) {
-    if (kernelName in table) continue;
+    if (kernelName in table || kernelName in composites) continue;
     tf.registerKernel({
       kernelName,
       backendName: backendName(mode),

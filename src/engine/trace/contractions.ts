@@ -2,6 +2,7 @@
 import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
 import { broadcastShape, sizeOf } from '../tensors.js';
 import {
+  NUMBERS,
   REDUCTION,
   flagAttr,
   numberAttr,
@@ -64,7 +65,12 @@ const argument = (op: 'ArgMax' | 'ArgMin'): Kernel => ({
   lower: ({ builder, inputs, attrs, outputs }) => {
     const axis = positiveAxis(numberAttr(attrs, 'axis'), inputs[0]!.shape.length);
     const index = { shape: outputs[0]!.shape, dtype: 'int64' } as const;
-    return [builder.cast(builder.op(op, [inputs[0]!], index, { attrs: { axis, keepdims: 0 } }), 'int32')];
+    return [
+      builder.cast(
+        builder.op(op, [counted(builder, inputs[0]!)], index, { attrs: { axis, keepdims: 0 } }),
+        'int32',
+      ),
+    ];
   },
   cost: REDUCTION,
 });
@@ -87,6 +93,14 @@ function runningProducts(builder: GraphBuilder, x: OnnxValue, attrs: TraceNode['
   for (let by = 1; by < length; by *= 2) products = builder.binary('Mul', products, shifted(products, by));
   return products;
 }
+
+/** Truth values are counted as whole numbers. */
+const counting = ({ dtype, shape }: TraceType): TraceType => ({
+  shape,
+  dtype: dtype === 'bool' ? 'int32' : dtype,
+});
+const counted = (builder: GraphBuilder, x: OnnxValue): OnnxValue =>
+  x.dtype === 'bool' ? builder.cast(x, 'int32') : x;
 
 const reduction = (op: string, { axesName = 'axis', asFloat = false } = {}): Kernel => ({
   inputNames: ['x'],
@@ -127,14 +141,17 @@ export const contractionKernels: KernelTable = {
         flagAttr(attrs, 'transposeA'),
         flagAttr(attrs, 'transposeB'),
       );
-      return [{ shape: [...batch, m, n], dtype: 'float32' }];
+      return [{ shape: [...batch, m, n], dtype: a!.dtype }];
     },
     lower: ({ builder, inputs, attrs, outputs }) => {
       const [a, b] = inputs as [OnnxValue, OnnxValue];
-      const left = flagAttr(attrs, 'transposeA') ? swapLastTwo(builder, a) : a;
-      const right = flagAttr(attrs, 'transposeB') ? swapLastTwo(builder, b) : b;
-      return [builder.op('MatMul', [left, right], outputs[0]!)];
+      const [x, y] = [builder.cast(a, 'float32'), builder.cast(b, 'float32')];
+      const left = flagAttr(attrs, 'transposeA') ? swapLastTwo(builder, x) : x;
+      const right = flagAttr(attrs, 'transposeB') ? swapLastTwo(builder, y) : y;
+      const { shape, dtype } = outputs[0]!;
+      return [builder.cast(builder.op('MatMul', [left, right], { shape, dtype: 'float32' }), dtype)];
     },
+    accepts: NUMBERS,
     cost: { kind: 'matmul', flops: productFlops },
   },
   Sum: reduction('ReduceSum'),
@@ -149,15 +166,15 @@ export const contractionKernels: KernelTable = {
   ArgMin: argument('ArgMin'),
   Cumprod: {
     inputNames: ['x'],
-    infer: ([x]) => [x!],
-    lower: ({ builder, inputs, attrs }) => [runningProducts(builder, inputs[0]!, attrs)],
+    infer: ([x]) => [counting(x!)],
+    lower: ({ builder, inputs, attrs }) => [runningProducts(builder, counted(builder, inputs[0]!), attrs)],
     cost: REDUCTION,
   },
   Cumsum: {
     inputNames: ['x'],
-    infer: ([x]) => [x!],
+    infer: ([x]) => [counting(x!)],
     lower: ({ builder, inputs, attrs }) => {
-      const x = inputs[0]!;
+      const x = counted(builder, inputs[0]!);
       const axis = builder.scalar(positiveAxis(numberAttr(attrs, 'axis'), x.shape.length), 'int64');
       const exclusive = Number(flagAttr(attrs, 'exclusive'));
       const reverse = Number(flagAttr(attrs, 'reverse'));

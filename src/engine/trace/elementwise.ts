@@ -2,7 +2,7 @@
 import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
 import { broadcastShape, sizeOf } from '../tensors.js';
 import type { TraceDType } from './graph.js';
-import { ELEMENTWISE, MOVE, numberAttr, type Kernel, type KernelTable } from './kernel.js';
+import { ELEMENTWISE, FLOATS, MOVE, NUMBERS, numberAttr, type Kernel, type KernelTable } from './kernel.js';
 
 type BinaryLowering = (builder: GraphBuilder, a: OnnxValue, b: OnnxValue) => OnnxValue;
 type UnaryLowering = (builder: GraphBuilder, x: OnnxValue) => OnnxValue;
@@ -14,18 +14,39 @@ const binary = (lower: BinaryLowering, dtype?: TraceDType): Kernel => ({
   cost: ELEMENTWISE,
 });
 
-const arithmetic = (op: string): Kernel => binary((builder, a, b) => builder.binary(op, a, b));
+const arithmetic = (op: string): Kernel => ({
+  ...binary((builder, a, b) => builder.binary(op, a, b)),
+  accepts: NUMBERS,
+});
 const comparison = (op: string): Kernel =>
   binary((builder, a, b) => builder.binary(op, a, b, 'bool'), 'bool');
 
-const unary = (lower: string | UnaryLowering): Kernel => ({
+const unary = (lower: string | UnaryLowering, accepts: Kernel['accepts'] = NUMBERS): Kernel => ({
   inputNames: ['x'],
+  accepts,
   infer: ([x]) => [x!],
   lower: ({ builder, inputs }) => [
     typeof lower === 'string' ? builder.unary(lower, inputs[0]!) : lower(builder, inputs[0]!),
   ],
   cost: ELEMENTWISE,
 });
+
+/** Of fractions alone. */
+const ofFloats = (lower: string | UnaryLowering): Kernel => unary(lower, FLOATS);
+
+/** A function that ONNX has for floats, and tfjs for whole numbers too, with fractions as its result. */
+const toFloats = (lower: UnaryLowering): Kernel => ({
+  ...unary((builder, x) => lower(builder, builder.cast(x, 'float32'))),
+  infer: ([x]) => [{ shape: x!.shape, dtype: 'float32' }],
+});
+
+/** A function that ONNX has for floats, and whose results for whole numbers are whole. */
+const keepingWhole =
+  (lower: UnaryLowering): UnaryLowering =>
+  (builder, x) =>
+    x.dtype === 'float32'
+      ? lower(builder, x)
+      : builder.cast(lower(builder, builder.cast(x, 'float32')), x.dtype);
 
 const squareOf: UnaryLowering = (builder, x) => builder.binary('Mul', x, x);
 const one = (builder: GraphBuilder): OnnxValue => builder.scalar(1);
@@ -34,7 +55,7 @@ const one = (builder: GraphBuilder): OnnxValue => builder.scalar(1);
 const test = (lower: UnaryLowering): Kernel => ({
   inputNames: ['x'],
   infer: ([x]) => [{ shape: x!.shape, dtype: 'bool' }],
-  lower: ({ builder, inputs }) => [lower(builder, inputs[0]!)],
+  lower: ({ builder, inputs }) => [lower(builder, builder.cast(inputs[0]!, 'float32'))],
   cost: ELEMENTWISE,
 });
 const isNaN: UnaryLowering = (builder, x) => builder.op('IsNaN', [x], { shape: x.shape, dtype: 'bool' });
@@ -66,6 +87,22 @@ const remainder: BinaryLowering = (builder, a, b) => {
   );
 };
 
+/** The angle of (b, a) from -pi to pi. ONNX has the arc tangent alone, so it is taken in the first quadrant and turned. */
+const arcTangent2: BinaryLowering = (builder, a, b) => {
+  const where = (condition: OnnxValue, then: OnnxValue, otherwise: OnnxValue): OnnxValue =>
+    builder.op('Where', [condition, then, otherwise], {
+      shape: broadcastShape(condition.shape, broadcastShape(then.shape, otherwise.shape)),
+      dtype: 'float32',
+    });
+  const isNegative = (x: OnnxValue): OnnxValue => builder.binary('Less', x, builder.scalar(0), 'bool');
+  const [height, width] = [builder.unary('Abs', a), builder.unary('Abs', b)];
+  const isZero = builder.binary('Equal', height, builder.scalar(0), 'bool');
+  const angle = builder.unary('Atan', builder.binary('Div', height, width));
+  const first = where(isZero, builder.scalar(0), angle);
+  const turned = where(isNegative(b), builder.binary('Sub', builder.scalar(Math.PI), first), first);
+  return where(isNegative(a), builder.unary('Neg', turned), turned);
+};
+
 const clipped =
   (from: number, to: number): UnaryLowering =>
   (builder, x) =>
@@ -86,10 +123,12 @@ export const elementwiseKernels: KernelTable = {
   Minimum: arithmetic('Min'),
   Pow: arithmetic('Pow'),
   SquaredDifference: binary((builder, a, b) => squareOf(builder, builder.binary('Sub', a, b))),
+  Atan2: { ...binary(arcTangent2), accepts: FLOATS },
   FloorDiv: binary(floorDivision, 'int32'),
   Mod: binary(remainder),
   AddN: {
     inputNames: 'list',
+    accepts: NUMBERS,
     infer: ([first]) => [first!],
     lower: ({ builder, inputs }) => [inputs.reduce((sum, x) => builder.binary('Add', sum, x))],
     cost: {
@@ -99,7 +138,10 @@ export const elementwiseKernels: KernelTable = {
     },
   },
   Prelu: {
-    ...binary((builder, x, alpha) => builder.op('PRelu', [x, alpha], x)),
+    ...binary((builder, x, alpha) => {
+      const values = builder.cast(x, 'float32');
+      return builder.op('PRelu', [values, alpha], values);
+    }, 'float32'),
     inputNames: ['x', 'alpha'],
   },
 
@@ -111,36 +153,36 @@ export const elementwiseKernels: KernelTable = {
   NotEqual: binary((builder, a, b) => builder.unary('Not', builder.binary('Equal', a, b, 'bool')), 'bool'),
   LogicalAnd: comparison('And'),
   LogicalOr: comparison('Or'),
-  LogicalNot: unary('Not'),
+  LogicalNot: unary('Not', ['bool']),
 
   Abs: unary('Abs'),
-  Acos: unary('Acos'),
-  Acosh: unary('Acosh'),
-  Asin: unary('Asin'),
-  Asinh: unary('Asinh'),
-  Atan: unary('Atan'),
-  Atanh: unary('Atanh'),
+  Acos: ofFloats('Acos'),
+  Acosh: ofFloats('Acosh'),
+  Asin: ofFloats('Asin'),
+  Asinh: ofFloats('Asinh'),
+  Atan: ofFloats('Atan'),
+  Atanh: ofFloats('Atanh'),
   Ceil: unary('Ceil'),
   Cos: unary('Cos'),
   Cosh: unary('Cosh'),
   Erf: unary('Erf'),
-  Exp: unary('Exp'),
-  Expm1: unary((builder, x) => builder.binary('Sub', builder.unary('Exp', x), one(builder))),
+  Exp: toFloats((builder, x) => builder.unary('Exp', x)),
+  Expm1: ofFloats((builder, x) => builder.binary('Sub', builder.unary('Exp', x), one(builder))),
   Floor: unary('Floor'),
   Log: unary('Log'),
-  Log1p: unary((builder, x) => builder.unary('Log', builder.binary('Add', x, one(builder)))),
+  Log1p: ofFloats((builder, x) => builder.unary('Log', builder.binary('Add', x, one(builder)))),
   Neg: unary('Neg'),
-  Reciprocal: unary('Reciprocal'),
+  Reciprocal: ofFloats('Reciprocal'),
   Relu: unary('Relu'),
-  Relu6: unary(clipped(0, 6)),
-  Round: unary('Round'),
+  Relu6: unary(keepingWhole(clipped(0, 6))),
+  Round: unary(keepingWhole((builder, x) => builder.unary('Round', x))),
   Rsqrt: unary((builder, x) => builder.binary('Div', one(builder), builder.unary('Sqrt', x))),
-  Selu: unary((builder, x) => builder.op('Selu', [x], x, { attrs: SELU_ATTRS })),
+  Selu: ofFloats((builder, x) => builder.op('Selu', [x], x, { attrs: SELU_ATTRS })),
   Sigmoid: unary('Sigmoid'),
   Sign: unary('Sign'),
   Sin: unary('Sin'),
-  Sinh: unary('Sinh'),
-  Softplus: unary('Softplus'),
+  Sinh: ofFloats('Sinh'),
+  Softplus: ofFloats('Softplus'),
   Sqrt: unary('Sqrt'),
   Square: unary(squareOf),
   Tan: unary('Tan'),
@@ -154,6 +196,7 @@ export const elementwiseKernels: KernelTable = {
   Step: {
     inputNames: ['x'],
     infer: ([x]) => [x!],
+    accepts: FLOATS,
     lower: ({ builder, inputs, attrs }) => {
       const x = inputs[0]!;
       const alpha = numberAttr(attrs, 'alpha');
@@ -182,26 +225,20 @@ export const elementwiseKernels: KernelTable = {
     cost: ELEMENTWISE,
   },
   LeakyRelu: {
-    inputNames: ['x'],
-    infer: ([x]) => [x!],
-    lower: ({ builder, inputs, attrs }) => [
-      builder.op('LeakyRelu', [inputs[0]!], inputs[0]!, {
+    ...toFloats((_, x) => x),
+    lower: ({ builder, inputs, attrs, outputs }) => [
+      builder.op('LeakyRelu', [builder.cast(inputs[0]!, 'float32')], outputs[0]!, {
         attrs: { alpha: { float: numberAttr(attrs, 'alpha') } },
       }),
     ],
-    cost: ELEMENTWISE,
   },
   ClipByValue: {
     inputNames: ['x'],
+    accepts: NUMBERS,
     infer: ([x]) => [x!],
     lower: ({ builder, inputs, attrs }) => [
-      builder.op(
-        'Clip',
-        [
-          inputs[0]!,
-          builder.scalar(numberAttr(attrs, 'clipValueMin')),
-          builder.scalar(numberAttr(attrs, 'clipValueMax')),
-        ],
+      keepingWhole(clipped(numberAttr(attrs, 'clipValueMin'), numberAttr(attrs, 'clipValueMax')))(
+        builder,
         inputs[0]!,
       ),
     ],
@@ -212,7 +249,18 @@ export const elementwiseKernels: KernelTable = {
     infer: ([condition, t, e]) => [
       { shape: broadcastShape(condition!.shape, broadcastShape(t!.shape, e!.shape)), dtype: t!.dtype },
     ],
-    lower: ({ builder, inputs, outputs }) => [builder.op('Where', inputs, outputs[0]!)],
+    lower: ({ builder, inputs, outputs }) => {
+      const [condition, t, e] = inputs as [OnnxValue, OnnxValue, OnnxValue];
+      const { shape, dtype } = outputs[0]!;
+      // ONNX Runtime has no choice between truth values.
+      const as = dtype === 'bool' ? 'int32' : dtype;
+      const chosen = builder.op(
+        'Where',
+        [builder.cast(condition, 'bool'), builder.cast(t, as), builder.cast(e, as)],
+        { shape, dtype: as },
+      );
+      return [builder.cast(chosen, dtype)];
+    },
     cost: MOVE,
   },
 };

@@ -39,11 +39,17 @@ export interface Kernel {
   readonly infer: (inputs: readonly TraceType[], attrs: Attrs) => TraceType[];
   readonly lower: (context: LowerContext) => readonly OnnxValue[];
   readonly cost: Cost;
+  /** Types of data that the inputs may have, where not all will do. */
+  readonly accepts?: readonly TraceDType[];
   /** tfjs takes the outputs as a list also where there is one. */
   readonly givesList?: boolean;
 }
 
 export type KernelTable = Readonly<Record<string, Kernel>>;
+
+/** For kernels whose results are fractions: tfjs would round those of whole numbers. */
+export const FLOATS: readonly TraceDType[] = ['float32'];
+export const NUMBERS: readonly TraceDType[] = ['float32', 'int32'];
 
 export const ELEMENTWISE: Cost = { kind: 'elementwise' };
 export const REDUCTION: Cost = { kind: 'reduction' };

@@ -5,6 +5,7 @@ import { sizeOf, type Shape } from '../tensors.js';
 import type { Attrs, TraceNode } from './graph.js';
 import {
   MOVE,
+  NUMBERS,
   REDUCTION,
   flagAttr,
   numberAttr,
@@ -49,6 +50,7 @@ const depthOf = ({ shape }: { shape: Shape }): number => shape.at(-1)!;
 export const selectionKernels: KernelTable = {
   Einsum: {
     inputNames: 'list',
+    accepts: NUMBERS,
     infer: (inputs, attrs) => {
       const equation = equationOf(attrs);
       const sizes = letterSizes(
@@ -70,6 +72,7 @@ export const selectionKernels: KernelTable = {
   /** Values, largest first, and where they were; of equal ones the first comes first. */
   TopK: {
     inputNames: ['x'],
+    accepts: NUMBERS,
     infer: ([x], attrs) => {
       const shape = x!.shape.with(-1, numberAttr(attrs, 'k'));
       return [

@@ -166,6 +166,12 @@ export const shapeKernels: KernelTable = {
   Concat: {
     inputNames: 'list',
     infer: (parts, attrs) => {
+      const dtypes = [...new Set(parts.map(({ dtype }) => dtype))];
+      if (dtypes.length > 1) {
+        throw new Error(
+          `tf.concat was given tensors of dtypes ${dtypes.join(' and ')}; tf.cast them to one of these first`,
+        );
+      }
       const axis = positiveAxis(numberAttr(attrs, 'axis'), parts[0]!.shape.length);
       const total = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
       return [{ shape: parts[0]!.shape.with(axis, total), dtype: parts[0]!.dtype }];
@@ -270,9 +276,12 @@ export const shapeKernels: KernelTable = {
         typedArray('float32', [numberAttr(attrs, 'offValue'), numberAttr(attrs, 'onValue')]),
       );
       const depth = builder.scalar(numberAttr(attrs, 'depth'), 'int32');
+      // To ONNX a negative index counts from the end; to tfjs, as one beyond the end, it is nowhere.
+      const indices = inputs[0]!;
+      const isNegative = builder.binary('Less', indices, builder.scalar(0, 'int32'), 'bool');
       const oneHot = builder.op(
         'OneHot',
-        [inputs[0]!, depth, values],
+        [builder.op('Where', [isNegative, depth, indices], indices), depth, values],
         { shape, dtype: 'float32' },
         { attrs: { axis: -1 } },
       );
@@ -310,10 +319,11 @@ export const shapeKernels: KernelTable = {
   UnsortedSegmentSum: {
     inputNames: ['x', 'segmentIds'],
     infer: ([x, ids], attrs) => [
-      { shape: [numberAttr(attrs, 'numSegments'), ...x!.shape.slice(ids!.shape.length)], dtype: x!.dtype },
+      { shape: [numberAttr(attrs, 'numSegments'), ...x!.shape.slice(ids!.shape.length)], dtype: 'float32' },
     ],
     lower: ({ builder, inputs, outputs }) => {
-      const [x, ids] = inputs as [OnnxValue, OnnxValue];
+      const ids = inputs[1]!;
+      const x = builder.cast(inputs[0]!, 'float32');
       const rows = sizeOf(ids.shape);
       const columns = sizeOf(x.shape.slice(ids.shape.length));
       const segments = outputs[0]!.shape[0]!;

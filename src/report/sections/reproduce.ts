@@ -1,4 +1,5 @@
 /** How to reproduce it: command, data, settings, machine, cost, and every run with its key. */
+import { objectiveOf } from '../../models/registry.js';
 import type { RunRecord } from '../../store/record.js';
 import type { ReportContext } from '../context.js';
 import type { Block, Section } from '../document.js';
@@ -13,7 +14,7 @@ import {
   formatShortCount,
   listInWords,
 } from '../format.js';
-import { documentsText } from '../resolved.js';
+import { documentsText, type CorpusInfo } from '../resolved.js';
 import { code, rich, type Rich } from '../rich.js';
 import { datasetOf, type Table } from '../table.js';
 
@@ -130,10 +131,10 @@ function dataFacts({ study, corpus }: ReportContext): Fact[] {
       'Tokens',
       rich`${tokens} (vocabulary ${formatCount(corpus.vocabSize)}, byte-level BPE trained on the training split, ${formatNumber(splits.test.bytesPerToken, 3)} bytes per token in test)${range}`,
     ],
-    [
-      'Yardstick',
-      rich`Unigram entropy of the test split: ${formatLoss(corpus.testUnigramEntropyNats)} nats; a loss above it is no better than token frequencies`,
-    ],
+    // Of no use where dropped spans are predicted: their targets have other frequencies, and an encoder sees the rest.
+    ...(study.runs.some(({ setup }) => objectiveOf(setup.model.preset) === 'spanCorruption')
+      ? []
+      : [yardstick(corpus)]),
     ...(evaluated.length === 0
       ? []
       : [
@@ -142,6 +143,13 @@ function dataFacts({ study, corpus }: ReportContext): Fact[] {
             rich`val chooses, test is reported, once, at the last step: ${listInWords(evaluated.map(formatCount))} tokens in fixed windows`,
           ] as const,
         ]),
+  ];
+}
+
+function yardstick({ testUnigramEntropyNats }: CorpusInfo): Fact {
+  return [
+    'Yardstick',
+    rich`Unigram entropy of the test split: ${formatLoss(testUnigramEntropyNats)} nats; a loss above it is no better than token frequencies`,
   ];
 }
 
