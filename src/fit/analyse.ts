@@ -2,6 +2,7 @@
 import { bootstrapStudy } from './bootstrap.js';
 import type { Analysis } from './analysis.js';
 import { buildStudy, type IsoflopMethod } from './cells.js';
+import { type ComparisonName, contrastsOf } from './contrasts.js';
 import { FitError } from './error.js';
 import { frontiers } from './frontier.js';
 import { heldOutPredictions } from './heldOut.js';
@@ -20,6 +21,8 @@ export interface AnalyseOptions {
   readonly seed?: number;
   /** How the optimal size is found; `parabola` unless told. */
   readonly isoflopMethod?: IsoflopMethod;
+  /** Comparisons of two families whose factors are to be set against each other. */
+  readonly contrasts?: readonly { readonly first: ComparisonName; readonly other: ComparisonName }[];
 }
 
 /** A bootstrap of more rows than this takes longer than anyone waits. */
@@ -32,7 +35,7 @@ const MOST_BOOTSTRAPPED_ROWS = 20_000;
  * @throws FitError where the rows contradict themselves (see `buildStudy`) or none is finished.
  */
 export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions): Analysis {
-  const { baselines, bootstraps = 2000, seed = 0, isoflopMethod = 'parabola' } = options;
+  const { baselines, bootstraps = 2000, seed = 0, isoflopMethod = 'parabola', contrasts = [] } = options;
   if (!Number.isInteger(bootstraps) || bootstraps < 0) {
     throw new FitError(`bootstraps must be a whole number of draws, not ${bootstraps}.`);
   }
@@ -62,6 +65,7 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
     frontier,
     parallel,
     speedup,
+    contrasts: contrastsOf(study, fit, contrasts),
     heldOut,
     residuals: residuals(study),
     seedNoise: study.seedNoise,

@@ -263,6 +263,8 @@ export interface SavingsLaw {
   readonly range: readonly [number, number];
   /** The paper's closed form a1 (1 - 1/b)^k with the shared exponent; null where parallel frontiers are rejected or untested. */
   readonly parallelCoefficient: number | null;
+  /** That shared exponent (-k) of the two frontiers; null where the closed form is. */
+  readonly parallelExponent: number | null;
 }
 
 /** What would be needed to tell the two apart, at the seed noise seen. */
@@ -304,6 +306,16 @@ export interface Speedup {
   /** Standard deviation of the difference at equal seed and data order, pooled over the pair's cells; null without repeated seeds. */
   readonly pairedStandardDeviation: number | null;
   readonly power: Power | null;
+}
+
+/** The same comparison in two families of positions: how much its factor depends on them. */
+export interface Contrast {
+  readonly first: { readonly arch: string; readonly baseline: string };
+  readonly other: { readonly arch: string; readonly baseline: string };
+  /** Headline factor in FLOPs of `other` over that of `first`; drawn together, so that what they share cancels. */
+  readonly ratio: Interval;
+  /** `better` where the factor of `other` is the larger one; null without an interval. */
+  readonly differs: Verdict | null;
 }
 
 /** The law fitted without the largest budgets, asked to predict them. */
@@ -351,6 +363,8 @@ export interface Analysis {
   readonly parallel: readonly ParallelTest[];
   /** Every other architecture over each baseline, within a family of positions. */
   readonly speedup: readonly Speedup[];
+  /** The comparisons that were asked for in `contrasts`. */
+  readonly contrasts: readonly Contrast[];
   readonly heldOut: readonly HeldOutPrediction[];
   readonly residuals: readonly Residual[];
   /** Seed noise pooled over all cells with repeated seeds, nats; null without any, and then no number has an interval. */

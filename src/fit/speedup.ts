@@ -34,6 +34,12 @@ function factorAt(fit: StudyFit, pair: Pair, cost: number, logBaselineCost: numb
   return logCost === null ? null : Math.exp(logBaselineCost - logCost);
 }
 
+/** The headline factor in FLOPs of any draw, at the loss that the baseline's law has at its largest budget. */
+export function headlineFactor(fit: BootstrappedFit, pair: Pair): (draw: StudyFit) => number | null {
+  const laws = lawsOf(fit.point, pair, 0);
+  return (draw) => (laws === null ? null : factorAt(draw, pair, 0, laws.baseline.logMax));
+}
+
 /** The headline in one cost, an index into `Study.costs`; null where a law is missing or does not fall. */
 export function speedupAtOptimalSize(
   study: Study,
@@ -164,6 +170,7 @@ function savingsLaw(
     exponent,
     range: [Math.exp(point.logMin), Math.exp(point.logMax)],
     parallelCoefficient,
+    parallelExponent: parallelCoefficient === null ? null : shared!.exponent,
   };
 }
 
