@@ -149,11 +149,7 @@ async function loadRuns(
   }
   if (/\.(csv|tsv|txt)$/i.test(source)) throw new UsageError(`There is no file ${source}.`);
   const { loadStudy } = await import('../store/study.js');
-  const { sweep, runs, fitRows } = loadStudy(options.results, source);
-  const outputOf = new Map(
-    runs.map((run) => [run.runKey, run.setup.model.vocabSize * run.setup.model.dModel]),
-  );
-  const rows = fitRows.map((row) => ({ ...row, paramsOutput: outputOf.get(row.id) ?? 0 }));
+  const { sweep, fitRows } = loadStudy(options.results, source);
   const name = options.params ?? 'non-embedding+output';
   const count = SWEEP_CONVENTIONS[name];
   if (count === undefined) {
@@ -161,7 +157,7 @@ async function loadRuns(
       `--params of a sweep is one of ${Object.keys(SWEEP_CONVENTIONS).join(', ')}, not "${name}".`,
     );
   }
-  const set = runSetOfRows(rows, source, `${name} parameters`, count);
+  const set = runSetOfRows(fitRows, source, `${name} parameters`, count);
   return { set, baselines: sweep.baselines };
 }
 

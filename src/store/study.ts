@@ -1,6 +1,6 @@
 /** A study: one sweep with the records, fit rows, curves and timings of its runs. What fits and reports read. */
 import type Database from 'better-sqlite3';
-import type { FitRow } from '../fit/row.js';
+import type { CountedFitRow, FitRow } from '../fit/row.js';
 import { withIndex } from './database.js';
 import type { Index, IndexOptions } from './database.js';
 import { UsageError } from './errors.js';
@@ -24,9 +24,10 @@ export interface Study {
    * Ended runs (`done` and `diverged`), in the order of `sweep.runs`, and imported ones in that of their file, which are
    * not among `runs`. `lossNats` is the test loss at the last step;
    * it is `Infinity` for a diverged run, which no fit uses. Seconds are joined from `timings` by architecture and
-   * shape, null where that was not timed.
+   * shape, null where that was not timed. Laws in N count the output matrix by default, so the rows of one's own runs
+   * say its size.
    */
-  readonly fitRows: readonly FitRow[];
+  readonly fitRows: readonly CountedFitRow[];
   /** By run key: the training rows, thinned to at most 200 log-spaced ones (first and last included). */
   readonly curves: Readonly<Record<string, readonly TrainRow[]>>;
   readonly timings: Timings | null;
@@ -57,7 +58,7 @@ export function readStudy({ db, notices }: Pick<Index, 'db' | 'notices'>, sweepN
   return {
     sweep,
     runs,
-    fitRows: readFitRows(db, sweepName),
+    fitRows: withOutputMatrix(readFitRows(db, sweepName), runs),
     curves: readCurves(db, sweepName),
     timings: readTimings(db, sweepName),
     missing: sweep.runs.map((run) => run.runKey).filter((runKey) => !present.has(runKey)),
@@ -166,6 +167,21 @@ function readFitRows(db: Database.Database, sweep: string): FitRow[] {
     }));
 }
 
+/** The rows with the size of the output matrix, where their run's record tells it. */
+function withOutputMatrix(rows: readonly FitRow[], runs: readonly RunRecord[]): CountedFitRow[] {
+  const counts = new Map(runs.map((run) => [run.runKey, outputMatrix(run)]));
+  return rows.map((row) => {
+    const paramsOutput = counts.get(row.id);
+    return paramsOutput === undefined ? row : { ...row, paramsOutput };
+  });
+}
+
+/** Parameters of the output matrix; a tied one is the embedding matrix, and a model may have neither. */
+function outputMatrix({ setup, paramsByGroup }: RunRecord): number | undefined {
+  const { tiedEmbeddings, vocabSize, dModel } = setup.model;
+  return tiedEmbeddings ? vocabSize * dModel : paramsByGroup['output'];
+}
+
 function readCurves(db: Database.Database, sweep: string): Record<string, readonly TrainRow[]> {
   const members = db
     .prepare<[string], { readonly runKey: string; readonly runId: number }>(
@@ -175,14 +191,19 @@ function readCurves(db: Database.Database, sweep: string): Record<string, readon
   const selectSteps = db
     .prepare<[number], number>('SELECT step FROM train_metrics WHERE runId = ? ORDER BY step')
     .pluck();
-  const selectRows = db.prepare<[number, string], Omit<TrainRow, 'kind'>>(
-    `SELECT step, tokens, flops, lossNats, lr, gradNorm, wallSeconds FROM train_metrics
-     WHERE runId = ? AND step IN (SELECT value FROM json_each(?)) ORDER BY step`,
+  const columns =
+    'SELECT step, tokens, flops, lossNats, lr, gradNorm, wallSeconds FROM train_metrics WHERE runId = ?';
+  const selectAll = db.prepare<[number], Omit<TrainRow, 'kind'>>(`${columns} ORDER BY step`);
+  const selectSome = db.prepare<[number, string], Omit<TrainRow, 'kind'>>(
+    `${columns} AND step IN (SELECT value FROM json_each(?)) ORDER BY step`,
   );
   const curves: Record<string, readonly TrainRow[]> = {};
   for (const { runKey, runId } of members) {
-    const steps = thinLogSpaced(selectSteps.all(runId));
-    curves[runKey] = selectRows.all(runId, JSON.stringify(steps)).map((row) => ({ kind: 'train', ...row }));
+    const steps = selectSteps.all(runId);
+    const kept = thinLogSpaced(steps);
+    const rows =
+      kept.length === steps.length ? selectAll.all(runId) : selectSome.all(runId, JSON.stringify(kept));
+    curves[runKey] = rows.map((row) => ({ kind: 'train', ...row }));
   }
   return curves;
 }

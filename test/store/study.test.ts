@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { FitRow } from '../../src/fit/row.js';
+import type { CountedFitRow } from '../../src/fit/row.js';
 import { openIndex } from '../../src/store/database.js';
 import { UsageError } from '../../src/store/errors.js';
 import { runRecordPath, updateRunRecord, writeSweepRecord } from '../../src/store/runDirectory.js';
@@ -29,7 +29,7 @@ describe('loadStudy', () => {
     writeSmallStudy(results);
     const { fitRows } = loadStudy(results, 'quick');
     expect(fitRows.map((row) => row.id)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map(key));
-    const expected: FitRow = {
+    const expected: CountedFitRow = {
       id: key(1),
       sweep: 'quick',
       arch: 'transformer',
@@ -41,6 +41,7 @@ describe('loadStudy', () => {
       paramsTotal: 1024 * 32 + 24 * 1024,
       paramsNonEmbedding: 24 * 1024,
       paramsActive: 1024 * 32 + 24 * 1024,
+      paramsOutput: 1024 * 32,
       tokens: 312_000,
       steps: 312,
       flops: 9.984e9,
@@ -103,6 +104,20 @@ describe('loadStudy', () => {
     index.close();
     expect(study.fitRows.find((row) => row.id === key(3))?.lossNats).toBe(1.25);
     expect(study.runs.find((run) => run.runKey === key(3))?.final?.test.lossNats).toBe(1.25);
+  });
+
+  it('takes a run that says it runs, and that nobody works on, for interrupted', () => {
+    const results = makeFolder();
+    const { runs } = writeSmallStudy(results);
+    const orphan = runs[0]!;
+    updateRunRecord(join(results, 'quick', orphan.runKey), { ...orphan, status: 'running', final: null });
+    const statusOf = (): string =>
+      loadStudy(results, 'quick').runs.find((run) => run.runKey === orphan.runKey)!.status;
+    expect(statusOf()).toBe('interrupted');
+    // Nothing on disk changed since: the answer is the same, and again after it is taken up.
+    expect(statusOf()).toBe('interrupted');
+    updateRunRecord(join(results, 'quick', orphan.runKey), orphan);
+    expect(statusOf()).toBe('done');
   });
 
   it('follows the directories: changed, removed and broken ones', () => {
