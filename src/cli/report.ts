@@ -8,12 +8,24 @@ interface ReportCommandOptions {
   readonly terminal?: true;
   readonly db?: string;
   readonly bootstraps?: number;
+  readonly paper?: true;
+  readonly baseline?: readonly string[];
+  readonly variants?: readonly string[];
 }
 
 function parseDraws(text: string): number {
   const draws = Number(text);
   if (Number.isInteger(draws) && draws >= 0) return draws;
   throw new InvalidArgumentError('It must be a whole number of draws, 0 for no intervals.');
+}
+
+function parseNames(text: string): string[] {
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.length === 0) throw new InvalidArgumentError('It must be names, parted by commas.');
+  return names;
 }
 
 /** Characters in a line, also where the output is no terminal and has no width of its own. */
@@ -24,10 +36,19 @@ function terminalColumns(): number {
 export function addReportCommand(program: Command): void {
   program
     .command('report')
-    .description('render the report of a sweep: a web page, Markdown, figures and tables')
-    .argument('<sweep>', 'name of a sweep among the results')
+    .description(
+      'render the report of a sweep, or of several side by side: a web page, Markdown, figures and tables',
+    )
+    .argument('<sweeps...>', 'name of a sweep among the results, or of several to compare')
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--out <dir>', 'folder of the report (default: reports/SWEEP)')
+    .option(
+      '--baseline <names>',
+      "compare with these, parted by commas, not with the sweep's own",
+      parseNames,
+    )
+    .option('--variants <names>', 'show these alone beside the baselines', parseNames)
+    .option('--paper', 'also write every figure as PDF and every table as LaTeX')
     .option('--bootstraps <n>', 'draws behind the intervals (default: 2000)', parseDraws)
     .option('--terminal', 'print the answer, the speedups and small plots, and write nothing')
     .option('--json', 'print the paths and all fitted numbers as JSON')
@@ -37,33 +58,35 @@ export function addReportCommand(program: Command): void {
       `
 Examples:
   isoloss report quick
-  isoloss report quick --out /tmp/quick
   isoloss report quick --terminal
+  isoloss report quick --baseline transformer++ --variants primer-ez,primer
+  isoloss report quick --paper --out paper/quick
+  isoloss report quick my-sweep             the same comparisons in two sweeps, side by side
   isoloss report quick --json
 
-Writes index.html (open it in a browser, no network needed), report.md, figures/*.svg and *.png, data/*.csv.
-The path of index.html is the last line printed.`,
+Writes index.html (open it in a browser, no network needed), report.md, figures/*.svg and *.png, data/*.csv, and with
+--paper figures/*.pdf and latex/*.tex. The path of index.html is the last line printed.`,
     )
-    .action(async (sweep: string, options: ReportCommandOptions) => {
-      const { reportSweep, analysisOf } = await import('../report/reportSweep.js');
-      const bootstraps = options.bootstraps === undefined ? {} : { bootstraps: options.bootstraps };
-      const index = options.db === undefined ? {} : { dbPath: options.db };
-      if (options.terminal === true) {
-        const { loadStudy } = await import('../store/study.js');
+    .action(async (sweeps: readonly string[], flags: ReportCommandOptions) => {
+      const { reportSweep, reportSweeps, loadInput } = await import('../report/reportSweep.js');
+      const options = {
+        resultsDir: flags.results,
+        selection: { baselines: flags.baseline ?? [], variants: flags.variants ?? [] },
+        paper: flags.paper === true,
+        ...(flags.out === undefined ? {} : { outDir: flags.out }),
+        ...(flags.db === undefined ? {} : { dbPath: flags.db }),
+        ...(flags.bootstraps === undefined ? {} : { bootstraps: flags.bootstraps }),
+      };
+      if (flags.terminal === true) {
         const { renderTerminal } = await import('../report/terminal/terminal.js');
-        const study = loadStudy(options.results, sweep, index);
-        const analysis = analysisOf(study, bootstraps);
-        process.stdout.write(renderTerminal({ study, analysis }, terminalColumns()));
+        const reports = sweeps.map((name) => renderTerminal(loadInput(name, options), terminalColumns()));
+        process.stdout.write(reports.join('\n'));
         return;
       }
-      const { htmlPath, markdownPath, files, analysis } = await reportSweep(sweep, {
-        resultsDir: options.results,
-        ...(options.out === undefined ? {} : { outDir: options.out }),
-        ...index,
-        ...bootstraps,
-      });
-      if (options.json === true)
-        console.log(JSON.stringify({ htmlPath, markdownPath, files, analysis }, null, 2));
-      else console.log(htmlPath);
+      const [first, ...others] = sweeps;
+      const { document: _, ...report } =
+        others.length === 0 ? await reportSweep(first!, options) : await reportSweeps(sweeps, options);
+      if (flags.json === true) console.log(JSON.stringify(report, null, 2));
+      else console.log(report.htmlPath);
     });
 }

@@ -6,7 +6,7 @@ import type { Chart, ScaleType } from './charts/chart.js';
 import type { Dataset } from './table.js';
 
 /** The parts of a chart that a page needs to draw it. */
-export interface DrawableChart extends Pick<Chart, 'spec' | 'layout' | 'scales' | 'alt'> {
+export interface DrawableChart extends Pick<Chart, 'spec' | 'layout' | 'scales' | 'alt' | 'archs'> {
   readonly datasets: Readonly<Record<string, Dataset>>;
 }
 
@@ -26,6 +26,10 @@ export interface AssembleOptions {
 /** The whole specification, with its data. */
 export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Record<string, unknown> {
   const { layout } = chart;
+  // As many names beside each other as fit: about 7 pixels a character, and the symbol; rows have labels to their left.
+  const longest = Math.max(1, ...chart.archs.map((arch) => arch.length));
+  const legendRoom = options.width - (layout.kind === 'rows' ? 200 : 70);
+  const legendColumns = Math.max(1, Math.floor(legendRoom / (longest * 7 + 42)));
   const switched = (channel: string): string | undefined => {
     if (channel !== 'x' && channel !== 'y') return undefined;
     const wanted = options.scales[channel];
@@ -47,8 +51,8 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
       const axis = Object.entries(copy['axis'] ?? {}).filter(([name]) => name !== 'values');
       copy['axis'] = { ...Object.fromEntries<unknown>(axis), tickCount: 6 };
     }
-    if (!options.standalone && copy['legend'] !== undefined && copy['field'] === 'arch')
-      copy['legend'] = null;
+    if (copy['legend'] !== undefined && copy['field'] === 'arch')
+      copy['legend'] = options.standalone ? { ...(copy['legend'] as object), columns: legendColumns } : null;
     return copy;
   };
   const records = (dataset: Dataset): object[] =>

@@ -1,7 +1,9 @@
 /** What every part of a report reads: the study, its analysis and what follows from both (order, styles, families). */
 import type { Analysis, Speedup } from '../fit/analysis.js';
+import { isBaseline } from '../fit/warnings.js';
 import type { RunRecord } from '../store/record.js';
 import type { Study } from '../store/study.js';
+import { archInfos, claimsOf, type ArchInfo, type Claim } from './families.js';
 import { resolvedInfo, type ResolvedInfo } from './resolved.js';
 import { seriesStyles, type SeriesStyle } from './theme.js';
 
@@ -10,14 +12,8 @@ export interface ReportInput {
   readonly analysis: Analysis;
 }
 
-export interface ArchInfo {
-  readonly arch: string;
-  readonly preset: string;
-  readonly positions: string;
-}
-
 export interface ReportContext extends ReportInput, ResolvedInfo {
-  /** Architectures that have a run, baselines first, then as the sweep lists them. */
+  /** Architectures that have a run, family by family: its baselines first, then the others as the sweep lists them. */
   readonly archs: readonly ArchInfo[];
   readonly styles: ReadonlyMap<string, SeriesStyle>;
   /** Families of positions, that of the first baseline first: it is the headline's. */
@@ -27,24 +23,16 @@ export interface ReportContext extends ReportInput, ResolvedInfo {
    * only the later one over the earlier one is kept: the other is its reciprocal.
    */
   readonly comparisons: readonly Speedup[];
+  /** The comparisons by what they compare, which may be the same in several families. */
+  readonly claims: readonly Claim[];
   readonly runsById: ReadonlyMap<string, RunRecord>;
 }
 
 /** Derives the order and the styles that all parts of a report share. */
 export function reportContext(input: ReportInput): ReportContext {
   const { study, analysis } = input;
-  const infos = new Map<string, ArchInfo>();
-  for (const run of study.runs) {
-    const { preset, positions } = run.setup.model;
-    if (!infos.has(run.arch)) infos.set(run.arch, { arch: run.arch, preset, positions });
-  }
-  // Imported runs are rows alone.
-  for (const { arch, positions } of study.fitRows) {
-    if (!infos.has(arch)) infos.set(arch, { arch, preset: arch, positions });
-  }
-  const listed = [...new Set(study.sweep.runs.map((run) => run.arch))].filter((arch) => infos.has(arch));
-  const baselines = study.sweep.baselines.filter((arch) => infos.has(arch));
-  const archs = [...new Set([...baselines, ...listed, ...infos.keys()])].map((arch) => infos.get(arch)!);
+  const archs = archInfos(study);
+  const { baselines } = study.sweep;
   const families = [...new Set(archs.map((a) => a.positions))];
   const rank = (arch: string): number => archs.findIndex((a) => a.arch === arch);
   const isReverse = (c: Speedup): boolean =>
@@ -56,7 +44,7 @@ export function reportContext(input: ReportInput): ReportContext {
       (a, b) =>
         families.indexOf(a.positions) - families.indexOf(b.positions) ||
         rank(a.baseline) - rank(b.baseline) ||
-        Number(baselines.includes(a.arch)) - Number(baselines.includes(b.arch)) ||
+        Number(isBaseline(a.arch, baselines)) - Number(isBaseline(b.arch, baselines)) ||
         rank(a.arch) - rank(b.arch),
     );
   return {
@@ -66,6 +54,7 @@ export function reportContext(input: ReportInput): ReportContext {
     styles: seriesStyles(archs),
     families,
     comparisons,
+    claims: claimsOf(archs, comparisons),
     runsById: new Map(study.runs.map((run) => [run.runKey, run])),
   };
 }
@@ -73,9 +62,4 @@ export function reportContext(input: ReportInput): ReportContext {
 /** Architectures of one family, in the report's order. */
 export function archsOfFamily(context: ReportContext, positions: string): string[] {
   return context.archs.filter((a) => a.positions === positions).map((a) => a.arch);
-}
-
-/** Preset of an architecture's label (`primer-ez` for `primer-ez@rotary`). */
-export function presetOf(context: ReportContext, arch: string): string {
-  return context.archs.find((a) => a.arch === arch)?.preset ?? arch;
 }

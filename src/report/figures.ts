@@ -23,5 +23,5 @@ export async function renderFigure(chart: Chart, onWarning?: (warning: string) =
     hidden: [],
   });
   const svg = await renderSvg(spec, onWarning);
-  return { id: chart.id, svg, png: renderPng(svg) };
+  return { id: chart.id, svg, png: await renderPng(svg) };
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { Resvg } from '@resvg/resvg-js';
+import { renderAsync } from '@resvg/resvg-js';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { readFontMetrics } from './fontMetrics.js';
@@ -24,6 +24,9 @@ interface TextItem {
 interface VegaTextMetrics {
   readonly textMetrics: { width: (item: TextItem, text: string | number | null | undefined) => number };
 }
+
+/** The files of the font that figures are measured and drawn with. */
+export const FONT_FILES = { regular: REGULAR, bold: BOLD } as const;
 
 let fontsInstalled = false;
 
@@ -68,12 +71,12 @@ export async function renderSvg(
   }
 }
 
-/** Renders SVG text to a PNG at twice its size, with the fonts of the package only. */
-export function renderPng(svg: string): Uint8Array {
-  const resvg = new Resvg(svg, {
+/** Renders SVG text to a PNG at twice its size, with the fonts of the package only, on a thread of its own. */
+export async function renderPng(svg: string): Promise<Uint8Array> {
+  const image = await renderAsync(svg, {
     fitTo: { mode: 'zoom', value: 2 },
     background: '#ffffff',
     font: { fontFiles: [REGULAR, BOLD], loadSystemFonts: false, defaultFontFamily: 'DejaVu Sans' },
   });
-  return resvg.render().asPng();
+  return image.asPng();
 }

@@ -70,6 +70,27 @@ function cellsOf(table: Table): { text: string; numeric: boolean }[][] {
 /** Columns with a longer text than this are wrapped. */
 const WRAPPED_LENGTH = 44;
 
+export type Align = 'left' | 'right';
+
+/** A table's texts as every format writes them. */
+export interface TableCells {
+  readonly caption: string;
+  readonly heads: readonly string[];
+  readonly aligns: readonly Align[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The texts of a table: columns of numbers stand to the right. */
+export function textsOf(table: Table): TableCells {
+  const cells = cellsOf(table);
+  return {
+    caption: table.caption,
+    heads: table.columns.map((column) => column.label),
+    aligns: table.columns.map((_, i) => (cells.some((row) => row[i]!.numeric) ? 'right' : 'left')),
+    rows: cells.map((row) => row.map((cell) => cell.text)),
+  };
+}
+
 /** A real table with a caption and header cells, wide ones in a scroller of their own. */
 export function tableToHtml(table: Table): Markup {
   const cells = cellsOf(table);
@@ -89,13 +110,12 @@ ${rows}</tbody></table></div>`;
 }
 
 export function tableToMarkdown(table: Table): string {
-  const cells = cellsOf(table);
+  const { heads, aligns, rows } = textsOf(table);
   const line = (texts: readonly string[]): string => `| ${texts.join(' | ')} |`;
-  const aligns = table.columns.map((_, i) => (cells.some((row) => row[i]!.numeric) ? '---:' : '---'));
   return [
-    line(table.columns.map((column) => escapeMarkdown(column.label))),
-    line(aligns),
-    ...cells.map((row) => line(row.map((cell) => escapeMarkdown(cell.text)))),
+    line(heads.map(escapeMarkdown)),
+    line(aligns.map((align) => (align === 'right' ? '---:' : '---'))),
+    ...rows.map((row) => line(row.map(escapeMarkdown))),
   ].join('\n');
 }
 

@@ -25,6 +25,11 @@ export function shortFactor(factor: Interval): string {
   return shortInterval(factor, formatFactor, factorDigits);
 }
 
+/** An exponent with its sign and so many decimals: those of losses are known to three, those of sizes to two at best. */
+export function powerText(decimals: number): (exponent: number) => string {
+  return (exponent) => `${exponent < 0 ? '\u2212' : ''}${Math.abs(exponent).toFixed(decimals)}`;
+}
+
 /** What a cost is called in tables. */
 export function costLabel(cost: CostKind, hardware: string | null): string {
   switch (cost) {

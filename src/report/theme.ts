@@ -50,20 +50,20 @@ export interface SeriesStyle {
 }
 
 /**
- * Gives each architecture its style: the colour belongs to the preset and the dash to the family of positions, so
- * that the same preset in two families is recognised; the shape belongs to both. After seven presets colours repeat,
- * with other shapes and dashes.
+ * Gives each architecture its style: the colour belongs to its part and the dash to the family of positions, so that
+ * what is compared in two families is recognised; the shape belongs to both. After seven parts colours repeat, with
+ * other shapes and dashes.
  *
  * @param archs - in the order in which colours are given out (baselines first).
  */
 export function seriesStyles(
-  archs: readonly { readonly arch: string; readonly preset: string; readonly positions: string }[],
+  archs: readonly { readonly arch: string; readonly part: string; readonly positions: string }[],
 ): ReadonlyMap<string, SeriesStyle> {
-  const presets = [...new Set(archs.map((a) => a.preset))];
+  const parts = [...new Set(archs.map((a) => a.part))];
   const families = [...new Set(archs.map((a) => a.positions))];
   return new Map(
-    archs.map(({ arch, preset, positions }) => {
-      const i = presets.indexOf(preset);
+    archs.map(({ arch, part, positions }) => {
+      const i = parts.indexOf(part);
       const family = families.indexOf(positions);
       const round = Math.floor(i / SERIES_LIGHT.length);
       return [

@@ -20,7 +20,7 @@ export interface ReportFile {
 }
 
 /** What a report's folder consists of, in the order in which it is swapped in; index.html names the rest, so it is last. */
-const PARTS = ['data', 'figures', 'report.md', 'index.html'] as const;
+const PARTS = ['data', 'latex', 'figures', 'report.md', 'index.html'] as const;
 
 /** What only a page written by this program has near its beginning. */
 const MARK = '<meta name="generator" content="isoloss';

@@ -37,7 +37,7 @@ describe('the report of a study with a known law', () => {
   let rendered: Awaited<ReturnType<typeof renderFiles>>;
   beforeAll(async () => {
     rendered = await renderFiles({ study, analysis });
-  }, 60_000);
+  }, 240_000);
 
   it('opens with the speedups of that law', () => {
     const sentences = answersOf(rendered.document).filter((sentence) => sentence.includes('less training'));
@@ -74,7 +74,9 @@ describe('the report of a study with a known law', () => {
       'frontier',
       'isoflop',
       'isoflop-rotary',
+      'optimal-size',
       'speedup-curve',
+      'savings',
       'curves',
       'fixed-size',
       'held-out',

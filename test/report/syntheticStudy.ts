@@ -1,5 +1,5 @@
 /** A study made from a known law, so that what a report must say can be computed by hand. */
-import type { FitRow } from '../../src/fit/row.js';
+import type { CountedFitRow } from '../../src/fit/row.js';
 import type { RunRecord, SweepRecord, Timings, TrainRow } from '../../src/store/record.js';
 import type { Study } from '../../src/store/study.js';
 
@@ -26,6 +26,8 @@ export interface SyntheticOptions {
   readonly seeds?: number;
   readonly timed?: boolean;
   readonly curveRows?: number;
+  /** Width and layers of each size; the second and the third are trained with every seed, the others with one. */
+  readonly sizes?: readonly (readonly [dModel: number, nLayers: number])[];
   readonly title?: string;
   readonly source?: string;
 }
@@ -109,13 +111,14 @@ export function optimalLoss(speedup: number, flops: number): number {
 
 export function syntheticStudy(options: SyntheticOptions): Study {
   const { archs, budgets, baselines, noise = 0, seeds = 2, timed = true, curveRows = 60 } = options;
+  const sizes = options.sizes ?? SIZES;
   const name = options.name ?? 'synthetic';
   const runs: RunRecord[] = [];
-  const fitRows: FitRow[] = [];
+  const fitRows: CountedFitRow[] = [];
   const curves: Record<string, TrainRow[]> = {};
   archs.forEach((entry, a) => {
     for (const budgetFlops of entry.budgets ?? budgets) {
-      SIZES.forEach(([dModel, nLayers], s) => {
+      sizes.forEach(([dModel, nLayers], s) => {
         for (let seed = 0; seed < (s === 1 || s === 2 ? seeds : 1); seed++) {
           const paramsNonEmbedding = 3 * Math.round(nLayers * 4 * dModel * dModel * (1 + 0.01 * a));
           const flopsPerToken = 6 * paramsNonEmbedding + 6 * 1024 * dModel;
@@ -244,6 +247,7 @@ export function syntheticStudy(options: SyntheticOptions): Study {
             paramsTotal: record.paramsTotal,
             paramsNonEmbedding,
             paramsActive: record.paramsActive,
+            paramsOutput: 1024 * dModel,
             tokens: record.tokens,
             steps,
             flops,
@@ -319,5 +323,33 @@ export const QUICK_DESIGN: SyntheticOptions = {
   ],
   budgets: [1e11, 3e11, 1e12],
   baselines: ['transformer', 'transformer++'],
+  noise: 0.007,
+};
+
+/** The reference study's design: eleven architectures in three families of positions, each with its own baselines. */
+export const REFERENCE_DESIGN: SyntheticOptions = {
+  archs: [
+    { arch: 'transformer', preset: 'transformer', positions: 'absolute', speedup: 1 },
+    { arch: 'transformer++', preset: 'transformer++', positions: 'absolute', speedup: 1.3 },
+    { arch: 'primer-ez', preset: 'primer-ez', positions: 'absolute', speedup: 2 },
+    { arch: 'primer', preset: 'primer', positions: 'absolute', speedup: 1.8 },
+    { arch: 'transformer@rotary', preset: 'transformer', positions: 'rotary', speedup: 2.2 },
+    { arch: 'transformer++@rotary', preset: 'transformer++', positions: 'rotary', speedup: 2.9 },
+    { arch: 'primer-ez@rotary', preset: 'primer-ez', positions: 'rotary', speedup: 2.3 },
+    { arch: 'primer@rotary', preset: 'primer', positions: 'rotary', speedup: 2.2 },
+    { arch: 't5', preset: 't5', positions: 'relative', speedup: 1.9 },
+    { arch: 't5++', preset: 't5++', positions: 'relative', speedup: 2.5 },
+    { arch: 't5-primer-ez', preset: 't5-primer-ez', positions: 'relative', speedup: 2.7 },
+  ],
+  budgets: [3e11, 1e12, 3e12, 1e13, 3e13],
+  baselines: ['transformer', 'transformer++', 't5', 't5++'],
+  sizes: [
+    [24, 2],
+    [32, 2],
+    [48, 2],
+    [64, 2],
+    [96, 2],
+  ],
+  seeds: 3,
   noise: 0.007,
 };

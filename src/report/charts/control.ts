@@ -1,6 +1,7 @@
 /** The control: the same comparison in the other families of positions, as differences of loss at one budget. */
 import type { Interval, Speedup, Verdict } from '../../fit/analysis.js';
-import { presetOf, type ReportContext } from '../context.js';
+import { measuredIn } from '../claims.js';
+import type { ReportContext } from '../context.js';
 import { formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
@@ -42,31 +43,17 @@ export interface Control {
 }
 
 /**
- * Comparisons that exist in the main family and in another one, at the largest budget that both have. At optimal size
- * where both families have an accepted optimum there; otherwise at the largest size that all four have.
+ * Comparisons that exist in the main family and in another one, of which only one has a law to read a speedup from: set
+ * side by side at the largest budget that both have. At optimal size where both families have an accepted optimum
+ * there; otherwise at the largest size that all four have.
  */
-export function controlsOf(context: ReportContext): Control[] {
-  const mainFamily = context.families[0];
-  const main = context.comparisons.filter((c) => c.positions === mainFamily);
-  return main.flatMap((comparison) => {
-    const same = context.comparisons.filter(
-      (other) =>
-        other.positions !== mainFamily &&
-        presetOf(context, other.arch) === presetOf(context, comparison.arch) &&
-        presetOf(context, other.baseline) === presetOf(context, comparison.baseline),
-    );
-    if (same.length === 0) return [];
-    const all = [comparison, ...same];
-    const entries = atOptimalSize(all) ?? atSameSize(all);
-    if (entries === null) return [];
-    return [
-      {
-        arch: presetOf(context, comparison.arch),
-        baseline: presetOf(context, comparison.baseline),
-        budgetFlops: entries[0]!.budgetFlops,
-        entries,
-      },
-    ];
+export function controlsOf({ claims, families }: ReportContext): Control[] {
+  return claims.flatMap((claim) => {
+    const { arch, baseline, entries } = claim;
+    if (entries.length < 2 || entries[0]!.positions !== families[0] || measuredIn(claim).length > 1)
+      return [];
+    const found = atOptimalSize(entries) ?? atSameSize(entries);
+    return found === null ? [] : [{ arch, baseline, budgetFlops: found[0]!.budgetFlops, entries: found }];
   });
 }
 

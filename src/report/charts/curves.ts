@@ -128,7 +128,7 @@ export function curvesChart(context: ReportContext): Chart | null {
         {
           data: { name: 'finals' },
           transform: [SHOWN],
-          mark: { type: 'point', size: 30, filled: true, opacity: 0.7 },
+          mark: { type: 'point', size: 30, filled: true, opacity: 0.7, aria: false },
           encoding: {
             color,
             shape,

@@ -40,16 +40,61 @@ type Row = Record<(typeof COLUMNS)[number], string | number | boolean | null>;
 
 /** Speedups of one family of positions; null where no comparison has a number. */
 export function headlineChart(context: ReportContext, positions: string): Chart | null {
-  const comparisons = context.comparisons.filter((c) => c.positions === positions);
-  const rows = comparisons.flatMap((c) => c.atOptimalSize.map((at) => rowOf(c, at)));
+  return speedupChart(
+    context,
+    context.comparisons.filter((c) => c.positions === positions),
+    {
+      id: positions === context.families[0] ? 'speedup' : `speedup-${positions}`,
+      title: `Speedup at optimal size, ${positions} positions`,
+      tableCaption: `Speedups at equal loss and optimal size, ${positions} positions`,
+      pairOf: (c) => `${c.arch}|over ${c.baseline}`,
+    },
+  );
+}
+
+/** Speedups of all families, what repeats in several of them side by side; null where no comparison has a number. */
+export function familiesChart(context: ReportContext): Chart | null {
+  return speedupChart(
+    context,
+    context.claims.flatMap((claim) => claim.entries),
+    {
+      id: 'speedup',
+      title: 'Speedup at optimal size, family by family',
+      tableCaption: 'Speedups at equal loss and optimal size, in every family of positions',
+      pairOf: (c) => `${bare(c.arch, c)} over ${bare(c.baseline, c)}|${c.positions} positions`,
+    },
+  );
+}
+
+/** A label without the positions that stand beside it anyway. */
+function bare(arch: string, { positions }: Speedup): string {
+  return arch.replace(`@${positions}`, '');
+}
+
+interface Heading {
+  readonly id: string;
+  readonly title: string;
+  readonly tableCaption: string;
+  /** Key of a comparison's row, its two lines parted by `|`. */
+  readonly pairOf: (comparison: Speedup) => string;
+}
+
+function speedupChart(
+  context: ReportContext,
+  comparisons: readonly Speedup[],
+  { id, title, tableCaption, pairOf }: Heading,
+): Chart | null {
+  const rows = comparisons.flatMap((c) => c.atOptimalSize.map((at) => rowOf(c, at, pairOf(c))));
   const drawn = comparisons.flatMap((c) =>
     c.atOptimalSize.filter((at) => at.cost === 'flops').map((at) => ({ c, at })),
   );
   if (drawn.length === 0) return null;
   const archs = context.archs.map((a) => a.arch).filter((arch) => drawn.some(({ c }) => c.arch === arch));
-  const shown = drawn.flatMap(({ at }) => [at.bound ?? at.factor.value, at.factor.low, at.factor.high]);
+  const shown = drawn.flatMap(({ at }) =>
+    at.relation === '=' ? [at.factor.value, at.factor.low, at.factor.high] : [at.bound],
+  );
   const domain = paddedDomain([1, ...shown.filter((value) => value !== null)], 'log', 0.12);
-  const pairs = drawn.map(({ c }) => pairKey(c));
+  const pairs = drawn.map(({ c }) => pairOf(c));
   const { color, shape } = seriesEncoding(context.styles, archs);
   const x = {
     field: 'factor',
@@ -73,8 +118,8 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
     tip('baselineCost', 'Baseline, FLOPs', FORMAT.flops),
   ];
   return {
-    id: positions === context.families[0] ? 'speedup' : `speedup-${positions}`,
-    title: `Speedup at optimal size, ${positions} positions`,
+    id,
+    title,
     caption: rich`Training compute of the baseline divided by that of the architecture at equal loss, each at its best size. Right of 1 the architecture saves compute. Bars are 95% bootstrap intervals: one that leaves out 1 tells the two apart.`,
     alt: `Speedup of each architecture over each baseline with its 95% interval, and a line at 1. ${drawn.map(({ c, at }) => `${c.arch} over ${c.baseline}: ${label(at)}.`).join(' ')}`,
     layout: { kind: 'rows', rows: pairs.length, step: 48 },
@@ -87,11 +132,12 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
       layer: [referenceLine('x', 1), ...intervalLayers(x, y, { color, shape }, tooltip)],
     },
     table: {
-      caption: `Speedups at equal loss and optimal size, ${positions} positions`,
+      caption: tableCaption,
       dataset: datasetOf(COLUMNS, rows),
       columns: [
         { field: 'arch', label: 'Architecture' },
         { field: 'baseline', label: 'Over' },
+        { field: 'positions', label: 'Positions' },
         { field: 'cost', label: 'Counted in' },
         { field: 'label', label: 'Speedup (95% interval)' },
         { field: 'verdict', label: 'Verdict' },
@@ -101,25 +147,22 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
   };
 }
 
-function pairKey(comparison: Speedup): string {
-  return `${comparison.arch}|over ${comparison.baseline}`;
-}
-
 function label(at: SpeedupAtOptimalSize): string {
   return at.relation === '=' ? shortFactor(at.factor) : factorText(at);
 }
 
-function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize): Row {
+function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize, pair: string): Row {
   return {
-    pair: pairKey(comparison),
+    pair,
     arch: comparison.arch,
     baseline: comparison.baseline,
     positions: comparison.positions,
     cost: costLabel(at.cost, at.hardware),
     relation: at.relation,
     factor: at.bound ?? at.factor.value,
-    low: at.factor.low,
-    high: at.factor.high,
+    // The interval behind a bound is extrapolated, so it is not drawn beside what was measured.
+    low: at.relation === '=' ? at.factor.low : null,
+    high: at.relation === '=' ? at.factor.high : null,
     extrapolated: at.relation !== '=' || at.lowExtrapolated || at.highExtrapolated,
     verdict: at.verdict ?? 'no interval',
     label: label(at),

@@ -56,7 +56,7 @@ export function residualsChart(context: ReportContext): Chart | null {
         layer: [
           referenceLine('y', 0),
           {
-            mark: { type: 'point', size: 34, filled: true, opacity: 0.7 },
+            mark: { type: 'point', size: 34, filled: true, opacity: 0.7, aria: false },
             encoding: {
               x: {
                 field: 'at',

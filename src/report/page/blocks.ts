@@ -14,7 +14,7 @@ export function blockToHtml(block: Block, styles: Styles): Markup {
     case 'prose':
       return markup`<p${block.muted === true ? markup` class="muted"` : null}>${richToHtml(block.text)}</p>\n`;
     case 'answers':
-      return markup`<ul class="answers">\n${block.answers.map(answerToHtml)}</ul>\n`;
+      return markup`<ul class="${block.answers.some(isRange) ? 'answers wide' : 'answers'}">\n${block.answers.map(answerToHtml)}</ul>\n`;
     case 'heading':
       return markup`<h3 class="apart">${block.text}</h3>\n`;
     case 'list':
@@ -35,6 +35,11 @@ export function blockToHtml(block: Block, styles: Styles): Markup {
     default:
       return block satisfies never;
   }
+}
+
+/** A factor that several families give differently: `1.04–1.98×`. */
+function isRange({ factor }: Answer): boolean {
+  return /\d–/.test(factor);
 }
 
 function answerToHtml({ factor, tone, sentence, further }: Answer): Markup {

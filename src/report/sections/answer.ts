@@ -1,8 +1,9 @@
 /** The answer: a sentence for each comparison, one picture, and the control in other families beside it. */
 import type { Speedup } from '../../fit/analysis.js';
 import { controlChart, controlsOf, type Control, type ControlEntry } from '../charts/control.js';
-import { headlineChart } from '../charts/headline.js';
+import { familiesChart, headlineChart } from '../charts/headline.js';
 import { tuningChart } from '../charts/tuning.js';
+import { claimAnswer, measuredIn } from '../claims.js';
 import type { ReportContext } from '../context.js';
 import { chartBlock, type Answer, type Block, type Section } from '../document.js';
 import { formatFlops, listInWords } from '../format.js';
@@ -20,26 +21,35 @@ import {
 
 export function answerSection(context: ReportContext): Section {
   if (isTuningSweep(context.study)) return tunedRates(context);
-  const { comparisons, families } = context;
+  const { claims, families } = context;
   const main = families[0];
   const controls = controlsOf(context);
+  const inFamilies = claims.filter((claim) => measuredIn(claim).length > 1);
   const answers = [
-    ...comparisons.filter((c) => c.positions === main).map((c) => answerOf(context, c)),
-    ...comparisons
-      .filter((c) => c.positions !== main && headlineOf(c) !== undefined)
-      .map((c) => answerOf(context, c)),
+    ...inFamilies.map((claim) => claimAnswer(context, claim)),
+    ...claims
+      .filter((claim) => !inFamilies.includes(claim))
+      .flatMap((claim) => claim.entries)
+      .filter((c) => c.positions === main || headlineOf(c) !== undefined)
+      .map((c) => comparisonAnswer(context, c)),
     ...controls.flatMap(controlAnswers),
   ];
   const blocks: Block[] = [];
   if (answers.length > 0) blocks.push({ kind: 'answers', answers });
   else blocks.push({ kind: 'prose', text: nothingToCompare(context) });
-  if (answers.length > 0) blocks.push(...familyNote(context, controls));
+  if (inFamilies.length > 0) blocks.push({ kind: 'prose', text: WHAT_FAMILIES_SAY });
+  else if (answers.length > 0) blocks.push(...familyNote(context, controls));
   blocks.push(...secondsNote(context));
-  if (main !== undefined) blocks.push(...chartBlock(headlineChart(context, main)));
+  if (inFamilies.length > 0) blocks.push(...chartBlock(familiesChart(context)));
+  else if (main !== undefined) blocks.push(...chartBlock(headlineChart(context, main)));
   blocks.push(...chartBlock(controlChart(context, controls)));
-  blocks.push(...families.slice(1).flatMap((family) => chartBlock(headlineChart(context, family))));
+  if (inFamilies.length === 0)
+    blocks.push(...families.slice(1).flatMap((family) => chartBlock(headlineChart(context, family))));
   return { id: 'answer', title: 'Answer', blocks };
 }
+
+/** A convolution's gain may be the positions' doing, so a difference between families is itself a finding. */
+const WHAT_FAMILIES_SAY = rich`${strong('What the families say.')} A convolution on queries, keys and values gives a model with absolute positions the local order that relative or rotary positions give it anyway. Where a factor is smaller with those, that much of the gain is what such positions bring by themselves; what remains in every family is the architecture’s own. Families are never one frontier: each factor is over the baseline of its own family.`;
 
 /** A sweep that tunes answers another question: which rates are best. */
 function tunedRates(context: ReportContext): Section {
@@ -55,7 +65,8 @@ function tunedRates(context: ReportContext): Section {
   };
 }
 
-function answerOf({ analysis }: ReportContext, comparison: Speedup): Answer {
+/** One comparison in one family. */
+export function comparisonAnswer({ analysis }: ReportContext, comparison: Speedup): Answer {
   const at = headlineOf(comparison);
   const decided = at?.verdict === 'better' || at?.verdict === 'worse';
   const notParallel = analysis.parallel.some(

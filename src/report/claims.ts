@@ -1,0 +1,134 @@
+/** What several families of positions say of one comparison, in a sentence, and what their difference says. */
+import type { Contrast, Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/analysis.js';
+import type { ReportContext } from './context.js';
+import type { Answer } from './document.js';
+import type { Claim } from './families.js';
+import { factorDigits, formatFactor, formatPowerOfTen, listInWords } from './format.js';
+import { rich, strong } from './rich.js';
+import { factorText, headlineOf, intervalText, measuredRange, shortFactor } from './text.js';
+
+interface Measured {
+  readonly comparison: Speedup;
+  readonly at: SpeedupAtOptimalSize;
+}
+
+/** The families in which a comparison has a number. */
+export function measuredIn({ entries }: Claim): Measured[] {
+  return entries.flatMap((comparison) => {
+    const at = headlineOf(comparison);
+    return at === undefined ? [] : [{ comparison, at }];
+  });
+}
+
+/** The answer of a comparison that has a number in two families or more. */
+export function claimAnswer(context: ReportContext, claim: Claim): Answer {
+  const measured = measuredIn(claim);
+  const verdicts = measured.map(({ at }) => at.verdict);
+  const parts = measured.map((entry) => familyPart(claim, entry));
+  const without = claim.entries
+    .filter((entry) => headlineOf(entry) === undefined)
+    .map((entry) => entry.positions);
+  const missing = without.length === 0 ? '' : ` No number with ${listInWords(without)} positions.`;
+  return {
+    factor: factorRange(measured),
+    tone: decides(verdicts) ? 'decided' : 'undecided',
+    sentence: rich`${strong(headOf(claim, verdicts))}: ${parts.join('; ')}; at optimal size${rangeText(measured)}.${missing}`,
+    further: furtherOf(context, measured),
+  };
+}
+
+/** The same verdict in two families and the opposite in none: what the rules of the numbers ask of a claim. */
+function decides(verdicts: readonly (Verdict | null)[]): boolean {
+  const count = (wanted: Verdict): number => verdicts.filter((verdict) => verdict === wanted).length;
+  const [better, worse] = [count('better'), count('worse')];
+  return (better >= 2 && worse === 0) || (worse >= 2 && better === 0);
+}
+
+function headOf({ arch, baseline }: Claim, verdicts: readonly (Verdict | null)[]): string {
+  const all = verdicts.length;
+  const better = verdicts.filter((verdict) => verdict === 'better').length;
+  const worse = verdicts.filter((verdict) => verdict === 'worse').length;
+  const families = (count: number): string =>
+    count === all
+      ? `in ${all === 2 ? 'both' : `all ${all}`} families of positions`
+      : `in ${count} of ${all} families of positions`;
+  if (better > 0 && worse > 0)
+    return `Whether ${arch} saves training compute over ${baseline} depends on the positions`;
+  if (better > 0) return `${arch} saves training compute over ${baseline} ${families(better)}`;
+  if (worse > 0) return `${arch} needs more training compute than ${baseline} ${families(worse)}`;
+  if (verdicts.every((verdict) => verdict === null)) return `${arch} over ${baseline}`;
+  return `${arch} and ${baseline} are not told apart ${families(all)}`;
+}
+
+/** `1.41× (95% interval 1.39 to 1.44) with relative (t5-primer-ez over t5)`. */
+function familyPart(claim: Claim, { comparison, at }: Measured): string {
+  const { arch, baseline, positions } = comparison;
+  const own = (label: string): string => label.replace(`@${positions}`, '');
+  const isNamedSo = own(arch) === claim.arch && own(baseline) === claim.baseline;
+  const names = isNamedSo ? '' : ` (${arch} over ${baseline})`;
+  if (at.relation !== '=') {
+    const side = at.relation === '>' ? 'more than' : 'less than';
+    return `${side} ${factorText(at).slice(2)} with ${positions} positions${names}`;
+  }
+  const outside = at.lowExtrapolated || at.highExtrapolated ? ', in part extrapolated' : '';
+  const interval =
+    at.factor.low === null ? ' (no interval)' : `${intervalText(at.factor).slice(0, -1)}${outside})`;
+  return `${formatFactor(at.factor.value)}${interval} with ${positions} positions${names}`;
+}
+
+/** `1.04–1.98×`, `< 1.00–1.52×`; one number where all families give the same. */
+function factorRange(measured: readonly Measured[]): string {
+  const sorted = measured
+    .map(({ at }) => ({ value: at.bound ?? at.factor.value, relation: at.relation }))
+    .sort((a, b) => a.value - b.value);
+  const [first, last] = [sorted[0]!, sorted.at(-1)!];
+  const low = `${first.relation === '<' ? '< ' : ''}${factorDigits(first.value)}`;
+  const high = `${last.relation === '>' ? '> ' : ''}${formatFactor(last.value)}`;
+  return `${low}×` === high ? high : `${low}–${high}`;
+}
+
+/** The compute over which every family measured the factor. */
+function rangeText(measured: readonly Measured[]): string {
+  const ranges = measured
+    .map(({ comparison }) => measuredRange(comparison))
+    .filter((range) => range !== null);
+  const low = Math.max(...ranges.map(([from]) => from));
+  const high = Math.min(...ranges.map(([, to]) => to));
+  if (ranges.length < measured.length || low >= high) return '';
+  return `, measured between ${formatPowerOfTen(low, 2)} and ${formatPowerOfTen(high, 2)} FLOPs`;
+}
+
+/** Seconds by family, and how the factors of the families compare. */
+function furtherOf({ analysis }: ReportContext, measured: readonly Measured[]): string | null {
+  const seconds = measured.flatMap(({ comparison }) =>
+    comparison.atOptimalSize
+      .filter((at) => at.cost === 'seconds')
+      .map(
+        (at) => `${at.relation === '=' ? shortFactor(at.factor) : factorText(at)} ${comparison.positions}`,
+      ),
+  );
+  const names = new Set(measured.map(({ comparison }) => nameOf(comparison)));
+  const contrasts = analysis.contrasts.filter(
+    ({ first, other }) => names.has(nameOf(first)) && names.has(nameOf(other)),
+  );
+  const positionsOf = (name: string): string =>
+    measured.find(({ comparison }) => nameOf(comparison) === name)!.comparison.positions;
+  const sentences = [
+    ...contrasts.map((contrast) =>
+      contrastText(contrast, positionsOf(nameOf(contrast.other)), positionsOf(nameOf(contrast.first))),
+    ),
+    ...(seconds.length === 0 ? [] : [`In seconds ${seconds.join(', ')}.`]),
+  ];
+  return sentences.length === 0 ? null : sentences.join(' ');
+}
+
+function nameOf({ arch, baseline }: { readonly arch: string; readonly baseline: string }): string {
+  return JSON.stringify([arch, baseline]);
+}
+
+function contrastText({ ratio, differs }: Contrast, other: string, first: string): string {
+  const interval = intervalText(ratio, factorDigits);
+  if (differs === 'not told apart')
+    return `The factor with ${other} positions is not told apart from that with ${first} ones.`;
+  return `With ${other} positions the factor is ${factorDigits(ratio.value)} times that with ${first} ones${interval}.`;
+}
