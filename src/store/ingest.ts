@@ -8,6 +8,7 @@ import type { MetricRow, RunRecord, Timings } from './record.js';
 import { compareCopies, readRunRecord, readSweepRecord, readTimings } from './runDirectory.js';
 import { fingerprint, scanSources } from './sources.js';
 import type { Source } from './sources.js';
+import { isWorkedOn } from './workedOn.js';
 import { prepareWriter } from './writer.js';
 import type { IndexWriter } from './writer.js';
 
@@ -36,7 +37,16 @@ export function synchronise(db: Database.Database, resultsDir: string, options: 
     known.delete(source.path);
   }
   const pending = [...[...known.values()].map((source) => ({ ...source, fingerprint: '' })), ...changed];
-  if (pending.length === 0) return;
+  if (pending.length > 0) takeSources(db, resultsDir, pending, options);
+  interruptOrphans(db, resultsDir);
+}
+
+function takeSources(
+  db: Database.Database,
+  resultsDir: string,
+  pending: readonly Source[],
+  options: SyncOptions,
+): void {
   const writer = prepareWriter(db);
   let done = 0;
   const takeBatch = db.transaction(() => {
@@ -51,6 +61,25 @@ export function synchronise(db: Database.Database, resultsDir: string, options: 
     options.onProgress?.({ done, total: pending.length });
   }
   db.pragma('optimize');
+}
+
+/**
+ * Runs whose run.json says that they run, and that nobody works on, are interrupted: their process died before it could
+ * write so. Whoever goes on with one writes its run.json again, and it is taken in anew.
+ */
+function interruptOrphans(db: Database.Database, resultsDir: string): void {
+  const orphans = db
+    .prepare<[], { runId: number; directory: string }>(
+      "SELECT runId, directory FROM runs WHERE status = 'running'",
+    )
+    .all()
+    .filter(({ directory }) => !isWorkedOn(`${resultsDir}/${directory}`));
+  if (orphans.length === 0) return;
+  const interrupt = db.prepare<[string, number]>(
+    "UPDATE runs SET status = 'interrupted', cause = coalesce(cause, ?) WHERE runId = ?",
+  );
+  const cause = 'Its process ended without a word; `isoloss run` goes on with it.';
+  for (const { runId } of orphans) interrupt.run(cause, runId);
 }
 
 /** @returns how many metric rows were written */

@@ -24,5 +24,6 @@ export async function answerSample(
   const { runKey, ...rest } = await readBody(request, bodySchema);
   const run = readRun(place.index, runKey);
   if (run === null) throw new HttpError(404, `There is no run ${runKey}.`);
-  sendJson(response, await place.sampler.ask({ directory: join(place.resultsDir, run.directory), ...rest }));
+  const directory = join(place.resultsDir, run.directory);
+  sendJson(response, await place.sampler.ask({ directory, sweeps: run.sweeps, ...rest }));
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { readLock } from '../../store/lock.js';
 import type { TrainRow } from '../../store/record.js';
 import { thinLogSpaced } from '../../store/thin.js';
-import { isWorkedOn } from '../../sweeps/survey.js';
+import { isWorkedOn } from '../../store/workedOn.js';
 import type { ServedIndex } from '../servedIndex.js';
 import type { CurvePoint, LiveCurves, LiveRun, LiveState } from './messages.js';
 import { readSweeps } from './sweeps.js';

@@ -3,6 +3,8 @@
 export interface SampleRequest {
   /** Run directory. */
   readonly directory: string;
+  /** Sweeps that list the run, whose files may name the variant that it is of. */
+  readonly sweeps: readonly string[];
   readonly prompt: string;
   readonly temperature: number;
   readonly seed: number;

@@ -7,13 +7,15 @@ import { readRunRecord } from '../../store/runDirectory.js';
 import { generate } from '../../train/generate.js';
 import { loadTrainedModel } from '../../train/trainedModel.js';
 import type { SampleReply, SampleRequest } from './messages.js';
+import { loadVariantOf } from './runVariant.js';
 
 const SAMPLES = 3;
 
-async function write({ directory, prompt, temperature, seed }: SampleRequest): Promise<SampleReply> {
+async function write({ directory, sweeps, prompt, temperature, seed }: SampleRequest): Promise<SampleReply> {
   const record = readRunRecord(directory);
   if (record?.status !== 'done') throw new UsageError('Only a run that is done writes text.');
   const { model: choice, corpus: corpusId } = record.setup;
+  await loadVariantOf(record, sweeps);
   const { model, params } = loadTrainedModel(directory, record);
   if (model.encoder !== undefined) throw new UsageError('A model with an encoder writes no free text.');
   const corpus = await prepareCorpus({ corpus: corpusId, vocabSize: choice.vocabSize });
