@@ -21,7 +21,7 @@ The index is brought up to date by itself whenever it is used; this command is f
 
 Examples:
   isoloss reindex
-  isoloss reindex --results /scratch/results --db /tmp/isoloss.db`,
+  isoloss reindex --results shared/results --db isoloss.db`,
     )
     .action(async (options: ReindexCommandOptions) => {
       const { reindex } = await import('../store/database.js');

@@ -9,13 +9,14 @@ import { importedSection, importFacts } from './imported.js';
 import { answerSection } from './sections/answer.js';
 import { evidenceSection } from './sections/evidence.js';
 import { limitsSection } from './sections/limits.js';
+import { transferBlocks } from './transfer.js';
 import { reproduceSection } from './sections/reproduce.js';
 
 /** Builds the report: answer, evidence, tuning, limits, how to reproduce it. */
 export function buildDocument(context: ReportContext): ReportDocument {
   const { sweep } = context.study;
   const tunes = isTuningSweep(context.study);
-  const tuning = tunes ? [] : chartBlock(tuningChart(context));
+  const tuning = tunes ? [] : [...chartBlock(tuningChart(context)), ...transferBlocks(context)];
   const imported = importFacts(context.study);
   const sections: Section[] = [
     answerSection(context),

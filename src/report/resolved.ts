@@ -40,6 +40,23 @@ const tuningSchema = z.object({
   ),
 });
 
+const transferSchema = z.array(
+  z.object({
+    arch: z.string(),
+    budgetFlops: z.number(),
+    dModel: z.number(),
+    nLayers: z.number(),
+    seed: z.number(),
+    tunedLearningRate: z.number(),
+    tunedValLossNats: z.number().nullable(),
+    learningRate: z.number(),
+    valLossNats: z.number().nullable(),
+  }),
+);
+
+/** A run at a multiple of the tuned rate, beside the one at the rate itself. */
+export type TransferTrial = z.infer<typeof transferSchema>[number];
+
 /** The learning-rate tuning of a sweep. */
 export type TuningInfo = z.infer<typeof tuningSchema>;
 export type TuningRate = TuningInfo['rates'][number];
@@ -49,6 +66,8 @@ export interface ResolvedInfo {
   readonly corpus: CorpusInfo | null;
   /** Null where the rates were not tuned. */
   readonly tuning: TuningInfo | null;
+  /** Half and twice the tuned rates at the largest budget; empty where that was not tried. */
+  readonly transferCheck: readonly TransferTrial[];
   /** What to know that the sweep itself noticed, and what could not be read, in a sentence each. */
   readonly notices: readonly string[];
 }
@@ -69,7 +88,8 @@ export function resolvedInfo(study: Study): ResolvedInfo {
   };
   const corpus = read('corpus', corpusSchema);
   const tuning = read('tuning', tuningSchema) ?? ownTuning(study);
-  return { corpus, tuning, notices };
+  const transferCheck = read('transferCheck', transferSchema) ?? [];
+  return { corpus, tuning, transferCheck, notices };
 }
 
 /** True for a sweep that tries several learning rates at a cell: it tunes, and is not fitted. */

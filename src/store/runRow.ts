@@ -8,8 +8,12 @@ type PlainFields = Omit<
   'format' | 'sweep' | 'setup' | 'keyParts' | 'paramsByGroup' | 'flopsByKind' | 'final' | 'execution'
 >;
 
+type PlainExecution = Omit<Execution, 'branch'>;
+
 /** The columns of `runs` that are written. */
-export type RunRow = PlainFields & { readonly [field in keyof Execution]: Execution[field] | null } & {
+export type RunRow = PlainFields & {
+  readonly [field in keyof PlainExecution]: PlainExecution[field] | null;
+} & {
   /** The sweep folder that the directory lies in. */
   readonly homeSweep: string;
   /** Relative to the results folder. */
@@ -23,6 +27,9 @@ export type RunRow = PlainFields & { readonly [field in keyof Execution]: Execut
   readonly testLossNats: number | null;
   readonly testBitsPerByte: number | null;
   readonly testTokens: number | null;
+  /** The run whose first steps were taken over, and how many; null where the run was trained whole. */
+  readonly branchRunKey: string | null;
+  readonly branchStep: number | null;
   readonly setup: string;
   readonly keyParts: string;
   readonly paramsByGroup: string;
@@ -62,7 +69,7 @@ const executionColumns = [
   'finishedAt',
   'trainSeconds',
   'resumes',
-] as const satisfies readonly (keyof Execution)[];
+] as const satisfies readonly (keyof PlainExecution)[];
 
 const ownColumns = [
   'homeSweep',
@@ -74,6 +81,8 @@ const ownColumns = [
   'testLossNats',
   'testBitsPerByte',
   'testTokens',
+  'branchRunKey',
+  'branchStep',
   'setup',
   'keyParts',
   'paramsByGroup',
@@ -88,7 +97,7 @@ function pick<T extends object, K extends keyof T>(value: T, keys: readonly K[])
 }
 
 const noExecution = Object.fromEntries(executionColumns.map((column) => [column, null])) as {
-  readonly [field in keyof Execution]: null;
+  readonly [field in keyof PlainExecution]: null;
 };
 
 export function toRunRow(
@@ -108,6 +117,8 @@ export function toRunRow(
     testLossNats: final?.test.lossNats ?? null,
     testBitsPerByte: final?.test.bitsPerByte ?? null,
     testTokens: final?.test.tokens ?? null,
+    branchRunKey: execution?.branch?.runKey ?? null,
+    branchStep: execution?.branch?.step ?? null,
     setup: JSON.stringify(setup),
     keyParts: JSON.stringify(record.keyParts),
     paramsByGroup: JSON.stringify(record.paramsByGroup),
@@ -133,6 +144,12 @@ export function fromRunRow(row: RunRow): RunRecord {
             val: { lossNats: valLossNats, bitsPerByte: valBitsPerByte, tokens: valTokens },
             test: { lossNats: testLossNats, bitsPerByte: testBitsPerByte, tokens: testTokens },
           },
-    execution: row.engine === null ? null : (pick(row, executionColumns) as Execution),
+    execution: row.engine === null ? null : executionOf(row),
   };
+}
+
+function executionOf(row: RunRow): Execution {
+  const plain = pick(row, executionColumns) as Execution;
+  if (row.branchRunKey === null || row.branchStep === null) return plain;
+  return { ...plain, branch: { runKey: row.branchRunKey, step: row.branchStep } };
 }

@@ -214,8 +214,15 @@ CREATE TABLE imported_runs (
 ) STRICT;
 `;
 
+const branchColumns = `
+ALTER TABLE runs ADD COLUMN branchRunKey TEXT;
+ALTER TABLE runs ADD COLUMN branchStep INTEGER;
+DELETE FROM sources;
+`;
+
 /** In order; the last one's version is that of this isoloss. */
 export const migrations: readonly Migration[] = [
   { version: 1, sql: initialTables },
   { version: 2, sql: importedTables },
+  { version: 3, sql: branchColumns },
 ];

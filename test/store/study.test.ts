@@ -106,6 +106,17 @@ describe('loadStudy', () => {
     expect(study.runs.find((run) => run.runKey === key(3))?.final?.test.lossNats).toBe(1.25);
   });
 
+  it('keeps where a run was branched off a trunk', () => {
+    const results = makeFolder();
+    const { runs } = writeSmallStudy(results);
+    const branched = {
+      ...runs[0]!,
+      execution: { ...runs[0]!.execution!, branch: { runKey: key(2), step: 90 } },
+    };
+    updateRunRecord(join(results, 'quick', branched.runKey), branched);
+    expect(loadStudy(results, 'quick').runs[0]).toEqual(branched);
+  });
+
   it('takes a run that says it runs, and that nobody works on, for interrupted', () => {
     const results = makeFolder();
     const { runs } = writeSmallStudy(results);

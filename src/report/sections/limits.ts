@@ -4,6 +4,7 @@ import type { Block, Section } from '../document.js';
 import { counted, formatFactor, formatNumber, formatPowerOfTen } from '../format.js';
 import { rich, strong, type Rich } from '../rich.js';
 import { headlineOf } from '../text.js';
+import { transferLimits } from '../transfer.js';
 
 const ROUGH_SPENDING = 0.01;
 
@@ -11,6 +12,7 @@ export function limitsSection(context: ReportContext): Section {
   const { analysis, study } = context;
   const items: Rich[] = [
     ...scopeOfStudy(context),
+    ...transferLimits(context),
     ...unfinished(context),
     ...analysis.warnings.map((warning) => rich`${warning}`),
     ...power(context),

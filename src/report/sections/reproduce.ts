@@ -100,7 +100,24 @@ function costFacts({ study }: ReportContext): Fact[] {
       'Time',
       rich`${formatSeconds(seconds)} of training summed over runs; evaluation, compilation and checkpoints excluded`,
     ],
+    ...sharedTrunks(runs),
     ...(span === '' ? [] : [['Trained', rich`${span}`] as const]),
+  ];
+}
+
+/** What sharing trunks has saved; the FLOPs of a run that took over steps of another are those of the whole run. */
+function sharedTrunks(runs: readonly RunRecord[]): Fact[] {
+  const branched = runs.flatMap(({ execution, flopsPerStep }) =>
+    execution?.branch === undefined ? [] : [execution.branch.step * flopsPerStep],
+  );
+  if (branched.length === 0) return [];
+  const saved = branched.reduce((total, flops) => total + flops, 0);
+  const whole = sum(runs, (run) => run.flopsPerStep * run.stepsDone);
+  return [
+    [
+      'Shared trunks',
+      rich`${counted(branched.length, 'run')} took over the first steps of a run of the same size and seed, which saved ${formatFlops(saved)} (${formatNumber((100 * saved) / whole, 2)}% of the compute above, which counts every run as trained alone)`,
+    ],
   ];
 }
 
