@@ -84,9 +84,9 @@ Writes index.html (open it in a browser, no network needed), report.md, figures/
         return;
       }
       const [first, ...others] = sweeps;
-      const { document: _, ...report } =
+      const report =
         others.length === 0 ? await reportSweep(first!, options) : await reportSweeps(sweeps, options);
-      if (flags.json === true) console.log(JSON.stringify(report, null, 2));
+      if (flags.json === true) console.log(JSON.stringify({ ...report, document: undefined }, null, 2));
       else console.log(report.htmlPath);
     });
 }

@@ -36,7 +36,8 @@ export function restrictStudy(study: Study, { baselines, variants }: Selection):
   const sweepRuns = study.sweep.runs.filter((run) => isKept(run.arch));
   const listed = new Set(sweepRuns.map((run) => run.runKey));
   const leftOut = [...present].filter((arch) => !isKept(arch));
-  const notices = study.sweep.resolved['notices'];
+  const noticed = study.sweep.resolved['notices'];
+  const notices: unknown[] = Array.isArray(noticed) ? noticed : [];
   const notice =
     leftOut.length === 0
       ? `The baselines are those asked for here: ${listInWords(chosen)}.`
@@ -47,7 +48,7 @@ export function restrictStudy(study: Study, { baselines, variants }: Selection):
       ...study.sweep,
       baselines: [...chosen],
       runs: sweepRuns,
-      resolved: { ...study.sweep.resolved, notices: [...(Array.isArray(notices) ? notices : []), notice] },
+      resolved: { ...study.sweep.resolved, notices: [...notices, notice] },
     },
     runs,
     fitRows: study.fitRows.filter((row) => isKept(row.arch)),

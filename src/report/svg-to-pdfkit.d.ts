@@ -1,6 +1,6 @@
 declare module 'svg-to-pdfkit' {
   /** What is used of it; the package has no types of its own. */
-  export default function svgToPdf(
+  function svgToPdf(
     document: PDFKit.PDFDocument,
     svg: string,
     x: number,
@@ -12,4 +12,5 @@ declare module 'svg-to-pdfkit' {
       readonly warningCallback: (warning: string) => void;
     },
   ): void;
+  export = svgToPdf;
 }

@@ -142,7 +142,7 @@ describe('questions in SQL', () => {
       ],
       truncated: false,
     });
-    expect((await ask({ question: 'failed', sweep: 'quick' })).reply.rows?.length).toBe(1);
+    expect((await ask({ question: 'failed', sweep: 'quick' })).reply.rows?.length).toBe(2);
     const csv = await fetch(site.at('/api/query'), {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -197,7 +197,7 @@ describe('text of a model', () => {
         });
       const refused = await write({});
       expect(refused.status).toBe(400);
-      expect(await refused.text()).toContain('no checkpoint of its last step');
+      expect(await refused.text()).toContain('has no checkpoint in');
       expect((await write({ Origin: 'http://elsewhere.example' })).status).toBe(403);
     },
   );

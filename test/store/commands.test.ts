@@ -43,9 +43,9 @@ describe('the commands of the store', () => {
   });
 
   it('isoloss runs lists runs: briefly for people, whole for programs', async () => {
-    const text = await output('runs', 'quick', '--status', 'running');
+    const text = await output('runs', 'quick', '--status', 'interrupted');
     expect(text.split('\n')[2]).toMatch(
-      /^quick +primer-ez +4e10 +64 +2 +0 +running +312 +625 .* 5200 +0{15}9$/,
+      /^quick +primer-ez +4e10 +64 +2 +0 +interrupted +312 +625 .* 5200 +0{15}9$/,
     );
     const all = JSON.parse(await output('runs', '--arch', 'transformer', '--json')) as Record<
       string,

@@ -21,7 +21,7 @@ describe('packSweep', () => {
       directory: join(target, 'quick'),
       packed: 8,
       skipped: [
-        { runKey: key(9), reason: 'running' },
+        { runKey: key(9), reason: 'interrupted' },
         { runKey: key(10), reason: 'not started' },
       ],
     });

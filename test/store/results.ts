@@ -88,7 +88,7 @@ export function writeSmallStudy(resultsDir: string): SmallStudy {
       valLossNats: 3.96,
       testLossNats: 4.05,
     }),
-    makeRun({ ...p, runKey: key(9), dModel: 64, steps: 625, budgetFlops: 4e10, status: 'running' }),
+    makeRun({ ...p, runKey: key(9), dModel: 64, steps: 625, budgetFlops: 4e10, status: 'interrupted' }),
   ];
   for (const run of runs) writeRun(resultsDir, run);
   const waiting = makeRun({ ...p, runKey: key(10), dModel: 96, budgetFlops: 4e10 });

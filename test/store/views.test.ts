@@ -88,7 +88,7 @@ describe('the views', () => {
       FROM runs_overview WHERE runKey IN ('${key(4)}', '${key(9)}', '${key(10)}', '${key(99)}') ORDER BY runKey`;
     expect(rowsOf(results, sql)).toEqual([
       ['quick', key(4), 'done', 833, 833, Number((4 + 3 / 833).toFixed(6)), (833 * 1000) / 60],
-      ['quick', key(9), 'running', 312, 625, Number((4 + 3 / 312).toFixed(6)), 312_000 / 60],
+      ['quick', key(9), 'interrupted', 312, 625, Number((4 + 3 / 312).toFixed(6)), 312_000 / 60],
       ['quick', key(10), 'planned', 0, null, null, null],
       [null, key(99), 'done', 120, 120, Number((4 + 3 / 120).toFixed(6)), 2000],
     ]);
