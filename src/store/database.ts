@@ -2,13 +2,14 @@
  * The index: a SQLite database that holds what the run directories hold, for questions in SQL. It is never the truth;
  * deleted, damaged or of another version, it is made again.
  */
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from './errors.js';
 import { synchronise } from './ingest.js';
 import type { SyncOptions } from './ingest.js';
 import { migrations } from './schema.js';
+import { Sqlite } from './sqlite.js';
 import { views, viewSql } from './views.js';
 
 export interface IndexOptions extends SyncOptions {
@@ -104,7 +105,7 @@ function openAt(
   prepare: (db: Database.Database) => void,
   notices: readonly string[],
 ): Index {
-  const db = new Database(path, { timeout: BUSY_MILLISECONDS });
+  const db = new Sqlite(path, { timeout: BUSY_MILLISECONDS });
   try {
     db.pragma('journal_mode = WAL');
     db.pragma('foreign_keys = ON');
@@ -179,10 +180,10 @@ function removeDatabase(path: string): void {
 }
 
 function isDamage(error: unknown): error is Error {
-  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+  return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 }
 
 function isUnwritable(error: unknown): error is Error {
-  if (error instanceof Database.SqliteError) return /^SQLITE_(CANTOPEN|READONLY|PERM)/.test(error.code);
+  if (error instanceof Sqlite.SqliteError) return /^SQLITE_(CANTOPEN|READONLY|PERM)/.test(error.code);
   return error instanceof TypeError && error.message.includes('directory does not exist');
 }

@@ -1,9 +1,10 @@
 /** Questions in SQL, of an index that can't be changed by them. */
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { CACHE_KIBIBYTES, withIndex } from './database.js';
 import type { Index, IndexOptions } from './database.js';
 import { UsageError } from './errors.js';
 import { namedQueries } from './namedQueries.js';
+import { Sqlite } from './sqlite.js';
 import type { CellValue, Table } from './tableText.js';
 import { views } from './views.js';
 
@@ -104,7 +105,7 @@ export function readOnly<T>(index: Index, use: (db: Database.Database) => T): T 
     index.db.pragma('query_only = ON');
     return use(index.db);
   }
-  const db = new Database(index.path, { readonly: true });
+  const db = new Sqlite(index.path, { readonly: true });
   try {
     db.pragma('query_only = ON');
     db.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
@@ -196,7 +197,7 @@ function asUsageError(db: Database.Database, error: unknown): unknown {
     return new UsageError(`${what}: ${error.message}.`);
   }
   if (error instanceof TypeError) return new UsageError(error.message);
-  if (!(error instanceof Database.SqliteError)) return error;
+  if (!(error instanceof Sqlite.SqliteError)) return error;
   if (!/^SQLITE_(ERROR|AUTH|READONLY|MISMATCH|TOOBIG|RANGE)$/.test(error.code)) return error;
   const hint = error.message.startsWith('no such table')
     ? ` There are: ${relationNames(db).join(', ')}.`

@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Sqlite } from '../../src/store/sqlite.js';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { addReportCommand } from '../../src/cli/report.js';
@@ -61,7 +61,7 @@ describe('reportSweep', () => {
     const oldTerminal = terminal();
 
     const changed = run.final!.test.lossNats! - 0.1234;
-    const db = new Database(join(resultsDir, 'isoloss.db'));
+    const db = new Sqlite(join(resultsDir, 'isoloss.db'));
     const { changes } = db
       .prepare('UPDATE runs SET testLossNats = ? WHERE runKey = ?')
       .run(changed, run.runKey);

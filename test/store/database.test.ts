@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { Sqlite } from '../../src/store/sqlite.js';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -145,7 +145,7 @@ describe('an index that is damaged, or of another version', () => {
     openIndex(results).close();
     const path = join(results, 'isoloss.db');
     const bytes = readFileSync(path);
-    const db = new Database(path);
+    const db = new Sqlite(path);
     const root = db
       .prepare<[], number>(`SELECT rootpage FROM sqlite_schema WHERE name = 'train_metrics'`)
       .pluck()

@@ -1,11 +1,11 @@
 /** Entry of a query process: opens the index so that it can only be read, and answers one question after another. */
-import Database from 'better-sqlite3';
 import { answerFrom } from '../../store/query.js';
+import { Sqlite } from '../../store/sqlite.js';
 import { UsageError } from '../../store/errors.js';
 import type { QueryReply, QueryRequest } from './messages.js';
 
 const path = process.argv[2] ?? '';
-const db = new Database(path, { readonly: true });
+const db = new Sqlite(path, { readonly: true });
 db.pragma('query_only = ON');
 
 function replyTo({ question, sweep, maxRows }: QueryRequest): QueryReply {

@@ -44,14 +44,14 @@ export function checkNode(version: string): Finding {
 async function checkSqlite(): Promise<Finding> {
   const about = 'SQLite';
   try {
-    const { default: Database } = await import('better-sqlite3');
-    const database = new Database(':memory:');
+    const { Sqlite } = await import('../../store/sqlite.js');
+    const database = new Sqlite(':memory:');
     const version = database.prepare('select sqlite_version()').pluck().get() as string;
     database.close();
     return { about, status: 'ok', text: `${version} by better-sqlite3` };
   } catch (error) {
     const message = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
-    const text = `better-sqlite3 does not load (${message}): npm rebuild better-sqlite3, under the Node that you use`;
+    const text = `better-sqlite3 does not load (${message}): npm ci again, under the Node that you use`;
     return { about, status: 'problem', text };
   }
 }
