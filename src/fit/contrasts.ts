@@ -25,7 +25,7 @@ export function contrastsOf(
   return pairs.flatMap(({ first, other }) => {
     const [a, b] = [pairOf(first), pairOf(other)];
     if ([a.arch, a.baseline, b.arch, b.baseline].includes(-1)) return [];
-    const factors = [a, b].map((pair) => headlineFactor(fit, pair));
+    const factors = [a, b].map((pair) => headlineFactor(study, fit, pair));
     const ratio = intervalOf(fit, (draw) => {
       const [own, others] = factors.map((factor) => factor(draw));
       return own == null || others == null ? null : others / own;

@@ -34,10 +34,34 @@ function factorAt(fit: StudyFit, pair: Pair, cost: number, logBaselineCost: numb
   return logCost === null ? null : Math.exp(logBaselineCost - logCost);
 }
 
-/** The headline factor in FLOPs of any draw, at the loss that the baseline's law has at its largest budget. */
-export function headlineFactor(fit: BootstrappedFit, pair: Pair): (draw: StudyFit) => number | null {
+/**
+ * ln of the baseline's cost at which factors are read: at its largest budget, or, where the architecture was not trained
+ * that far, at the largest that is not beyond the architecture's own. Read further out, it would be a bound that speaks of
+ * the budgets that were chosen, not of the architecture.
+ */
+function readAt(study: Study, fit: BootstrappedFit, pair: Pair, cost: number, baseline: LogLaw): number {
+  const accepted = (arch: number) =>
+    study.archs[arch]!.groups.filter((group) => fit.point.vertices[group] != null);
+  const budgetOf = (group: number): number => study.groups[group]!.budgetFlops;
+  const furthest = Math.max(...accepted(pair.arch).map(budgetOf));
+  const within = accepted(pair.baseline).filter(
+    (group) => Math.log(budgetOf(group) / furthest) <= RANGE_TOLERANCE,
+  );
+  const logCosts = within.map((group) => fit.point.vertices[group]!.logCost[cost]!);
+  const known = logCosts.filter((logCost) => !Number.isNaN(logCost));
+  return known.length === 0 ? baseline.logMax : Math.max(...known);
+}
+
+/** The headline factor in FLOPs of any draw. */
+export function headlineFactor(
+  study: Study,
+  fit: BootstrappedFit,
+  pair: Pair,
+): (draw: StudyFit) => number | null {
   const laws = lawsOf(fit.point, pair, 0);
-  return (draw) => (laws === null ? null : factorAt(draw, pair, 0, laws.baseline.logMax));
+  if (laws === null) return () => null;
+  const logBaselineCost = readAt(study, fit, pair, 0, laws.baseline);
+  return (draw) => factorAt(draw, pair, 0, logBaselineCost);
 }
 
 /** The headline in one cost, an index into `Study.costs`; null where a law is missing or does not fall. */
@@ -50,7 +74,7 @@ export function speedupAtOptimalSize(
   const laws = lawsOf(fit.point, pair, cost);
   if (laws === null) return null;
   const { kind, hardware } = study.costs[cost]!;
-  const logBaselineCost = laws.baseline.logMax;
+  const logBaselineCost = readAt(study, fit, pair, cost, laws.baseline);
   const factor = intervalOf(fit, (draw) => factorAt(draw, pair, cost, logBaselineCost));
   if (factor === null) return null;
 

@@ -103,7 +103,7 @@ export function answerSentence(comparison: Speedup, noInterval: string, notParal
   }
   const loss = `${formatLoss(at.lossNats)} nats, ${formatFlops(at.baselineCost)}`;
   if (at.relation === '>') {
-    return rich`${strong(`${arch} saves more than ${factorText(at).slice(2)} of the training compute of ${baseline}`)}: it is below the loss of ${baseline} at its largest budget (${loss}) already at its own smallest, so only a bound was measured; at optimal size, ${positions} positions.`;
+    return rich`${strong(`${arch} saves more than ${factorText(at).slice(2)} of the training compute of ${baseline}`)}: it is below the loss of ${baseline} at the largest budget of both (${loss}) already at its own smallest, so only a bound was measured; at optimal size, ${positions} positions.`;
   }
   if (at.relation === '<') {
     return rich`${strong(`${arch} does not reach the loss of ${baseline}`)} (${loss}) within its measured budgets: the speedup is below ${factorText(at).slice(2)}, at optimal size, ${positions} positions.`;

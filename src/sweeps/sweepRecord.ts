@@ -1,4 +1,5 @@
 /** sweep.json of a plan: what a report has to know of the sweep without its file, corpus or tuned rates at hand. */
+import { isAbsolute } from 'node:path';
 import { corpusDescription } from '../data/corpus.js';
 import { unigramEntropyNats } from '../data/evaluation.js';
 import type { SweepRecord } from '../store/record.js';
@@ -11,6 +12,7 @@ import { readTuned, tunedSpecOf } from './tuned.js';
 export function sweepRecord(plan: SweepPlan): SweepRecord {
   const { loaded, corpus, runs, notices } = plan;
   const { sweep, source, sourceSha256 } = loaded;
+  const described = corpusDescription(corpus);
   const rates = tunedSpecOf(sweep);
   const tuning = rates === null ? null : tuningOf(plan, rates.tuned);
   const transferCheck = rates?.check === true ? transferTrials(plan.resultsDir, sweep.name, runs) : [];
@@ -24,7 +26,9 @@ export function sweepRecord(plan: SweepPlan): SweepRecord {
     resolved: {
       settings: sweep,
       corpus: {
-        ...corpusDescription(corpus),
+        ...described,
+        // Where the files lie on this machine is nobody else's business, and would be in every published report.
+        origin: isAbsolute(described.origin) ? sweep.corpus : described.origin,
         testUnigramEntropyNats: unigramEntropyNats(corpus.test, corpus.vocabSize),
       },
       tuning,

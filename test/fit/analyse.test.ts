@@ -146,6 +146,18 @@ describe('bounds instead of extrapolation', () => {
     expect(headline.factor.value).toBeCloseTo((4 / 4.2) ** 10, 7);
   });
 
+  it('is read at the largest budget that both were trained at', () => {
+    const shorter: Design = { ...design, budgets: design.budgets.slice(0, 3) };
+    const analysis = analyse([...syntheticRows(baseline, design), ...syntheticRows(better, shorter)], {
+      baselines: ['base'],
+    });
+    const headline = speedupOf(analysis, 'better').atOptimalSize[0]!;
+    expect(headline.baselineCost / 1e12).toBeCloseTo(1, 9);
+    expect(headline.lossNats).toBeCloseTo(4, 9);
+    expect(headline).toMatchObject({ relation: '=', bound: null });
+    expect(headline.factor.value).toBeCloseTo(1.05 ** 10, 7);
+  });
+
   it('calls equal architectures equal, in spite of rounding', () => {
     const headline = run(4);
     expect(headline.relation).toBe('=');
