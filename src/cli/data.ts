@@ -30,19 +30,43 @@ export function addDataCommand(program: Command): void {
     });
   data
     .command('list')
-    .description('the corpora known by a name')
+    .description(
+      'the corpora known by a name, the datasets downloaded and the corpora prepared on this machine',
+    )
     .option('--json', 'print the list as JSON')
     .action(async (flags: DataFlags) => {
       const { listCorpora } = await import('../data/manage.js');
       const { renderTable } = await import('../store/tableText.js');
       const corpora = listCorpora();
-      const rows = corpora.map(({ name, path, state }) => [name, path, state]);
+      const rows = corpora.map(({ name, path, state, bytes }) => [name, path, state, bytes]);
       if (flags.json === true) console.log(JSON.stringify(corpora, null, 2));
-      else process.stdout.write(renderTable({ columns: ['corpus', 'from', 'state'], rows }, 'table'));
+      else
+        process.stdout.write(renderTable({ columns: ['corpus', 'from', 'state', 'bytes'], rows }, 'table'));
+    });
+  data
+    .command('prepare')
+    .description('download a corpus where needed, and tokenise it, so that sweeps find it ready')
+    .argument('<corpus>', 'as a sweep names it')
+    .option('--vocab <n>', 'tokens in the vocabulary', '1024')
+    .option('--json', 'print what came of it as JSON')
+    .addHelpText(
+      'after',
+      `
+Needs room in the cache folder ($ISOLOSS_CACHE) for the unpacked text while it works, and for the tokens. What was
+killed is gone on with by the same command.
+
+Examples:
+  isoloss data prepare "texts/*.jsonl" --vocab 4096
+  isoloss data prepare "hf:allenai/c4/en?shards=8#text" --vocab 32128`,
+    )
+    .action(async (corpus: string, flags: DataFlags & { readonly vocab: string }) => {
+      await describeCorpus(corpus, flags);
     });
   data
     .command('stats')
-    .description('documents, bytes and tokens of a corpus, prepared at a vocabulary size')
+    .description(
+      'documents, bytes and tokens of a corpus at a vocabulary size; prepares it where it is not ready',
+    )
     .argument('<corpus>', 'as a sweep names it')
     .option('--vocab <n>', 'tokens in the vocabulary', '1024')
     .option('--json', 'print as JSON')
@@ -51,29 +75,36 @@ export function addDataCommand(program: Command): void {
       '\nExamples:\n  isoloss data stats sotu\n  isoloss data stats "texts/*.jsonl" --vocab 4096',
     )
     .action(async (corpus: string, flags: DataFlags & { readonly vocab: string }) => {
-      const { corpusDescription, prepareCorpus } = await import('../data/corpus.js');
-      const { wholeNumber } = await import('./flags.js');
-      const prepared = await prepareCorpus({
-        corpus,
-        vocabSize: wholeNumber('--vocab', flags.vocab),
-        onWarning: (message) => process.stderr.write(`${message}\n`),
-      });
-      const description = corpusDescription(prepared);
-      if (flags.json === true) {
-        console.log(JSON.stringify(description, null, 2));
-        return;
-      }
-      const { renderTable } = await import('../store/tableText.js');
-      const rows = Object.entries(description.splits).map(([split, one]) => [
-        split,
-        one.documents,
-        one.utf8Bytes,
-        one.tokens,
-        Number(one.bytesPerToken.toFixed(3)),
-        one.sha256.slice(0, 16),
-      ]);
-      const columns = ['split', 'documents', 'bytes', 'tokens', 'bytesPerToken', 'sha256'];
-      console.log(`${description.name} (${description.origin}), vocabulary ${description.vocabSize}`);
-      process.stdout.write(renderTable({ columns, rows }, 'table'));
+      await describeCorpus(corpus, flags);
     });
+}
+
+/** Prepares a corpus where it is not ready, and says what is in it. */
+async function describeCorpus(corpus: string, flags: DataFlags & { readonly vocab: string }): Promise<void> {
+  const { corpusDescription, prepareCorpus } = await import('../data/corpus.js');
+  const { wholeNumber } = await import('./flags.js');
+  const { corpusProgress } = await import('./sweepFlags.js');
+  const prepared = await prepareCorpus({
+    corpus,
+    vocabSize: wholeNumber('--vocab', flags.vocab),
+    onProgress: corpusProgress(),
+    onWarning: (message) => process.stderr.write(`${message}\n`),
+  });
+  const description = corpusDescription(prepared);
+  if (flags.json === true) {
+    console.log(JSON.stringify(description, null, 2));
+    return;
+  }
+  const { renderTable } = await import('../store/tableText.js');
+  const rows = Object.entries(description.splits).map(([split, one]) => [
+    split,
+    one.documents,
+    one.utf8Bytes,
+    one.tokens,
+    Number(one.bytesPerToken.toFixed(3)),
+    one.sha256.slice(0, 16),
+  ]);
+  const columns = ['split', 'documents', 'bytes', 'tokens', 'bytesPerToken', 'sha256'];
+  console.log(`${description.name} (${description.origin}), vocabulary ${description.vocabSize}`);
+  process.stdout.write(renderTable({ columns, rows }, 'table'));
 }

@@ -1,9 +1,11 @@
 /** `isoloss plan`: what a sweep would train, and what that costs. */
 import { Option, type Command } from 'commander';
+import type { SweepPreview } from '../sweeps/plan.js';
 import type { PlanModelFlags } from './planModel.js';
 
 interface PlanFlags extends PlanModelFlags {
   readonly workers?: string;
+  readonly svg?: string;
 }
 
 export function addPlanCommand(program: Command): void {
@@ -17,6 +19,7 @@ export function addPlanCommand(program: Command): void {
     .option('--workers <n>', 'runs at the same time, for the predicted time')
     .option('--threads <n>', 'threads of a worker, for the predicted time')
     .option('--on <device>', 'predict for a device (t4, v100, l4, a100, h100, h200) instead of this machine')
+    .option('--svg <file>', 'write the picture of the grid over the predicted isoFLOP curves to a file')
     .option('--json', 'print the plan as JSON')
     .option('--arch <name>', 'plan one model instead of a sweep: an architecture, or ARCHITECTURE@POSITIONS')
     .option(
@@ -37,7 +40,7 @@ export function addPlanCommand(program: Command): void {
     .option('--steps <n>', 'steps of a whole training')
     .addHelpText(
       'after',
-      '\nExamples:\n  isoloss plan quick\n  isoloss plan quick --on h100\n  isoloss plan ./my-sweep.yaml --json\n  isoloss plan --arch primer --d 256 --layers 6 --batch 16 --steps 10000\n  isoloss plan --arch t5-primer --size xl --vocab 32128 --length 512 --batch 128 --tied --optimizer adafactor --init t5 --on h100',
+      '\nExamples:\n  isoloss plan quick\n  isoloss plan quick --on h100\n  isoloss plan ./my-sweep.yaml --json\n  isoloss plan quick --svg quick-plan.svg\n  isoloss plan --arch primer --d 256 --layers 6 --batch 16 --steps 10000\n  isoloss plan --arch t5-primer --size xl --vocab 32128 --length 512 --batch 128 --tied --optimizer adafactor --init t5 --on h100',
     )
     .action(async (sweep: string | undefined, flags: PlanFlags) => {
       if (flags.arch !== undefined && sweep === undefined) {
@@ -53,23 +56,36 @@ export function addPlanCommand(program: Command): void {
           `${strays.map(flagText).join(', ')} ${strays.length === 1 ? 'is' : 'are'} for a single model (--arch, without a sweep).`,
         );
       const { planStages } = await import('../sweeps/stages.js');
+      const { calibrated } = await import('../sweeps/calibrate.js');
+      const { predictedGrid } = await import('../sweeps/predictedGrid.js');
       const { predictPlan } = await import('../sweeps/predict.js');
       const { findDevice } = await import('../sweeps/devices.js');
       const { planGrid, planJson, planSummary, planTable, predictionText } =
         await import('../sweeps/planText.js');
-      const { planOptions } = await import('./sweepFlags.js');
+      const { measuringText, planOptions } = await import('./sweepFlags.js');
       const device = flags.on === undefined ? null : findDevice(flags.on);
       const plans = await planStages(sweep, planOptions(flags));
+      const measured: SweepPreview[] = [];
+      for (const plan of plans) measured.push(device === null ? await calibrated(plan, measuringText) : plan);
+      const last = measured.at(-1)!;
+      const grid = await predictedGrid(last);
+      const { planPictureText, planSvg } = await import('../report/planPicture.js');
+      if (flags.svg !== undefined) {
+        const { writeFileAtomic } = await import('../store/files.js');
+        writeFileAtomic(flags.svg, await planSvg(grid));
+      }
       if (flags.json === true) {
-        const plan = plans.at(-1)!;
-        console.log(JSON.stringify(planJson(plan, predictPlan(plan, device)), null, 2));
+        const { law, optima } = grid;
+        const plan = planJson(last, predictPlan(last, device));
+        console.log(JSON.stringify({ ...plan, predictedOptima: { law, optima } }, null, 2));
         return;
       }
-      const parts = plans.flatMap((plan) => {
+      const parts = measured.flatMap((plan) => {
         const prediction = predictPlan(plan, device);
         return [
           planTable(plan, prediction).trimEnd(),
           planGrid(plan),
+          ...(plan === last ? [planPictureText(grid, process.stdout.columns)] : []),
           `${planSummary(plan)}\n${predictionText(plan, prediction)}`,
         ];
       });

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { EngineName } from '../engine/engineNames.js';
 import { flopsText } from '../sweeps/format.js';
-import type { SweepPlan } from '../sweeps/plan.js';
+import type { SweepPlan, SweepPreview } from '../sweeps/plan.js';
 import type { RunSweepOptions, SweepOutcome } from '../sweeps/runSweep.js';
 import { engineOption } from './engineOption.js';
 
@@ -65,19 +65,22 @@ Examples:
 
 async function run(sweep: string, flags: RunFlags): Promise<void> {
   const { planJson, planSummary } = await import('../sweeps/planText.js');
-  const { planOptions } = await import('./sweepFlags.js');
+  const { calibrated } = await import('../sweeps/calibrate.js');
+  const { measuringText, planOptions } = await import('./sweepFlags.js');
   const { planStages, runStages } = await import('../sweeps/stages.js');
   const options = planOptions(flags);
   const { resultsDir } = options;
   if (flags.dryRun === true) {
-    const plans = await planStages(sweep, options);
+    const plans: SweepPreview[] = [];
+    for (const plan of await planStages(sweep, options)) plans.push(await calibrated(plan, measuringText));
     for (const plan of plans) process.stderr.write(`${planSummary(plan)}\n`);
     if (flags.json === true) console.log(JSON.stringify(planJson(plans.at(-1)!), null, 2));
     return;
   }
   const { runSweep } = await import('../sweeps/runSweep.js');
   const stop = stopSignals();
-  const runPlan = async (plan: SweepPlan): Promise<SweepOutcome> => {
+  const runPlan = async (planned: SweepPlan): Promise<SweepOutcome> => {
+    const plan = flags.executor === 'local' ? await calibrated(planned, measuringText) : planned;
     process.stderr.write(`${planSummary(plan)}\n`);
     const executor = flags.executor === 'slurm' ? await onSlurm(plan, flags.slurm) : {};
     const outcome = await runSweep(plan, { stream: process.stderr, ...stop.signals, ...executor });

@@ -1,8 +1,32 @@
 /** Flags that several sweep commands share, turned into the options of a plan. */
 import { resolve } from 'node:path';
+import type { PrepareProgress } from '../data/corpus.js';
 import type { EngineName } from '../engine/engineNames.js';
 import type { PlanOptions } from '../sweeps/plan.js';
 import { wholeNumber } from './flags.js';
+
+/** Seconds between two lines about the same phase. */
+const PROGRESS_SECONDS = 10;
+
+/** Tells on standard error how far the preparation of a corpus is: each phase, and now and then its share. */
+export function corpusProgress(): (progress: PrepareProgress) => void {
+  let phase: string | null = null;
+  let told = 0;
+  return (progress) => {
+    const now = performance.now();
+    const isNew = progress.phase !== phase;
+    if (!isNew && now - told < PROGRESS_SECONDS * 1000) return;
+    phase = progress.phase;
+    told = now;
+    const share = isNew ? '' : `, ${Math.floor((100 * progress.done) / progress.total)}%`;
+    process.stderr.write(`preparing the corpus: ${phase}${share}\n`);
+  };
+}
+
+/** Says that some seconds go into measuring. */
+export function measuringText(models: number): void {
+  process.stderr.write(`measuring how fast this machine trains ${models} of the models\n`);
+}
 
 /** Options of `planSweep`; what the corpus has to say goes to standard error. */
 export function planOptions(flags: {
@@ -11,17 +35,12 @@ export function planOptions(flags: {
   readonly threads?: string;
   readonly engine?: EngineName;
 }): PlanOptions {
-  let phase: string | null = null;
   return {
     resultsDir: resolve(flags.results),
     workers: flags.workers === undefined ? undefined : wholeNumber('--workers', flags.workers),
     threads: flags.threads === undefined ? undefined : wholeNumber('--threads', flags.threads),
     engine: flags.engine,
-    onCorpusProgress: (progress) => {
-      if (progress.phase === phase) return;
-      phase = progress.phase;
-      process.stderr.write(`preparing the corpus: ${phase}\n`);
-    },
+    onCorpusProgress: corpusProgress(),
     onWarning: (message) => process.stderr.write(`${message}\n`),
   };
 }

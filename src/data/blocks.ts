@@ -1,42 +1,44 @@
 /** Cutting a long document into contiguous blocks, for corpora of too few documents. */
-import { type SourceDocument, sha256 } from './documents.js';
 
 /** Where a block may end, best first: after a blank line, after a line, after a white-space character. */
 const BOUNDARIES = [/\n[ \t\r]*\n/g, /\n/g, /[ \t]/g];
 
+/** Bytes that a character can have beyond its first. */
+const CONTINUATION_BYTES = 3;
+
 /**
- * Cuts a document into contiguous blocks; joined they are the document, byte for byte. A block ends at the first
- * blank line after `blockBytes` bytes; where the next `blockBytes` bytes have none, at a line end, at white space,
- * or, failing all, between two characters. A document of fewer than 2 `blockBytes` stays whole.
+ * Places at which a document is cut into contiguous blocks: the ends of all blocks, the document's own last. A block
+ * ends at the first blank line after `blockBytes` bytes; where the next `blockBytes` bytes have none, at a line end, at
+ * white space, or, failing all, between two characters. A document of fewer than 2 `blockBytes` stays whole.
+ *
+ * @param length bytes of the document
+ * @param read gives bytes of the document, from and to (exclusive) the given places
  */
-export function cutIntoBlocks(document: SourceDocument, blockBytes: number): SourceDocument[] {
-  const { bytes } = document;
-  const cuts = [0];
-  for (let start = 0; bytes.length - start >= 2 * blockBytes; start = cuts.at(-1)!) {
-    cuts.push(nextCut(bytes, start + blockBytes, start + 2 * blockBytes));
+export function blockEnds(
+  length: number,
+  blockBytes: number,
+  read: (from: number, to: number) => Buffer,
+): number[] {
+  const ends: number[] = [];
+  let start = 0;
+  while (length - start >= 2 * blockBytes) {
+    const from = start + blockBytes;
+    const bytes = read(from, Math.min(length, from + blockBytes + CONTINUATION_BYTES));
+    start = from + cutIn(bytes, blockBytes);
+    ends.push(start);
   }
-  if (cuts.at(-1)! < bytes.length) cuts.push(bytes.length);
-  const count = cuts.length - 1;
-  if (count === 1) return [document];
-  return Array.from({ length: count }, (_, i) => {
-    const block = bytes.subarray(cuts[i], cuts[i + 1]);
-    return {
-      ...document,
-      name: `${document.name} (${i + 1} of ${count})`,
-      bytes: block,
-      sha256: sha256(block),
-    };
-  });
+  if (start < length) ends.push(length);
+  return ends;
 }
 
-function nextCut(bytes: Buffer, from: number, to: number): number {
+function cutIn(bytes: Buffer, blockBytes: number): number {
   // In Latin-1 an index into the string is an offset into the bytes; the boundaries are ASCII.
-  const text = bytes.toString('latin1', from, to);
+  const text = bytes.toString('latin1', 0, blockBytes);
   for (const boundary of BOUNDARIES) {
     boundary.lastIndex = 0;
-    if (boundary.test(text)) return from + boundary.lastIndex;
+    if (boundary.test(text)) return boundary.lastIndex;
   }
-  let cut = from;
+  let cut = 0;
   while (cut < bytes.length && (bytes[cut]! & 0xc0) === 0x80) cut++;
   return cut;
 }

@@ -1,14 +1,13 @@
 /**
- * Prepared corpora on disk. One folder holds `tokenizer.json`, the three token streams and `meta.json`; it is
- * written aside and renamed, so that it is whole or not there, and everything in it is checked by checksum when
- * it is loaded. Any number of processes may load and store at once.
+ * Prepared corpora on disk. One folder holds `tokenizer.json`, for each split the tokens and the places of its documents,
+ * and `meta.json`; it is made aside and renamed, so that it is whole or not there, and everything in it is checked by
+ * checksum. Any number of processes may load and store at once.
  */
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -20,18 +19,25 @@ import {
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
+import { type BuiltCorpus, TOKENIZER_FILE } from './build.js';
 import { sha256 } from './documents.js';
-import { SPLIT_NAMES, type SplitName } from './sources.js';
+import { sha256OfFile, SPLIT_NAMES, type SplitName } from './sources.js';
 import type { SplitUnit } from './split.js';
+import { startsFile, tokensFile } from './splitWriter.js';
+import { stampOf, writeBesides } from './stamps.js';
 import type { Tokenizer } from './tokenizer.js';
-import { formatTokenizer, parseTokenizer } from './tokenizerJson.js';
-import { littleEndianBytes, tokensFromBytes, type TokenSplit } from './tokenSplit.js';
+import { parseTokenizer } from './tokenizerJson.js';
+import {
+  fileTokens,
+  loadNumbers,
+  loadTokens,
+  tokenBytes,
+  type TokenSplit,
+  type TokenStream,
+} from './tokenSplit.js';
 
 /** Raise it when a change to reading, splitting, training or encoding gives other tokens, or the files change. */
-export const CACHE_FORMAT = 1;
-
-/** A folder being written is older than this only if its writer is gone. */
-const ABANDONED_MS = 24 * 3600 * 1000;
+export const CACHE_FORMAT = 2;
 
 /** What is kept of a prepared corpus. */
 export interface CachedCorpus {
@@ -43,10 +49,11 @@ export interface CachedCorpus {
 
 const hexSha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const splitSchema = z.object({
-  sha256: hexSha256,
+  tokens: z.number().int(),
+  documents: z.number().int(),
   utf8Bytes: z.number(),
-  documents: z.array(z.string()),
-  documentStarts: z.array(z.number().int()),
+  sha256: hexSha256,
+  startsSha256: hexSha256,
 });
 const contentsSchema = z.object({
   format: z.literal(CACHE_FORMAT),
@@ -57,6 +64,7 @@ const contentsSchema = z.object({
   tokenizerSha256: hexSha256,
   splits: z.object({ train: splitSchema, val: splitSchema, test: splitSchema }),
 });
+type Contents = z.infer<typeof contentsSchema>;
 /** meta.json: the contents as a string, and their checksum. */
 const metaSchema = z.object({ sha256: hexSha256, contents: z.string() });
 
@@ -77,32 +85,65 @@ export function defaultCacheDir(environment: NodeJS.ProcessEnv = process.env): s
 /** Loads a prepared corpus; undefined where the folder is not there, or is not what `key` asks for, byte for byte. */
 export function loadCached(directory: string, key: string): CachedCorpus | undefined {
   try {
-    const meta = metaSchema.parse(JSON.parse(readFileSync(join(directory, 'meta.json'), 'utf8')));
-    if (sha256(meta.contents) !== meta.sha256) return undefined;
-    const contents = contentsSchema.parse(JSON.parse(meta.contents));
-    const tokenizerFile = join(directory, 'tokenizer.json');
+    const contents = readMeta(directory);
+    const tokenizerFile = join(directory, TOKENIZER_FILE);
     const tokenizerJson = readFileSync(tokenizerFile);
     if (contents.key !== key || sha256(tokenizerJson) !== contents.tokenizerSha256) return undefined;
-    const load = (split: SplitName): TokenSplit => {
-      const { documentStarts, ...rest } = contents.splits[split];
-      const bytes = readFileSync(join(directory, `${split}.bin`));
-      if (sha256(bytes) !== rest.sha256) throw new Error(`${split}.bin is damaged`);
-      return {
-        ...rest,
-        tokens: tokensFromBytes(bytes, contents.vocabSize),
-        documentStarts: Int32Array.from(documentStarts),
-      };
-    };
+    requireChecked(directory, contents);
+    const split = (name: SplitName): TokenSplit => splitOf(directory, contents, name, fileTokens);
     return {
       contentSha256: contents.contentSha256,
       splitUnit: contents.splitUnit,
       tokenizer: parseTokenizer(tokenizerJson.toString('utf8'), tokenizerFile),
-      splits: { train: load('train'), val: load('val'), test: load('test') },
+      splits: { train: split('train'), val: split('val'), test: split('test') },
     };
   } catch {
     // Whatever is wrong with a cache, the answer is to prepare the corpus again.
     return undefined;
   }
+}
+
+/** A corpus that was just built in `folder`, held in memory, so that the folder may go. */
+export function loadBuilt(folder: string, built: BuiltCorpus): CachedCorpus {
+  const { contentSha256, splitUnit, splits } = built;
+  const path = join(folder, TOKENIZER_FILE);
+  const tokenizer = parseTokenizer(readFileSync(path, 'utf8'), path);
+  const contents = { splits, vocabSize: tokenizer.vocabSize };
+  const split = (name: SplitName): TokenSplit => {
+    const { documentStarts, ...rest } = splitOf(folder, contents, name, loadTokens);
+    return { ...rest, documentStarts };
+  };
+  return {
+    contentSha256,
+    splitUnit,
+    tokenizer,
+    splits: { train: split('train'), val: split('val'), test: split('test') },
+  };
+}
+
+function splitOf(
+  folder: string,
+  { splits, vocabSize }: Pick<Contents, 'splits' | 'vocabSize'>,
+  name: SplitName,
+  open: (path: string, vocabSize: number, length: number) => TokenStream,
+): TokenSplit {
+  const { sha256, utf8Bytes, documents, tokens } = splits[name];
+  let documentStarts: Float64Array | undefined;
+  return {
+    sha256,
+    utf8Bytes,
+    documentCount: documents,
+    tokens: open(join(folder, tokensFile(name)), vocabSize, tokens),
+    get documentStarts() {
+      return (documentStarts ??= loadNumbers(join(folder, startsFile(name)), documents));
+    },
+  };
+}
+
+function readMeta(directory: string): Contents {
+  const meta = metaSchema.parse(JSON.parse(readFileSync(join(directory, 'meta.json'), 'utf8')));
+  if (sha256(meta.contents) !== meta.sha256) throw new Error('meta.json is damaged');
+  return contentsSchema.parse(JSON.parse(meta.contents));
 }
 
 /**
@@ -115,8 +156,7 @@ export function findCached(cacheDir: string, trainSha256: string): CachedCorpus 
   for (const name of readdirSync(corpora).filter((entry) => !entry.startsWith('.'))) {
     const directory = join(corpora, name);
     try {
-      const meta = metaSchema.parse(JSON.parse(readFileSync(join(directory, 'meta.json'), 'utf8')));
-      const contents = contentsSchema.parse(JSON.parse(meta.contents));
+      const contents = readMeta(directory);
       if (contents.splits.train.sha256 !== trainSha256) continue;
       const found = loadCached(directory, contents.key);
       if (found !== undefined) return found;
@@ -128,52 +168,52 @@ export function findCached(cacheDir: string, trainSha256: string): CachedCorpus 
 }
 
 /**
- * Stores a prepared corpus as `directory`. Where another process has stored the same in the meantime, theirs stays;
- * a damaged one is replaced.
+ * Checks the checksums of all streams. What was found in order is noted with the files' stamps in `checked.json`, so
+ * that streams of any size are read for it once, and again only when something has happened to them.
+ */
+function requireChecked(directory: string, { splits, vocabSize }: Contents): void {
+  const files = SPLIT_NAMES.flatMap((split) => {
+    const { sha256, startsSha256, tokens, documents } = splits[split];
+    return [
+      { name: tokensFile(split), sha256, bytes: tokens * tokenBytes(vocabSize) },
+      { name: startsFile(split), sha256: startsSha256, bytes: documents * Float64Array.BYTES_PER_ELEMENT },
+    ];
+  });
+  for (const { name, bytes } of files)
+    if (statSync(join(directory, name)).size !== bytes) throw new Error(`${name} is damaged`);
+  const stamps = files.map(({ name }) => stampOf(join(directory, name)));
+  const checked = join(directory, 'checked.json');
+  const note = JSON.stringify(stamps);
+  const isStamped = stamps.every((stamp) => stamp !== null);
+  if (isStamped && existsSync(checked) && readFileSync(checked, 'utf8') === note) return;
+  for (const { name, sha256 } of files)
+    if (sha256OfFile(join(directory, name)) !== sha256) throw new Error(`${name} is damaged`);
+  if (isStamped) writeBesides(checked, note);
+}
+
+/**
+ * Puts a folder in which a corpus was built into its place. Where another process has stored the same in the meantime,
+ * theirs stays; a damaged one is replaced.
  *
  * @throws the error of the file system, nothing half-written being left under `directory`
  */
-export function storeCached(directory: string, key: string, corpus: CachedCorpus): void {
-  const parent = dirname(directory);
-  mkdirSync(parent, { recursive: true });
-  removeAbandoned(parent);
-  const aside = join(parent, `.${basename(directory)}.${randomUUID()}.tmp`);
-  try {
-    writeFolder(aside, key, corpus);
-    moveIntoPlace(aside, directory, key);
-    syncToDisk(parent);
-  } finally {
-    rmSync(aside, { recursive: true, force: true });
-  }
-}
-
-function writeFolder(folder: string, key: string, { tokenizer, splits, ...facts }: CachedCorpus): void {
-  mkdirSync(folder);
-  const write = (name: string, content: Buffer | string): void => {
-    const path = join(folder, name);
-    writeFileSync(path, content);
-    syncToDisk(path);
-  };
-  const tokenizerJson = formatTokenizer(tokenizer);
-  write('tokenizer.json', tokenizerJson);
-  const kept = (split: SplitName): z.infer<typeof splitSchema> => {
-    const { documentStarts, documents, utf8Bytes, sha256 } = splits[split];
-    return { sha256, utf8Bytes, documents: [...documents], documentStarts: [...documentStarts] };
-  };
-  for (const split of SPLIT_NAMES) write(`${split}.bin`, littleEndianBytes(splits[split].tokens));
-  const contents = JSON.stringify({
-    format: CACHE_FORMAT,
-    key,
-    vocabSize: tokenizer.vocabSize,
-    ...facts,
-    tokenizerSha256: sha256(tokenizerJson),
-    splits: { train: kept('train'), val: kept('val'), test: kept('test') },
-  } satisfies z.infer<typeof contentsSchema>);
-  write(
-    'meta.json',
+export function storeBuilt(folder: string, directory: string, key: string, built: BuiltCorpus): void {
+  const vocabSize = vocabSizeOf(folder);
+  const contents = JSON.stringify({ format: CACHE_FORMAT, key, vocabSize, ...built } satisfies Contents);
+  const meta = join(folder, 'meta.json');
+  writeFileSync(
+    meta,
     JSON.stringify({ sha256: sha256(contents), contents } satisfies z.infer<typeof metaSchema>),
   );
+  syncToDisk(meta);
   syncToDisk(folder);
+  moveIntoPlace(folder, directory, key);
+  syncToDisk(dirname(directory));
+}
+
+function vocabSizeOf(folder: string): number {
+  const path = join(folder, TOKENIZER_FILE);
+  return parseTokenizer(readFileSync(path, 'utf8'), path).vocabSize;
 }
 
 function moveIntoPlace(aside: string, directory: string, key: string): void {
@@ -193,17 +233,6 @@ function moveIntoPlace(aside: string, directory: string, key: string): void {
   } catch (error) {
     // Another process has just put its own there.
     if (loadCached(directory, key) === undefined) throw error;
-  }
-}
-
-/** Removes what processes killed while they were writing have left. */
-function removeAbandoned(parent: string): void {
-  for (const name of readdirSync(parent)) {
-    if (!name.startsWith('.') || !name.endsWith('.tmp')) continue;
-    const path = join(parent, name);
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats !== undefined && Date.now() - stats.mtimeMs > ABANDONED_MS)
-      rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -1,15 +1,29 @@
 /** Preparing a corpus: from the name in a sweep file to three streams of tokens, kept in a cache on disk. */
-import { basename, resolve } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { requireVocabSize } from './bpe.js';
-import { buildCorpus, type HashedFile, type PrepareProgress } from './build.js';
-import { CACHE_FORMAT, type CachedCorpus, defaultCacheDir, loadCached, storeCached } from './cache.js';
+import { buildCorpus, type BuildOptions, type HashedFile, type PrepareProgress } from './build.js';
+import {
+  CACHE_FORMAT,
+  type CachedCorpus,
+  defaultCacheDir,
+  loadBuilt,
+  loadCached,
+  storeBuilt,
+} from './cache.js';
 import { sha256 } from './documents.js';
 import { CorpusError } from './errors.js';
+import { claimPartial } from './partial.js';
 import { resolveCorpus } from './resolve.js';
-import { type CorpusSource, reasonOf, sha256OfFile, SPLIT_NAMES, type SplitName } from './sources.js';
+import { type CorpusSource, reasonOf, SPLIT_NAMES, type SplitName } from './sources.js';
 import type { SplitUnit } from './split.js';
+import { rememberedSha256 } from './stamps.js';
 import type { Tokenizer } from './tokenizer.js';
 import type { TokenSplit } from './tokenSplit.js';
+
+/** Seconds of a preparation that a kill may cost. */
+const SAVE_SECONDS = 10;
 
 export type { PrepareProgress } from './build.js';
 export type { TokenSplit } from './tokenSplit.js';
@@ -24,6 +38,10 @@ export interface PrepareOptions {
   /** Folder that the paths of a corpus are relative to; the working folder where absent. */
   readonly baseDir?: string | undefined;
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
+  /** Whether a dataset that is not here is downloaded; so it is where absent. */
+  readonly download?: boolean | undefined;
+  /** Seconds of work that a kill may cost; 10 where absent. */
+  readonly saveSeconds?: number | undefined;
   /** Told of what does not stop the preparation but should be known; `process.emitWarning` where absent. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -69,9 +87,14 @@ export async function prepareCorpus(options: PrepareOptions): Promise<PreparedCo
   const source = await resolveCorpus(corpus, {
     baseDir: options.baseDir ?? process.cwd(),
     cacheDir,
+    download: options.download,
     onProgress: options.onProgress,
   });
-  const files = source.files.map((file): HashedFile => ({ file, sha256: sha256OfFile(file.path) }));
+  const hashes = rememberedSha256(
+    source.files.map(({ path }) => path),
+    cacheDir,
+  );
+  const files = source.files.map((file, i): HashedFile => ({ file, sha256: hashes[i]! }));
   requireRegistered(corpus, source, files);
   const key = cacheKey(files, vocabSize);
   const slug =
@@ -82,17 +105,49 @@ export async function prepareCorpus(options: PrepareOptions): Promise<PreparedCo
 
   const cached = loadCached(directory, key);
   if (cached !== undefined) return withSource(source, cached, directory);
-  const built = await buildCorpus(files, vocabSize, warn, options.onProgress ?? (() => undefined));
+  const build: BuildOptions = {
+    files,
+    vocabSize,
+    warn,
+    onProgress: options.onProgress ?? (() => undefined),
+    saveSeconds: options.saveSeconds ?? SAVE_SECONDS,
+  };
+  let folder: string;
   try {
-    storeCached(directory, key, built);
+    folder = claimPartial(dirname(directory), basename(directory));
   } catch (error) {
     warn(
-      `The prepared corpus could not be kept in ${directory} (${reasonOf(error)}), so every process prepares it anew. ` +
-        'Set ISOLOSS_CACHE to a folder that can be written.',
+      `The prepared corpus can't be kept in ${directory} (${reasonOf(error)}), so every process prepares it anew and ` +
+        'holds it in memory. Set ISOLOSS_CACHE to a folder that can be written.',
     );
-    return withSource(source, built, null);
+    return withSource(source, await buildForOneself(build), null);
   }
-  return withSource(source, built, directory);
+  try {
+    storeBuilt(folder, directory, key, await buildCorpus(folder, build));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    throw new CorpusError(
+      `Corpus ${corpus}: there is no space left in ${cacheDir}, where it is prepared. While that goes on it takes the text, ` +
+        'unpacked, and 2 bytes a token (4 for vocabularies over 65,536). Make room, or set ISOLOSS_CACHE to another folder.',
+      { cause: error },
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const stored = loadCached(directory, key);
+  if (stored === undefined)
+    throw new CorpusError(`${directory} was changed while the corpus was being prepared.`);
+  return withSource(source, stored, directory);
+}
+
+/** Builds a corpus where there is no folder to keep it in. */
+async function buildForOneself(build: BuildOptions): Promise<CachedCorpus> {
+  const folder = mkdtempSync(join(tmpdir(), 'isoloss-corpus-'));
+  try {
+    return loadBuilt(folder, await buildCorpus(folder, build));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** A corpus known by a name is the one that was made known, byte for byte. */
@@ -167,9 +222,9 @@ export interface SplitDescription {
 export function corpusDescription(corpus: PreparedCorpus): CorpusDescription {
   const { id, name, licence, origin, contentSha256, vocabSize, splitUnit } = corpus;
   const of = (split: SplitName): SplitDescription => {
-    const { documents, utf8Bytes, tokens, sha256 } = corpus[split];
+    const { documentCount, utf8Bytes, tokens, sha256 } = corpus[split];
     return {
-      documents: documents.length,
+      documents: documentCount,
       utf8Bytes,
       tokens: tokens.length,
       bytesPerToken: utf8Bytes / tokens.length,

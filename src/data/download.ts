@@ -35,26 +35,56 @@ export async function fetchChecked(
   url: string,
   headers: Readonly<Record<string, string>>,
   hints: DownloadHints,
-): Promise<Response> {
-  // Only the server itself sees the token; fetch drops it where the server sends us elsewhere.
-  const token = new URL(url).origin === hints.origin ? process.env['HF_TOKEN'] : undefined;
-  const sent = { ...headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+): Promise<Answer> {
   for (let attempt = 1; ; attempt++) {
-    let response: Response;
+    let answer: Answer;
     try {
-      response = await fetch(url, { headers: sent });
+      answer = await fetchFollowing(url, headers, hints);
     } catch (error) {
       if (attempt === ATTEMPTS) throw unreachable(url, error, hints);
       await sleep(FIRST_PAUSE_MS * 2 ** attempt);
       continue;
     }
-    if (response.ok) return response;
-    if (response.status === 416) return response;
+    const { response } = answer;
+    if (response.ok || response.status === 416) return answer;
     if ((response.status === 429 || response.status >= 500) && attempt < ATTEMPTS) {
       await sleep(FIRST_PAUSE_MS * 2 ** attempt);
       continue;
     }
     throw new CorpusError(`${hints.what}: ${url} answers ${response.status}. ${meaning(response.status)}`);
+  }
+}
+
+/** A response, and what the server that sent us there says the file is. */
+export interface Answer {
+  readonly response: Response;
+  /** `x-linked-etag` of a redirection: for large files the SHA-256, which the server that has the file may not know. */
+  readonly linkedTag: string | null;
+}
+
+const MAX_REDIRECTIONS = 10;
+
+async function fetchFollowing(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  hints: DownloadHints,
+): Promise<Answer> {
+  let linkedTag: string | null = null;
+  for (let place = new URL(url), count = 0; ; count++) {
+    // Only the server itself sees the token, not where it sends us.
+    const token = place.origin === hints.origin ? process.env['HF_TOKEN'] : undefined;
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const response = await fetch(place, {
+      redirect: 'manual',
+      // A coded body has another length, and can't be gone on with.
+      headers: { 'accept-encoding': 'identity', ...headers, ...authorization },
+    });
+    linkedTag ??= response.headers.get('x-linked-etag');
+    const location = response.headers.get('location');
+    const isRedirection = response.status >= 300 && response.status < 400 && location !== null;
+    if (!isRedirection || count === MAX_REDIRECTIONS) return { response, linkedTag };
+    await response.body?.cancel();
+    place = new URL(location, place);
   }
 }
 
@@ -109,8 +139,8 @@ async function receive(url: string, part: string, hints: DownloadHints): Promise
   const have = statSync(part, { throwIfNoEntry: false })?.size ?? 0;
   const tag = have > 0 ? readTag(part) : null;
   const headers: Record<string, string> = tag === null ? {} : { range: `bytes=${have}-`, 'if-range': tag };
-  const response = await fetchChecked(url, headers, hints);
-  const expected = expectedOf(response);
+  const { response, linkedTag } = await fetchChecked(url, headers, hints);
+  const expected = expectedOf(response, linkedTag);
   // The whole file is here already, and nothing lies beyond it.
   if (response.status === 416) return expected;
   const etag = response.headers.get('etag');
@@ -118,6 +148,10 @@ async function receive(url: string, part: string, hints: DownloadHints): Promise
   else writeFileSync(`${part}.tag`, etag);
   if (response.body === null) throw new Error('the server sent nothing');
   const append = response.status === 206;
+  if (append && !(response.headers.get('content-range') ?? '').startsWith(`bytes ${have}-`)) {
+    rmSync(part, { force: true });
+    throw new Error('the server sent another part of the file than it was asked for');
+  }
   await pipeline(
     Readable.fromWeb(response.body),
     createWriteStream(part, { flags: append ? 'a' : 'w', flush: true }),
@@ -134,14 +168,13 @@ function readTag(part: string): string | null {
 }
 
 /** Size from Content-Range or Content-Length; SHA-256 from the tag of a large file, which is that. */
-function expectedOf({ headers, status }: Response): Expected {
+function expectedOf({ headers, status }: Response, linkedTag: string | null): Expected {
   const range = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
   const length =
     status === 200 && headers.get('content-encoding') === null ? headers.get('content-length') : null;
   const bytes = range ?? length;
-  const tag = (headers.get('x-linked-etag') ?? headers.get('etag') ?? '')
-    .replace(/^W\//, '')
-    .replaceAll('"', '');
+  const plain = (tag: string | null): string => (tag ?? '').replace(/^W\//, '').replaceAll('"', '');
+  const tag = plain(linkedTag ?? headers.get('etag'));
   return { bytes: bytes === null ? null : Number(bytes), sha256: /^[0-9a-f]{64}$/.test(tag) ? tag : null };
 }
 

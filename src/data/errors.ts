@@ -2,5 +2,10 @@
 
 /** Something is wrong with the data or with what was asked of it. The message says what, where, and what to do. */
 export class CorpusError extends Error {
-  override readonly name = 'CorpusError';
+  override readonly name: string = 'CorpusError';
+}
+
+/** The corpus may well exist, and is not on this machine. */
+export class CorpusMissing extends CorpusError {
+  override readonly name = 'CorpusMissing';
 }

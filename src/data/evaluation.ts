@@ -10,6 +10,9 @@ import {
 } from './packing.js';
 import type { TokenSplit } from './tokenSplit.js';
 
+/** Tokens in memory at a time where all of a split are counted. */
+const SCANNED_TOKENS = 2 ** 18;
+
 /** Fixed windows of a held-out split. Arrays of predicted tokens are window-major: token t of window w is at w T + t. */
 export interface EvalWindows {
   readonly contextLength: number;
@@ -60,15 +63,16 @@ export function evaluationWindows(
     targets: new Int32Array(tokens),
     documents: new Int32Array(tokens),
   };
+  const { documentStarts } = split;
   let document = 0;
   for (let w = 0; w < count; w++) {
     const start = Math.floor((w * available) / count) * contextLength;
     windows.starts[w] = start;
+    const window = split.tokens.slice(start, start + contextLength + 1);
     for (let t = 0; t < contextLength; t++) {
       const predicted = start + t + 1;
-      while (document + 1 < split.documentStarts.length && split.documentStarts[document + 1]! <= predicted)
-        document++;
-      windows.targets[w * contextLength + t] = split.tokens[predicted]!;
+      while (document + 1 < documentStarts.length && documentStarts[document + 1]! <= predicted) document++;
+      windows.targets[w * contextLength + t] = window[t + 1]!;
       windows.documents[w * contextLength + t] = document;
     }
   }
@@ -160,7 +164,10 @@ export function summariseLosses(
  */
 export function unigramEntropyNats({ tokens }: TokenSplit, vocabSize: number): number {
   const counts = new Float64Array(vocabSize);
-  for (const token of tokens) counts[token]!++;
+  for (let start = 0; start < tokens.length; start += SCANNED_TOKENS) {
+    const end = Math.min(tokens.length, start + SCANNED_TOKENS);
+    for (const token of tokens.slice(start, end)) counts[token]!++;
+  }
   return counts.reduce((sum, count) => {
     const share = count / tokens.length;
     return share > 0 ? sum - share * Math.log(share) : sum;

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { z } from 'zod';
 import { downloadFile, fetchChecked } from './download.js';
-import { CorpusError } from './errors.js';
+import { CorpusError, CorpusMissing } from './errors.js';
 import type { ResolveOptions } from './resolve.js';
 import { type CorpusSource, SPLIT_NAMES, type SourceFile, type SplitName } from './sources.js';
 
@@ -66,6 +66,11 @@ export async function downloadDataset(corpus: string, options: ResolveOptions): 
   const folder = join(options.cacheDir, 'datasets', slug);
   const manifestPath = join(folder, 'manifest.json');
   if (!existsSync(manifestPath)) {
+    if (options.download === false) {
+      throw new CorpusMissing(
+        `Corpus ${corpus} is not on this machine. To bring it here: isoloss data prepare "${corpus}" --vocab N`,
+      );
+    }
     const listed = await listShards(
       corpus,
       dataset,
@@ -110,7 +115,7 @@ async function listShards(
   config: string | undefined,
   most: number,
 ): Promise<ListedShard[]> {
-  const response = await fetchChecked(`${endpoint()}/api/datasets/${dataset}/parquet`, {}, hints(corpus));
+  const { response } = await fetchChecked(`${endpoint()}/api/datasets/${dataset}/parquet`, {}, hints(corpus));
   const parsed = listingSchema.safeParse(await response.json());
   if (!parsed.success)
     throw new CorpusError(`Corpus ${corpus}: the server's list of shards is not understood.`);

@@ -27,9 +27,10 @@ export function fillSequence(
   contextLength: number,
   { inputs, targets }: BatchArrays,
 ): void {
+  const sequence = tokens.slice(start, start + contextLength + 1);
   for (let t = 0; t < contextLength; t++) {
-    inputs[t * batchSize + column] = tokens[start + t]!;
-    targets[t * batchSize + column] = tokens[start + t + 1]!;
+    inputs[t * batchSize + column] = sequence[t]!;
+    targets[t * batchSize + column] = sequence[t + 1]!;
   }
 }
 

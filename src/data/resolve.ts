@@ -8,6 +8,8 @@ export interface ResolveOptions {
   /** Folder that relative paths start from. */
   readonly baseDir: string;
   readonly cacheDir: string;
+  /** Whether a dataset that is not here is downloaded; so it is where absent. */
+  readonly download?: boolean | undefined;
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
 }
 

@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } fr
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { CorpusError } from './errors.js';
+import { CorpusError, CorpusMissing } from './errors.js';
 
 /** Id of the default corpus. A folder of this name is written `./sotu`. */
 export const DEFAULT_CORPUS = 'sotu';
@@ -77,7 +77,7 @@ export function locateCorpus(corpus: string, baseDir: string): CorpusSource {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isFile() === true) return own([sourceFile(path, null)]);
   if (stats?.isDirectory() === true) return own(filesWithSplits(corpus, path));
-  throw new CorpusError(
+  throw new CorpusMissing(
     `Corpus ${corpus}: there is no file or folder ${path}. A corpus is ${DEFAULT_CORPUS}, a text file, a pattern ` +
       'such as texts/*.txt, or a folder with train*.txt, val.txt and test.txt.',
   );

@@ -79,7 +79,9 @@ export function fillSpans(
   batchSize: number,
   { source, inputs, targets }: SpanArrays,
 ): void {
-  let at = start;
+  const length = [...textLengths, ...spanLengths].reduce((sum, part) => sum + part, 0);
+  const window = tokens.slice(start, start + length);
+  let at = 0;
   let read = 0;
   let predicted = 0;
   const give = (token: number): void => {
@@ -91,10 +93,10 @@ export function fillSpans(
     targets[predicted++ * batchSize + column] = token;
   };
   spanLengths.forEach((spanLength, span) => {
-    for (let i = 0; i < textLengths[span]!; i++) give(tokens[at++]!);
+    for (let i = 0; i < textLengths[span]!; i++) give(window[at++]!);
     give(ids.firstSentinel + span);
     predict(ids.firstSentinel + span);
-    for (let i = 0; i < spanLength; i++) predict(tokens[at++]!);
+    for (let i = 0; i < spanLength; i++) predict(window[at++]!);
   });
   give(ids.end);
   predict(ids.end);
@@ -135,19 +137,21 @@ export function spanWindows(
   const targets = new Int32Array(tokens);
   const documents = new Int32Array(tokens);
   const choices: SpanChoice[] = [];
+  const { documentStarts } = split;
   let document = 0;
   for (let w = 0; w < windows.count; w++) {
     const choice = heldOutSpans(counts, windows.starts[w]!);
     choices.push(choice);
-    let at = windows.starts[w]!;
+    const start = windows.starts[w]!;
+    const window = split.tokens.slice(start, start + windowLength);
+    let at = start;
     let place = w * perWindow;
     const put = (token: number): void => {
       targets[place] = token;
       documents[place++] = document;
     };
     const enter = (token: number): void => {
-      while (document + 1 < split.documentStarts.length && split.documentStarts[document + 1]! <= token)
-        document++;
+      while (document + 1 < documentStarts.length && documentStarts[document + 1]! <= token) document++;
     };
     choice.spanLengths.forEach((spanLength, span) => {
       at += choice.textLengths[span]!;
@@ -155,7 +159,7 @@ export function spanWindows(
       put(ids.firstSentinel + span);
       for (let i = 0; i < spanLength; i++) {
         enter(at);
-        put(split.tokens[at++]!);
+        put(window[at++ - start]!);
       }
     });
     put(ids.end);

@@ -1,9 +1,10 @@
 /** Dividing a corpus into train, val and test: by document, with a fixed seed. */
-import { cutIntoBlocks } from './blocks.js';
+import { blockEnds } from './blocks.js';
+import { sha256Start } from './documents.js';
 import { CorpusError } from './errors.js';
-import type { SourceDocument } from './documents.js';
 import { permutation } from './shuffle.js';
 import { SPLIT_NAMES, type SplitName } from './sources.js';
+import { TextTable } from './textTable.js';
 
 /** Share of the corpus's bytes that val and test each have at least. */
 const HELD_OUT_FRACTION = 0.05;
@@ -26,9 +27,21 @@ const BLOCKS_PER_CORPUS = 100;
  */
 export type SplitUnit = 'document' | 'block' | 'given';
 
-export interface SplitDocuments {
+/** What is divided. */
+export interface Documents {
+  readonly table: TextTable;
+  /** The split that the corpus itself puts a file's documents in, or null. */
+  readonly splitOfFile: (file: number) => SplitName | null;
+  /** Bytes of the text of all documents, from and to (exclusive) the given places. */
+  readonly read: (from: number, to: number) => Buffer;
+}
+
+export interface DividedDocuments {
   readonly unit: SplitUnit;
-  readonly documents: Readonly<Record<SplitName, readonly SourceDocument[]>>;
+  /** The documents, or the blocks they were cut into. */
+  readonly texts: TextTable;
+  /** Rows of `texts` by split, in the order of the stream. */
+  readonly order: Readonly<Record<SplitName, Uint32Array>>;
 }
 
 /**
@@ -44,52 +57,103 @@ export interface SplitDocuments {
  *
  * @throws CorpusError where a split stays empty
  */
-export function splitDocuments(documents: readonly SourceDocument[]): SplitDocuments {
+export function splitDocuments(documents: Documents): DividedDocuments {
   const result = divide(documents);
   for (const split of SPLIT_NAMES) {
-    if (result.documents[split].length === 0) {
+    if (result.order[split].length === 0) {
       throw new CorpusError(
         `The corpus has too little text, or too often the same, for a ${split} split ` +
-          `(documents: ${documents.length}, bytes: ${totalBytes(documents)}). Give more text.`,
+          `(documents: ${documents.table.count}, bytes: ${documents.table.totalBytes()}). Give more text.`,
       );
     }
   }
   return result;
 }
 
-function divide(documents: readonly SourceDocument[]): SplitDocuments {
-  if (documents.some((document) => document.split !== null)) {
-    const of = (split: SplitName): SourceDocument[] =>
-      documents.filter((document) => document.split === split);
-    return { unit: 'given', documents: { train: of('train'), val: of('val'), test: of('test') } };
-  }
-  const byDocument = holdOut(documents);
-  if (byDocument !== undefined) return { unit: 'document', documents: byDocument };
-  const blockBytes = Math.ceil(totalBytes(documents) / BLOCKS_PER_CORPUS);
-  const blocks = documents.flatMap((document) => cutIntoBlocks(document, blockBytes));
-  return { unit: 'block', documents: holdOut(blocks) ?? { train: blocks, val: [], test: [] } };
+function divide(documents: Documents): DividedDocuments {
+  const { table } = documents;
+  const given = givenSplits(documents);
+  if (given !== undefined) return { unit: 'given', texts: table, order: given };
+  const byDocument = holdOut(table);
+  if (byDocument !== undefined) return { unit: 'document', texts: table, order: byDocument };
+  const blocks = cutIntoBlocks(documents, Math.ceil(table.totalBytes() / BLOCKS_PER_CORPUS));
+  const all = Uint32Array.from({ length: blocks.count }, (_, block) => block);
+  const order = holdOut(blocks) ?? { train: all, val: new Uint32Array(), test: new Uint32Array() };
+  return { unit: 'block', texts: blocks, order };
 }
 
-/** Undefined where the documents small enough to be held out do not fill both held-out sets. */
-function holdOut(documents: readonly SourceDocument[]): Record<SplitName, SourceDocument[]> | undefined {
-  const total = totalBytes(documents);
-  const order = permutation(documents.length, SHUFFLE_LABEL);
-  const splits: Record<SplitName, SourceDocument[]> = { train: [], val: [], test: [] };
-  const bytes: Record<SplitName, number> = { train: 0, val: 0, test: 0 };
-  const splitOfText = new Map<string, SplitName>();
+/** Undefined where the corpus has no splits of its own. */
+function givenSplits({
+  table,
+  splitOfFile,
+}: Documents): Readonly<Record<SplitName, Uint32Array>> | undefined {
+  const places = { train: new Places(), val: new Places(), test: new Places() };
+  for (let document = 0; document < table.count; document++) {
+    const split = splitOfFile(table.fileOf(document));
+    if (split !== null) places[split].add(document);
+  }
+  const isGiven = SPLIT_NAMES.some((split) => places[split].count > 0);
+  return isGiven ? taken(places) : undefined;
+}
+
+/** Undefined where the texts small enough to be held out do not fill both held-out sets. */
+function holdOut(texts: TextTable): Readonly<Record<SplitName, Uint32Array>> | undefined {
+  const total = texts.totalBytes();
+  const bytes = { test: 0, val: 0 };
+  const places = { train: new Places(), val: new Places(), test: new Places() };
+  // Those of training texts are not needed: once a text trains, either both held-out sets are full, or it is too large
+  // to be held out, and so is its twin.
+  const heldOut = new Map<string, 'test' | 'val'>();
   const firstUnfilled = (): SplitName =>
     (['test', 'val'] as const).find((split) => bytes[split] < HELD_OUT_FRACTION * total) ?? 'train';
-  for (const index of order) {
-    const document = documents[index]!;
-    const mayBeHeldOut = document.bytes.length <= LARGEST_HELD_OUT_FRACTION * total;
-    const split = splitOfText.get(document.sha256) ?? (mayBeHeldOut ? firstUnfilled() : 'train');
-    splitOfText.set(document.sha256, split);
-    splits[split].push(document);
-    bytes[split] += document.bytes.length;
+  for (const text of permutation(texts.count, SHUFFLE_LABEL)) {
+    const length = texts.bytesOf(text);
+    const hash = texts.hashOf(text);
+    const mayBeHeldOut = length <= LARGEST_HELD_OUT_FRACTION * total;
+    const split = heldOut.get(hash) ?? (mayBeHeldOut ? firstUnfilled() : 'train');
+    places[split].add(text);
+    if (split === 'train') continue;
+    heldOut.set(hash, split);
+    bytes[split] += length;
   }
-  return firstUnfilled() === 'train' && splits.train.length > 0 ? splits : undefined;
+  return firstUnfilled() === 'train' && places.train.count > 0 ? taken(places) : undefined;
 }
 
-function totalBytes(documents: readonly SourceDocument[]): number {
-  return documents.reduce((sum, document) => sum + document.bytes.length, 0);
+/** A list of rows that grows. */
+class Places {
+  private rows = new Uint32Array(64);
+  count = 0;
+
+  add(row: number): void {
+    if (this.count === this.rows.length) {
+      const rows = new Uint32Array(2 * this.count);
+      rows.set(this.rows);
+      this.rows = rows;
+    }
+    this.rows[this.count++] = row;
+  }
+
+  take(): Uint32Array {
+    return this.rows.subarray(0, this.count);
+  }
+}
+
+function taken({ train, val, test }: Readonly<Record<SplitName, Places>>): Record<SplitName, Uint32Array> {
+  return { train: train.take(), val: val.take(), test: test.take() };
+}
+
+/** Every document as one or more contiguous blocks. */
+function cutIntoBlocks({ table, read }: Documents, blockBytes: number): TextTable {
+  const blocks = new TextTable();
+  for (let document = 0; document < table.count; document++) {
+    const start = table.startOf(document);
+    const ends = blockEnds(table.bytesOf(document), blockBytes, (from, to) => read(start + from, start + to));
+    let from = start;
+    for (const end of ends) {
+      const to = start + end;
+      blocks.add(from, to - from, table.fileOf(document), sha256Start(read(from, to)));
+      from = to;
+    }
+  }
+  return blocks;
 }

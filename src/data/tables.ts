@@ -9,36 +9,29 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 export const DEFAULT_FIELD = 'text';
 
 /**
- * The texts of a JSON Lines file, in order; empty lines are passed over.
+ * The text of one line of a JSON Lines file; undefined where the line is empty.
  *
- * @throws CorpusError with the line where one is no JSON object, or has no text in the field
+ * @throws CorpusError with the line where it is no JSON object, or has no text in the field
  */
-export function* textsOfJsonl(file: SourceFile, content: Buffer): Generator<Buffer> {
-  const field = file.field ?? DEFAULT_FIELD;
-  let line = 0;
-  for (let start = 0; start < content.length;) {
-    const newline = content.indexOf(0x0a, start);
-    const end = newline < 0 ? content.length : newline;
-    const source = content.toString('utf8', start, end).trim();
-    line += 1;
-    start = end + 1;
-    if (source === '') continue;
-    let row: unknown;
-    try {
-      row = JSON.parse(source);
-    } catch (error) {
-      throw new CorpusError(`${file.path}:${line} is not JSON (${reasonOf(error)}).`, { cause: error });
-    }
-    yield textOf(row, field, `${file.path}:${line}`);
+export function textOfLine(file: SourceFile, bytes: Buffer, line: number): Buffer | undefined {
+  const source = bytes.toString('utf8').trim();
+  if (source === '') return undefined;
+  const place = `${file.path}:${line}`;
+  let row: unknown;
+  try {
+    row = JSON.parse(source);
+  } catch (error) {
+    throw new CorpusError(`${place} is not JSON (${reasonOf(error)}).`, { cause: error });
   }
+  return textOf(row, file.field ?? DEFAULT_FIELD, place);
 }
 
 /**
- * The texts of a Parquet file, in order, read a row group at a time.
+ * The texts of a Parquet file, in order, a row group at a time.
  *
  * @throws CorpusError where it is no Parquet file, or has no text column of that name
  */
-export async function* textsOfParquet(file: SourceFile): AsyncGenerator<Buffer> {
+export async function* textsOfParquet(file: SourceFile): AsyncGenerator<Buffer[]> {
   const field = file.field ?? DEFAULT_FIELD;
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
@@ -58,8 +51,8 @@ export async function* textsOfParquet(file: SourceFile): AsyncGenerator<Buffer> 
         rowStart,
         rowEnd,
       });
-      for (const [index, row] of rows.entries())
-        yield textOf(row, field, `${file.path}, row ${rowStart + index + 1}`);
+      const first = rowStart + 1;
+      yield rows.map((row, index) => textOf(row, field, `${file.path}, row ${first + index}`));
       rowStart = rowEnd;
     }
   } catch (error) {

@@ -5,7 +5,7 @@ import { previousCheckpointPath } from './checkpoint.js';
 import { UsageError } from './errors.js';
 import { isAsideName, isSystemError } from './files.js';
 import { acquireLock, type LockOptions, readLock } from './lock.js';
-import { machineIdentity, processState } from './processIdentity.js';
+import { machineIdentity, processState } from '../data/processIdentity.js';
 import {
   checkpointPath,
   type FoundRun,

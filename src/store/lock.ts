@@ -24,7 +24,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { UsageError } from './errors.js';
 import { isSystemError, removeAsides, writeAside } from './files.js';
-import { machineIdentity, processState } from './processIdentity.js';
+import { machineIdentity, processState } from '../data/processIdentity.js';
 
 const LOCK_NAME = 'run.lock';
 /** The beat is written in place, so its width never changes. */

@@ -1,6 +1,6 @@
 /** Whether anybody works on a run: what tells a running run from one whose process is gone. */
 import { readLock } from './lock.js';
-import { machineIdentity, processState } from './processIdentity.js';
+import { machineIdentity, processState } from '../data/processIdentity.js';
 
 /**
  * Whether a process seems to work on a run: there is a lock, and its process lives if it is one of this machine. Waits

@@ -52,7 +52,14 @@ function checkSizes(sweep: SweepFile): Problem[] {
       problems.push({ path: ['sizes', name, 'nHeads'], atKey: false, message });
     }
     const dHead = size.dHead ?? size.dModel / size.nHeads;
-    const shape = JSON.stringify([size.dModel, size.nLayers, size.nHeads, dHead, size.dFf ?? null]);
+    const shape = JSON.stringify([
+      size.dModel,
+      size.nLayers,
+      size.nHeads,
+      dHead,
+      size.dFf ?? null,
+      size.ffMultiple ?? null,
+    ]);
     const twin = byShape.get(shape);
     if (twin !== undefined) {
       const message = `sizes.${name} has the same shape as sizes.${twin}; give one of them up`;

@@ -5,6 +5,8 @@ import type { WorkerSetting } from './machine.js';
 /** Seconds a step took for one shape on this machine. */
 export interface SpeedObservation {
   readonly shape: string;
+  /** Preset and positions. */
+  readonly architecture: string;
   readonly flopsPerStep: number;
   readonly secondsPerStep: number;
 }
@@ -26,6 +28,9 @@ export function shapeOf(model: ModelSetup, batchSize: number): string {
   ]);
 }
 
+/** What models of one speed at equal FLOPs have in common. */
+export const architectureOf = ({ preset, positions }: ModelSetup): string => `${preset}@${positions}`;
+
 /** What an ended run says of the speed of its shape; null where it says nothing (too short, another machine or engine). */
 export function observe(
   record: RunRecord,
@@ -38,6 +43,7 @@ export function observe(
   if (stepsDone === 0 || execution.trainSeconds <= 0) return null;
   return {
     shape: shapeOf(record.setup.model, record.setup.batchSize),
+    architecture: architectureOf(record.setup.model),
     flopsPerStep: record.flopsPerStep,
     secondsPerStep: execution.trainSeconds / stepsDone,
   };
@@ -51,17 +57,23 @@ function guessedRate(flopsPerStep: number): number {
   return 6e10 * (flopsPerStep / (flopsPerStep + 3e8));
 }
 
+/** Seconds a step before anything was measured. */
+export function guessedSecondsPerStep(flopsPerStep: number, threads: number): number {
+  return flopsPerStep / (guessedRate(flopsPerStep) * threads);
+}
+
 /**
  * Seconds a step: the median of the same shape if there is one, otherwise at the FLOP rate between (in log scale)
- * those of the shapes with the next fewer and the next more FLOPs a step.
+ * those of the shapes with the next fewer and the next more FLOPs a step, of the same architecture if it has any.
  */
 export function secondsPerStep(
-  observations: readonly SpeedObservation[],
-  shape: string,
-  flopsPerStep: number,
+  all: readonly SpeedObservation[],
+  { shape, architecture, flopsPerStep }: Omit<SpeedObservation, 'secondsPerStep'>,
   threads: number,
 ): number {
-  const same = observations.filter((observation) => observation.shape === shape);
+  const same = all.filter((observation) => observation.shape === shape);
+  const own = all.filter((observation) => observation.architecture === architecture);
+  const observations = own.length > 0 ? own : all;
   if (same.length > 0) return median(same.map((observation) => observation.secondsPerStep));
   const below = nearest(
     observations.filter((observation) => observation.flopsPerStep <= flopsPerStep),
@@ -73,7 +85,7 @@ export function secondsPerStep(
   );
   const rate = (observation: SpeedObservation): number =>
     observation.flopsPerStep / observation.secondsPerStep;
-  if (below === undefined && above === undefined) return flopsPerStep / (guessedRate(flopsPerStep) * threads);
+  if (below === undefined && above === undefined) return guessedSecondsPerStep(flopsPerStep, threads);
   if (below === undefined || above === undefined) return flopsPerStep / rate((below ?? above)!);
   const span = Math.log(above.flopsPerStep / below.flopsPerStep);
   const share = span === 0 ? 0.5 : Math.log(flopsPerStep / below.flopsPerStep) / span;

@@ -49,7 +49,7 @@ export interface ExpandContext<Cost extends CountedModel> {
   readonly runKey: (setup: RunSetup, cost: Cost) => RunName;
   /** Id of the prepared corpus. */
   readonly corpusId: string;
-  /** Passes over the training text that a run of so many steps makes. */
+  /** Passes over the training text that a run of so many steps makes; NaN where its length is not known. */
   readonly epochsOf: (steps: number) => number;
 }
 
@@ -98,7 +98,7 @@ export function modelOf(
     nLayers,
     nHeads,
     dHead: size.dHead ?? dModel / nHeads,
-    dFf: size.dFf ?? catalogue.defaultDff(preset, dModel),
+    dFf: size.dFf ?? catalogue.defaultDff(preset, (dModel * (size.ffMultiple ?? 4)) / 4),
     tiedEmbeddings: sweep.tiedEmbeddings,
     init: sweep.init,
   };

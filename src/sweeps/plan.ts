@@ -2,6 +2,8 @@
 import { dirname, resolve } from 'node:path';
 import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
+import { CorpusMissing } from '../data/errors.js';
+import type { SplitName } from '../data/sources.js';
 import { requirePrecision } from '../engine/engineError.js';
 import type { EngineName } from '../engine/engineNames.js';
 import { loadVariants } from '../models/loadVariant.js';
@@ -13,7 +15,7 @@ import { withChosenSizes } from './autoSizes.js';
 import { makespan } from './estimate.js';
 import { expandSweep, type PlannedRun } from './expand.js';
 import { type WorkerSetting, workerSetting } from './machine.js';
-import { readSpeedBook, secondsLeft, type SpeedBook } from './speedBook.js';
+import { readSpeedBook, secondsLeft, type SpeedBook, type TimeBasis, timeBasisOf } from './speedBook.js';
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
 import { surveyRun, type SurveyedRun } from './survey.js';
 import { inOrder, startStep, type Trunks, trunksOf } from './trunks.js';
@@ -37,9 +39,13 @@ export interface PlanOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-export interface SweepPlan {
+/** A sweep as far as it can be planned without its corpus. */
+export interface SweepPreview {
   readonly loaded: LoadedSweep;
-  readonly corpus: PreparedCorpus;
+  /** Null where it is not on this machine: then run keys, which name the tokens, are not known either. */
+  readonly corpus: PreparedCorpus | null;
+  /** Why there is no corpus, in a sentence. */
+  readonly corpusMissing: string | null;
   /** Absolute paths of the sweep's variants. */
   readonly variantFiles: readonly string[];
   readonly resultsDir: string;
@@ -54,6 +60,10 @@ export interface SweepPlan {
   readonly speed: SpeedBook;
 }
 
+export interface SweepPlan extends SweepPreview {
+  readonly corpus: PreparedCorpus;
+}
+
 /**
  * Plans a sweep. The corpus is prepared for it, since run keys name the tokens.
  *
@@ -64,6 +74,26 @@ export async function planSweep(nameOrFile: string, options: PlanOptions): Promi
   return planLoaded(await loadSweep(nameOrFile), options);
 }
 
+/** Plans a sweep that has been read. @throws as `planSweep` */
+export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Promise<SweepPlan> {
+  const corpus = await corpusOf(loaded, options, true);
+  return { ...planWith(loaded, options, corpus, null), corpus };
+}
+
+/**
+ * Plans a sweep as far as possible where its corpus is not on this machine; downloads nothing.
+ *
+ * @throws as `planSweep`, but for a corpus that is missing
+ */
+export async function previewLoaded(loaded: LoadedSweep, options: PlanOptions): Promise<SweepPreview> {
+  try {
+    return planWith(loaded, options, await corpusOf(loaded, options, false), null);
+  } catch (error) {
+    if (!(error instanceof CorpusMissing)) throw error;
+    return planWith(loaded, options, null, error.message);
+  }
+}
+
 /** Finds a sweep file and reads it, with the variants that it names registered. @throws as `planSweep` */
 export async function loadSweep(nameOrFile: string): Promise<LoadedSweep> {
   const path = findSweepFile(nameOrFile);
@@ -72,18 +102,31 @@ export async function loadSweep(nameOrFile: string): Promise<LoadedSweep> {
   return readSweepFile(path, CATALOGUE);
 }
 
-/** Plans a sweep that has been read. @throws as `planSweep` */
-export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Promise<SweepPlan> {
-  const { sweep } = loaded;
-  const variantFiles = sweep.variants.map((file) => resolve(dirname(loaded.path), file));
-  const corpus = await prepareCorpus({
+async function corpusOf(
+  { sweep, path }: LoadedSweep,
+  options: PlanOptions,
+  download: boolean,
+): Promise<PreparedCorpus> {
+  return prepareCorpus({
     corpus: sweep.corpus,
     vocabSize: sweep.vocabSize,
-    baseDir: dirname(loaded.path),
+    baseDir: dirname(path),
+    download,
     onProgress: options.onCorpusProgress,
     onWarning: options.onWarning,
   });
-  const streams = { train: corpus.train.sha256, val: corpus.val.sha256, test: corpus.test.sha256 };
+}
+
+function planWith(
+  loaded: LoadedSweep,
+  options: PlanOptions,
+  corpus: PreparedCorpus | null,
+  corpusMissing: string | null,
+): SweepPreview {
+  const { sweep } = loaded;
+  const tokensPerStep = sweep.batchSize * sweep.contextLength;
+  const hash = (split: SplitName): string => corpus?.[split].sha256 ?? 'unknown';
+  const streams = { train: hash('train'), val: hash('val'), test: hash('test') };
   const expansion = expandSweep(loaded, {
     catalogue: CATALOGUE,
     describeModel,
@@ -91,8 +134,11 @@ export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Pro
       const name = runKey(setup, cost, streams);
       return { ...name, trunk: trunkKey(setup, name) };
     },
-    corpusId: corpus.id,
-    epochsOf: (steps) => epochs(steps, sweep.batchSize, sweep.contextLength, corpus.train),
+    corpusId: corpus?.id ?? sweep.corpus,
+    epochsOf: (steps) =>
+      corpus === null
+        ? (steps * tokensPerStep) / (sweep.corpusTokens ?? NaN)
+        : epochs(steps, sweep.batchSize, sweep.contextLength, corpus.train),
   });
   const { notices } = expansion;
   const runs = withChosenSizes(expansion.runs, (runKey) => {
@@ -105,16 +151,16 @@ export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Pro
     engine: options.engine ?? sweep.engine,
   });
   requirePrecision(setting.engine, sweep.precision);
-  const surveyed = runs.map((run) => surveyRun(options.resultsDir, run.runKey));
-  const speed = readSpeedBook(options.resultsDir, sweep.name, setting);
+  const { resultsDir } = options;
+  const surveyed = runs.map((run) => surveyRun(resultsDir, run.runKey));
   const trunks = trunksOf(runs);
   const byKey = new Map(surveyed.map((one) => [one.runKey, one]));
   const startSteps = new Map(runs.map((run) => [run.runKey, startStep(run, trunks, byKey)]));
-  const { resultsDir } = options;
   return {
     loaded,
     corpus,
-    variantFiles,
+    corpusMissing,
+    variantFiles: sweep.variants.map((file) => resolve(dirname(loaded.path), file)),
     resultsDir,
     setting,
     runs,
@@ -122,12 +168,12 @@ export async function planLoaded(loaded: LoadedSweep, options: PlanOptions): Pro
     trunks,
     startSteps,
     notices,
-    speed,
+    speed: readSpeedBook(resultsDir, sweep.name, setting),
   };
 }
 
 /** The runs still to be trained, those with the most work ahead first, so that the last ones to end are short. */
-export function runsToDo(plan: SweepPlan): { readonly run: PlannedRun; readonly seconds: number }[] {
+export function runsToDo(plan: SweepPreview): { readonly run: PlannedRun; readonly seconds: number }[] {
   const toDo = plan.runs
     .map((run, i) => ({ run, surveyed: plan.surveyed[i]! }))
     .filter(({ surveyed }) => surveyed.record === null || !hasEnded(surveyed.record))
@@ -146,11 +192,11 @@ export interface PlanTotals {
   readonly tokens: number;
   readonly tokensToDo: number;
   readonly secondsToDo: number;
-  /** Whether the prediction rests on runs of this machine. */
-  readonly measured: boolean;
+  /** What the prediction rests on. */
+  readonly basis: TimeBasis;
 }
 
-export function planTotals(plan: SweepPlan): PlanTotals {
+export function planTotals(plan: SweepPreview): PlanTotals {
   const toDo = runsToDo(plan);
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
@@ -169,6 +215,6 @@ export function planTotals(plan: SweepPlan): PlanTotals {
       toDo.map(({ seconds }) => seconds),
       plan.setting.workers,
     ),
-    measured: plan.speed.observations.length > 0,
+    basis: timeBasisOf(plan.speed),
   };
 }

@@ -3,7 +3,7 @@ import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { modelFigures, type ModelFigures } from '../train/describe.js';
 import { runMemory, type RunMemory } from '../train/memory.js';
 import { ASSUMED_LAUNCH_SECONDS, ASSUMED_SHARE, type Device, deviceSecondsPerStep } from './devices.js';
-import { secondsPerStep, shapeOf } from './estimate.js';
+import { architectureOf, secondsPerStep, shapeOf } from './estimate.js';
 import { bytesText, countText, durationText, flopsText } from './format.js';
 import type { SpeedBook } from './speedBook.js';
 
@@ -53,13 +53,17 @@ export function planModel(
 ): ModelPlan {
   const { batchSize, steps } = training;
   const figures = modelFigures(model, batchSize);
-  const memory = runMemory({ model, batchSize, optimizer: OPTIMIZERS[training.optimizer] }, 0);
+  const memory = runMemory({ model, batchSize, optimizer: OPTIMIZERS[training.optimizer] });
   const tokensPerStep = batchSize * model.contextLength;
   const { flopsPerStep } = figures;
   const seconds =
     'device' in where
       ? deviceSecondsPerStep(where.device, flopsPerStep, memory.operations)
-      : secondsPerStep(where.speed.observations, shapeOf(model, batchSize), flopsPerStep, where.threads);
+      : secondsPerStep(
+          where.speed.observations,
+          { shape: shapeOf(model, batchSize), architecture: architectureOf(model), flopsPerStep },
+          where.threads,
+        );
   return {
     model,
     batchSize,

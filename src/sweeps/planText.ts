@@ -2,17 +2,19 @@
 import { renderTable } from '../store/tableText.js';
 import { bytesText, countText, durationText, flopsText } from './format.js';
 import { gridText } from './gridText.js';
-import { type PlanTotals, planTotals, type SweepPlan } from './plan.js';
-import type { PlanPrediction, RunPrediction } from './predict.js';
+import { type PlanTotals, planTotals, type SweepPreview } from './plan.js';
+import { memoryOfLargest, type PlanPrediction, type RunPrediction } from './predict.js';
 
 /** The few lines that stand before a sweep's progress. */
-export function planSummary(plan: SweepPlan, totals: PlanTotals = planTotals(plan)): string {
+export function planSummary(plan: SweepPreview, totals: PlanTotals = planTotals(plan)): string {
   const { sweep, path } = plan.loaded;
   const { workers, threads } = plan.setting;
   const labels = [...new Set(plan.runs.map((run) => run.architecture.label))];
-  const basis = totals.measured
-    ? 'from runs measured on this machine'
-    : 'a guess, nothing was measured on this machine yet';
+  const basis = {
+    'ended runs': 'from runs that have ended on this machine',
+    'quick measurement': 'from a quick measurement of this machine',
+    guess: 'a guess, nothing was measured on this machine yet',
+  }[totals.basis];
   const toDo = totals.runs - totals.ended;
   const partly = toDo > 0 && totals.ended > 0;
   const lines = [
@@ -27,14 +29,34 @@ export function planSummary(plan: SweepPlan, totals: PlanTotals = planTotals(pla
       : []),
     `  ${workers} ${workers === 1 ? 'worker' : 'workers'} of ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
   ];
-  if (totals.ended < totals.runs) lines.push(`  about ${durationText(totals.secondsToDo)} (${basis})`);
+  if (totals.ended < totals.runs) {
+    const { bytes, ofBytes } = memoryOfLargest(plan);
+    lines.push(
+      `  about ${durationText(totals.secondsToDo)} (${basis})`,
+      `  about ${bytesText(bytes)} of ${bytesText(ofBytes)} memory at most${bytes > ofBytes ? ': would not fit' : ''}`,
+    );
+  }
+  if (plan.corpusMissing !== null) lines.push(...missingLines(plan));
   return [...lines, ...plan.notices.map((notice) => `  note: ${notice}`)].join('\n');
 }
 
+/** What a plan without its corpus can't know. */
+function missingLines({ corpusMissing, loaded }: SweepPreview): string[] {
+  const { corpusTokens } = loaded.sweep;
+  const from =
+    corpusTokens === undefined
+      ? 'epochs are not known either (the sweep states no corpusTokens)'
+      : `epochs are of the ${countText(corpusTokens)} training tokens that the sweep states`;
+  return [
+    `  note: ${corpusMissing!}`,
+    `  note: without the corpus run keys are not known, nor what is done already; ${from}`,
+  ];
+}
+
 /** Every run of a plan, a line each. */
-export function planTable(plan: SweepPlan, prediction: PlanPrediction): string {
+export function planTable(plan: SweepPreview, prediction: PlanPrediction): string {
   const rows = plan.runs.map((run, i) => ({
-    run: run.runKey,
+    run: plan.corpus === null ? null : run.runKey,
     architecture: run.architecture.label,
     size: run.sizeName,
     budget: run.budgetFlops,
@@ -43,7 +65,7 @@ export function planTable(plan: SweepPlan, prediction: PlanPrediction): string {
     params: run.cost.paramsTotal,
     FLOPs: run.flops,
     tokens: run.tokens,
-    epochs: Number(run.epochs.toFixed(3)),
+    epochs: Number.isNaN(run.epochs) ? null : Number(run.epochs.toFixed(3)),
     steps: run.setup.steps,
     time: durationText(prediction.runs[i]!.seconds),
     memory: `${bytesText(prediction.runs[i]!.memory.totalBytes)}${prediction.runs[i]!.fits ? '' : ' (too much)'}`,
@@ -56,7 +78,7 @@ export function planTable(plan: SweepPlan, prediction: PlanPrediction): string {
 }
 
 /** What the runs need of time and memory, and how that was come by. */
-export function predictionText(plan: SweepPlan, prediction: PlanPrediction): string {
+export function predictionText(plan: SweepPreview, prediction: PlanPrediction): string {
   const { device, basis, problems, workers, secondsToDo, memoryAtOnceBytes, memoryBytes } = prediction;
   const where = device === null ? 'this machine' : `one ${device.label}`;
   const lines = [
@@ -71,7 +93,7 @@ export function predictionText(plan: SweepPlan, prediction: PlanPrediction): str
 }
 
 /** A picture of a plan's grid. */
-export function planGrid(plan: SweepPlan): string {
+export function planGrid(plan: SweepPreview): string {
   return gridText(
     plan.runs.map((run, i) => ({
       arch: run.architecture.label,
@@ -83,7 +105,7 @@ export function planGrid(plan: SweepPlan): string {
 }
 
 /** Training FLOPs of all runs by kind of operation, largest first. */
-function flopsByKind(plan: SweepPlan): Record<string, number> {
+function flopsByKind(plan: SweepPreview): Record<string, number> {
   const sums = new Map<string, number>();
   for (const { cost, setup } of plan.runs) {
     for (const [kind, flops] of Object.entries(cost.flopsByKind)) {
@@ -98,13 +120,14 @@ function flopsByKind(plan: SweepPlan): Record<string, number> {
  *
  * @param prediction time and memory; left out where nothing is predicted
  */
-export function planJson(plan: SweepPlan, prediction?: PlanPrediction): Record<string, unknown> {
-  const { measured, ...totals } = planTotals(plan);
+export function planJson(plan: SweepPreview, prediction?: PlanPrediction): Record<string, unknown> {
+  const { basis, ...totals } = planTotals(plan);
   return {
     sweep: plan.loaded.sweep.name,
     file: plan.loaded.path,
     ...plan.setting,
-    totals: { ...totals, predictedFrom: measured ? 'measured runs' : 'guess' },
+    totals: { ...totals, predictedFrom: basis },
+    corpusMissing: plan.corpusMissing,
     notices: plan.notices,
     flopsByKind: flopsByKind(plan),
     ...(prediction === undefined
@@ -121,7 +144,7 @@ export function planJson(plan: SweepPlan, prediction?: PlanPrediction): Record<s
           },
         }),
     runs: plan.runs.map((run, i) => ({
-      runKey: run.runKey,
+      runKey: plan.corpus === null ? null : run.runKey,
       arch: run.architecture.label,
       positions: run.architecture.positions,
       size: run.sizeName,
@@ -136,7 +159,7 @@ export function planJson(plan: SweepPlan, prediction?: PlanPrediction): Record<s
       flopsMatmul: run.flopsMatmul,
       flopsByKind: run.cost.flopsByKind,
       tokens: run.tokens,
-      epochs: run.epochs,
+      epochs: Number.isNaN(run.epochs) ? null : run.epochs,
       steps: run.setup.steps,
       status: plan.surveyed[i]!.status,
       ...(prediction === undefined ? {} : predictionJson(prediction.runs[i]!)),

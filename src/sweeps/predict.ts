@@ -10,8 +10,8 @@ import {
 } from './devices.js';
 import { makespan } from './estimate.js';
 import { bytesText } from './format.js';
-import type { SweepPlan } from './plan.js';
-import { secondsLeft } from './speedBook.js';
+import { runsToDo, type SweepPreview } from './plan.js';
+import { secondsLeft, timeBasisOf } from './speedBook.js';
 import { hasEnded } from './workerLoop.js';
 
 export interface RunPrediction {
@@ -46,18 +46,14 @@ export interface PlanPrediction {
  * model, so only plans do it.
  */
 export function predictPlan(
-  plan: SweepPlan,
+  plan: SweepPreview,
   device: Device | null,
   machineBytes: number = machineMemory(),
 ): PlanPrediction {
-  const corpusBytes = [plan.corpus.train, plan.corpus.val, plan.corpus.test].reduce(
-    (sum, { tokens }) => sum + tokens.byteLength,
-    0,
-  );
   const memoryBytes = device?.memoryBytes ?? machineBytes;
   const workers = device === null ? plan.setting.workers : 1;
   const runs = plan.runs.map((run, i): RunPrediction => {
-    const memory = runMemory(run.setup, corpusBytes);
+    const memory = runMemory(run.setup);
     const { record } = plan.surveyed[i]!;
     const secondsFrom = (step: number): number =>
       device === null
@@ -91,23 +87,39 @@ export function predictPlan(
   };
 }
 
+/** Bytes that the largest models of what is to do take at the same time: as many as there are workers. */
+export function memoryOfLargest(plan: SweepPreview): { readonly bytes: number; readonly ofBytes: number } {
+  const largest = runsToDo(plan)
+    .map(({ run }) => run)
+    .sort((a, b) => b.cost.flopsPerStep - a.cost.flopsPerStep)
+    .slice(0, plan.setting.workers);
+  const bytes = largest.reduce((sum, { setup }) => sum + runMemory(setup).totalBytes, 0);
+  return { bytes, ofBytes: machineMemory() };
+}
+
 const MEMORY_BASIS =
   "memory: the peak of the graph's liveness, six times parameters and optimizer state, and the engine's overhead as fitted on a CPU: an estimate";
 
-function timeBasis(plan: SweepPlan, device: Device | null): string {
+function timeBasis(plan: SweepPreview, device: Device | null): string {
   if (device !== null) {
     return (
       `time: ${ASSUMED_SHARE * 100}% of ${(device.peakFlopsPerSecond / 1e12).toFixed(1)} TFLOP/s (${device.source}) or ` +
       `${ASSUMED_LAUNCH_SECONDS * 1e6} µs an operation, whichever is longer: assumptions, nothing was measured there`
     );
   }
-  return plan.speed.observations.length > 0
-    ? `time: from ${plan.speed.observations.length} runs that have ended on this machine`
-    : 'time: a guess, nothing was measured on this machine yet';
+  const { endedRuns, observations } = plan.speed;
+  switch (timeBasisOf(plan.speed)) {
+    case 'ended runs':
+      return `time: from ${endedRuns} runs that have ended on this machine`;
+    case 'quick measurement':
+      return `time: from a quick measurement of ${observations.length} models on this machine`;
+    case 'guess':
+      return 'time: a guess, nothing was measured on this machine yet';
+  }
 }
 
 function fitProblems(
-  plan: SweepPlan,
+  plan: SweepPreview,
   runs: readonly RunPrediction[],
   {
     memoryBytes,

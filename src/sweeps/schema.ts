@@ -22,6 +22,15 @@ const sizeSchema = z
       .describe(
         'Width of the feed-forward layer, taken as it is by every architecture, gated ones too. Where not given: 4 x dModel, and 2/3 of that (rounded to a multiple of 4) where the layer is gated.',
       ),
+    ffMultiple: wholePositive
+      .optional()
+      .describe(
+        'Instead of dFf: width of the feed-forward layer over dModel, 4 where not given; a gated layer gets 2/3 of it.',
+      ),
+  })
+  .refine(({ dFf, ffMultiple }) => dFf === undefined || ffMultiple === undefined, {
+    message: 'give dFf or ffMultiple, not both',
+    path: ['ffMultiple'],
   })
   .describe('A model size.');
 
@@ -195,6 +204,13 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
       .string()
       .min(1)
       .describe("`sotu`, or a path or glob to text files, relative to this file's folder."),
+    corpusTokens: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'Training tokens of the corpus as far as they are known beforehand: what a plan counts epochs by on a machine that has not got the corpus. Nothing else rests on it.',
+      ),
     vocabSize: z
       .number()
       .int()

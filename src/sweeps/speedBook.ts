@@ -2,7 +2,7 @@
 import { cpuModel } from '../engine/cpu.js';
 import type { RunRecord, RunSetup } from '../store/record.js';
 import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
-import { observe, secondsPerStep, shapeOf, type SpeedObservation } from './estimate.js';
+import { architectureOf, observe, secondsPerStep, shapeOf, type SpeedObservation } from './estimate.js';
 import type { PlannedRun } from './expand.js';
 import type { WorkerSetting } from './machine.js';
 import { hasEnded } from './workerLoop.js';
@@ -17,9 +17,19 @@ const RECORDS_FOR_SPEED = 300;
 export interface SpeedBook {
   /** Grows as runs end. */
   readonly observations: SpeedObservation[];
+  /** How many of them are of runs that have ended, when the book was opened. */
+  readonly endedRuns: number;
   /** Seconds of a run outside of training and evaluation: loading, compiling, writing. */
   readonly overheadSeconds: number;
   readonly setting: Pick<WorkerSetting, 'threads' | 'engine'>;
+}
+
+/** Runs that have ended on this machine, a quick measurement of it, or nothing but a guess. */
+export type TimeBasis = 'ended runs' | 'quick measurement' | 'guess';
+
+export function timeBasisOf({ endedRuns, observations }: SpeedBook): TimeBasis {
+  if (endedRuns > 0) return 'ended runs';
+  return observations.length > 0 ? 'quick measurement' : 'guess';
 }
 
 /** Learns this machine's speed from ended runs, those of the sweep first. */
@@ -41,8 +51,23 @@ export function readSpeedBook(
   const overheads = records.flatMap((record) => overheadOf(record)).sort((a, b) => a - b);
   return {
     observations,
+    endedRuns: observations.length,
     overheadSeconds: overheads[overheads.length >> 1] ?? DEFAULT_OVERHEAD_SECONDS,
     setting,
+  };
+}
+
+/** The book with what was measured of architectures that no ended run tells of. */
+export function withCalibration(
+  book: SpeedBook,
+  measured: { readonly observations: readonly SpeedObservation[]; readonly overheadSeconds: number },
+): SpeedBook {
+  const known = new Set(book.observations.map(({ architecture }) => architecture));
+  const added = measured.observations.filter(({ architecture }) => !known.has(architecture));
+  return {
+    ...book,
+    observations: [...book.observations, ...added],
+    overheadSeconds: book.endedRuns > 0 ? book.overheadSeconds : measured.overheadSeconds,
   };
 }
 
@@ -78,7 +103,12 @@ export function learn(speed: SpeedBook, record: RunRecord): void {
 
 /** Seconds that the rest of a run will take from a step on. */
 export function secondsLeft(speed: SpeedBook, run: PlannedRun, stepsDone: number): number {
-  const shape = shapeOf(run.setup.model, run.setup.batchSize);
-  const perStep = secondsPerStep(speed.observations, shape, run.cost.flopsPerStep, speed.setting.threads);
+  const { model, batchSize } = run.setup;
+  const wanted = {
+    shape: shapeOf(model, batchSize),
+    architecture: architectureOf(model),
+    flopsPerStep: run.cost.flopsPerStep,
+  };
+  const perStep = secondsPerStep(speed.observations, wanted, speed.setting.threads);
   return (run.setup.steps - stepsDone + evaluationSteps(run.setup)) * perStep + speed.overheadSeconds;
 }

@@ -3,7 +3,16 @@
  * until the best is inside; the runs themselves; and whether the rates hold at the largest budget.
  */
 import { writeSweepRecord } from '../store/runDirectory.js';
-import { CATALOGUE, loadSweep, planLoaded, type PlanOptions, runsToDo, type SweepPlan } from './plan.js';
+import {
+  CATALOGUE,
+  loadSweep,
+  planLoaded,
+  type PlanOptions,
+  previewLoaded,
+  runsToDo,
+  type SweepPlan,
+  type SweepPreview,
+} from './plan.js';
 import type { SweepOutcome } from './runSweep.js';
 import type { LoadedSweep } from './sweepFile.js';
 import { sweepRecord } from './sweepRecord.js';
@@ -51,12 +60,15 @@ export async function runStages(
   return stage;
 }
 
-/** The plans of the stages that can be planned by now: the tuning as far as it is to be done, and the sweep itself. */
-export async function planStages(nameOrFile: string, options: PlanOptions): Promise<SweepPlan[]> {
+/**
+ * The plans of the stages that can be planned by now: the tuning as far as it is to be done, and the sweep itself; as far
+ * as that is possible where the corpus is not on this machine.
+ */
+export async function planStages(nameOrFile: string, options: PlanOptions): Promise<SweepPreview[]> {
   const loaded = await loadSweep(nameOrFile);
   const tuning = tuningSweepOf(loaded, CATALOGUE);
-  const first = tuning === null ? null : await planLoaded(tuning, options);
-  const plan = await planLoaded(loaded, options);
+  const first = tuning === null ? null : await previewLoaded(tuning, options);
+  const plan = await previewLoaded(loaded, options);
   return first === null || isKnown(first) ? [plan] : [first, plan];
 }
 
@@ -84,7 +96,7 @@ export async function runRounds(
 }
 
 /** Whether every run of a tuning sweep stands among the trials of its file of tuned rates. */
-function isKnown({ loaded, runs }: SweepPlan): boolean {
+function isKnown({ loaded, runs }: SweepPreview): boolean {
   const known = findTuned(loaded, loaded.sweep.name);
   const trials = new Set(known?.rates.flatMap((rate) => rate.trials.map(({ runKey }) => runKey)));
   return runs.every(({ runKey }) => trials.has(runKey));

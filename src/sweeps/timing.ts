@@ -77,7 +77,7 @@ export function distinctModels(models: readonly TimedModel[]): TimedModel[] {
  * @throws Error where a timing process fails, or the machine stays too busy for rounds that agree
  */
 export async function timeModels(models: readonly TimedModel[], options: TimingOptions): Promise<Timings> {
-  const timers = Array.from({ length: options.workers }, startTimer);
+  const timers = startTimers(options.workers);
   try {
     const { engine, precision, threads, stepsPerCall, variantFiles } = options;
     await askAll(timers, {
@@ -164,6 +164,11 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Timing processes, to be killed when done with. */
+export function startTimers(count: number): ChildProcess[] {
+  return Array.from({ length: count }, startTimer);
+}
+
 function startTimer(): ChildProcess {
   // Beside this file, compiled or not; a loader given to this process is given to the child as well.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -171,7 +176,7 @@ function startTimer(): ChildProcess {
 }
 
 /** Sends the same request to all and waits for all answers. */
-async function askAll(timers: readonly ChildProcess[], request: ToTimer): Promise<number[]> {
+export async function askAll(timers: readonly ChildProcess[], request: ToTimer): Promise<number[]> {
   return Promise.all(timers.map((timer) => ask(timer, request)));
 }
 

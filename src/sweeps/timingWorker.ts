@@ -40,7 +40,7 @@ async function handle(request: ToTimer): Promise<FromTimer> {
       await loadVariants(request.variantFiles);
       compiled = [];
       for (const timed of request.models) compiled.push(await compile(timed, engine, { threads, precision }));
-      probe = await rawRateProbe(threads, providerOf(request.engine));
+      probe ??= await rawRateProbe(threads, providerOf(request.engine));
       return { kind: 'compiled' };
     }
     case 'probe':

@@ -16,7 +16,7 @@ const STATE_COPIES = 6;
 const ARENA_FACTOR = 2.7;
 
 export interface RunMemory extends StepMemory {
-  /** Predicted bytes of the worker process, the corpus's tokens included. */
+  /** Predicted bytes of the worker process; the corpus lies in the page cache. */
   readonly totalBytes: number;
 }
 
@@ -24,15 +24,14 @@ const known = new Map<string, StepMemory>();
 
 /**
  * Predicts the memory of a run's worker process: a fixed part, six times the state, 2.7 times the peak of the graph's
- * liveness, and the tokens. The factors are fitted to ONNX Runtime on the CPU: over models of d 32 to 256, batches of
+ * liveness. The factors are fitted to ONNX Runtime on the CPU: over models of d 32 to 256, batches of
  * 1k to 8k tokens, the prediction was 1.0 to 1.4 times the largest resident size.
- *
- * @param corpusBytes of the token streams that a worker holds
  */
-export function runMemory(
-  setup: { readonly model: ModelSetup; readonly optimizer: OptimizerSetup; readonly batchSize: number },
-  corpusBytes: number,
-): RunMemory {
+export function runMemory(setup: {
+  readonly model: ModelSetup;
+  readonly optimizer: OptimizerSetup;
+  readonly batchSize: number;
+}): RunMemory {
   const { model, optimizer, batchSize } = setup;
   // The learning rate is an input of the graph.
   const key = canonicalJson({ model, batchSize, optimizer: { ...optimizer, learningRate: 1 } });
@@ -45,7 +44,6 @@ export function runMemory(
     known.set(key, step);
   }
   const { stateBytes, peakBytes, constantBytes } = step;
-  const totalBytes =
-    PROCESS_BYTES + STATE_COPIES * stateBytes + ARENA_FACTOR * peakBytes + 2 * constantBytes + corpusBytes;
+  const totalBytes = PROCESS_BYTES + STATE_COPIES * stateBytes + ARENA_FACTOR * peakBytes + 2 * constantBytes;
   return { ...step, totalBytes };
 }

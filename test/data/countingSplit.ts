@@ -4,8 +4,8 @@ import type { TokenSplit } from '../../src/data/tokenSplit.js';
 export function countingSplit(tokens: number, documentStarts: readonly number[] = [0]): TokenSplit {
   return {
     tokens: Int32Array.from({ length: tokens }, (_, i) => i),
-    documentStarts: Int32Array.from(documentStarts),
-    documents: documentStarts.map((start) => `at ${start}`),
+    documentCount: documentStarts.length,
+    documentStarts: Float64Array.from(documentStarts),
     utf8Bytes: tokens,
     sha256: '0'.repeat(64),
   };

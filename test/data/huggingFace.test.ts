@@ -1,9 +1,10 @@
 /** Datasets over HTTP, from a server on this machine: resumed, checked, and clear about what is wrong. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { downloadDataset } from '../../src/data/huggingFace.js';
 import { testFolder } from './folder.js';
@@ -16,6 +17,7 @@ const sha256 = createHash('sha256').update(PARQUET).digest('hex');
 let requests: string[];
 let cutAfter: number | null;
 let wrongBytes: boolean;
+let misbehaviour: 'none' | 'redirect' | 'gzip' | 'wrong length' | 'wrong part';
 let server: Server;
 
 beforeAll(async () => {
@@ -41,13 +43,26 @@ beforeAll(async () => {
       response.writeHead(404).end();
       return;
     }
-    const from = Number(/bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
+    if (misbehaviour === 'redirect' && !url.endsWith('?moved')) {
+      response.writeHead(302, { location: `${base}${url}?moved`, 'x-linked-etag': `"${sha256}"` }).end();
+      return;
+    }
+    const from =
+      misbehaviour === 'wrong part' ? 7 : Number(/bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
     const body = wrongBytes ? Buffer.from(PARQUET).fill(1, 50, 60) : PARQUET;
     if (from >= body.length) {
       response.writeHead(416, { 'content-range': `bytes */${body.length}`, etag: `"${sha256}"` }).end();
       return;
     }
-    const common = { etag: `"${sha256}"`, 'content-length': body.length - from };
+    if (misbehaviour === 'gzip' && (headers['accept-encoding'] ?? '').includes('gzip')) {
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(body));
+      return;
+    }
+    const length = body.length - from;
+    const common = {
+      etag: misbehaviour === 'redirect' ? '"of-the-store"' : `"${sha256}"`,
+      'content-length': misbehaviour === 'wrong length' ? length + 20 : length,
+    };
     if (from === 0) response.writeHead(200, common);
     else
       response.writeHead(206, {
@@ -60,7 +75,7 @@ beforeAll(async () => {
     }
     const part = body.subarray(from, from + cutAfter);
     cutAfter = null;
-    response.write(part, () => setTimeout(() => response.destroy(), 50));
+    response.write(part, () => setTimeout(() => response.destroy(), 300));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   process.env['HF_ENDPOINT'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -73,6 +88,7 @@ beforeEach(() => {
   requests = [];
   cutAfter = null;
   wrongBytes = false;
+  misbehaviour = 'none';
 });
 
 const options = (name: string) => ({ baseDir: '/', cacheDir: join(folder.path, name) });
@@ -104,6 +120,47 @@ describe('a dataset by name', () => {
     const source = await downloadDataset('hf:owner/texts/other', options('cut2'));
     expect(readFileSync(source.files[0]!.path).equals(PARQUET)).toBe(true);
     expect(source.files.map(({ split }) => split)).toEqual([null]);
+  });
+
+  it('comes whole through redirections, checked against what the first server says, and is never sent coded', async () => {
+    misbehaviour = 'redirect';
+    const source = await downloadDataset('hf:owner/texts/other', options('redirected'));
+    expect(readFileSync(source.files[0]!.path).equals(PARQUET)).toBe(true);
+    wrongBytes = true;
+    await expect(downloadDataset('hf:owner/texts/other', options('redirected2'))).rejects.toThrow(
+      /SHA-256 differ/,
+    );
+    wrongBytes = false;
+    misbehaviour = 'gzip';
+    const plain = await downloadDataset('hf:owner/texts/other', options('coded'));
+    expect(readFileSync(plain.files[0]!.path).equals(PARQUET)).toBe(true);
+  });
+
+  it('is not put together of the wrong parts, and comes whole where its length was announced wrongly', async () => {
+    const part = (name: string): string => {
+      const path = join(folder.path, name, 'datasets', 'owner--texts--other');
+      mkdirSync(path, { recursive: true });
+      writeFileSync(join(path, 'train-00000.parquet.part'), PARQUET.subarray(0, 100));
+      writeFileSync(join(path, 'train-00000.parquet.part.tag'), `"${sha256}"`);
+      return join(path, 'train-00000.parquet');
+    };
+    misbehaviour = 'wrong part';
+    const wrong = part('wrongPart');
+    await expect(downloadDataset('hf:owner/texts/other', options('wrongPart'))).rejects.toThrow();
+    expect(existsSync(wrong)).toBe(false);
+    // More bytes are announced than come: what is there is asked for its end, and is whole.
+    misbehaviour = 'wrong length';
+    part('announced');
+    const source = await downloadDataset('hf:owner/texts/other', options('announced'));
+    expect(readFileSync(source.files[0]!.path).equals(PARQUET)).toBe(true);
+  });
+
+  it('is not downloaded for a plan, which says how to get it', async () => {
+    const asked = { ...options('planned'), download: false };
+    await expect(downloadDataset('hf:owner/texts', asked)).rejects.toThrow(
+      /is not on this machine\. To bring it here: isoloss data prepare/,
+    );
+    expect(requests).toEqual([]);
   });
 
   it('is refused where what came is not what the server says it is', async () => {

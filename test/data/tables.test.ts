@@ -14,7 +14,10 @@ const folder = testFolder();
 
 const texts = async (path: string, field?: string): Promise<string[]> => {
   const file = { path, name: 'rows', split: null, ...(field === undefined ? {} : { field }) };
-  return (await readDocuments(file, sha256OfFile(path))).map(({ bytes }) => bytes.toString('utf8'));
+  const found: string[] = [];
+  for await (const documents of readDocuments(file, sha256OfFile(path)))
+    found.push(...documents.map((bytes) => bytes.toString('utf8')));
+  return found;
 };
 
 describe('tables of text', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { acquireLock, readLock } from '../../src/store/lock.js';
 import type { LockHolder, LockResult, RunLock } from '../../src/store/lock.js';
-import { machineIdentity } from '../../src/store/processIdentity.js';
+import { machineIdentity } from '../../src/data/processIdentity.js';
 import { firstLine, killChild, startChild, useTemporaryFolders } from './fixtures.js';
 
 const makeFolder = useTemporaryFolders();

@@ -3,27 +3,46 @@ import { describe, expect, it } from 'vitest';
 import { makespan, secondsPerStep, type SpeedObservation } from '../../src/sweeps/estimate.js';
 import { workerSetting } from '../../src/sweeps/machine.js';
 
-const seen = (shape: string, flopsPerStep: number, seconds: number): SpeedObservation => ({
+const seen = (
+  shape: string,
+  flopsPerStep: number,
+  seconds: number,
+  architecture = 'one',
+): SpeedObservation => ({
   shape,
+  architecture,
   flopsPerStep,
   secondsPerStep: seconds,
+});
+
+const wanted = (shape: string, flopsPerStep: number, architecture = 'one') => ({
+  shape,
+  architecture,
+  flopsPerStep,
 });
 
 describe('secondsPerStep', () => {
   it('is the median of the same shape', () => {
     const observations = [seen('a', 1e9, 0.1), seen('a', 1e9, 0.3), seen('a', 1e9, 0.2), seen('b', 1e9, 9)];
-    expect(secondsPerStep(observations, 'a', 1e9, 1)).toBe(0.2);
+    expect(secondsPerStep(observations, wanted('a', 1e9), 1)).toBe(0.2);
   });
 
   it('lies at the FLOP rate between the neighbours, in log scale', () => {
     // 1e10 FLOP/s at 1e8 a step, 4e10 at 1e10: halfway, at 1e9, it is their geometric mean, 2e10
     const observations = [seen('a', 1e8, 0.01), seen('b', 1e10, 0.25), seen('c', 1e11, 1)];
-    expect(secondsPerStep(observations, 'new', 1e9, 1)).toBeCloseTo(0.05, 12);
-    expect(secondsPerStep(observations, 'new', 1e7, 1)).toBeCloseTo(0.001, 12);
+    expect(secondsPerStep(observations, wanted('new', 1e9), 1)).toBeCloseTo(0.05, 12);
+    expect(secondsPerStep(observations, wanted('new', 1e7), 1)).toBeCloseTo(0.001, 12);
+  });
+
+  it('looks at other architectures only where there is nothing of its own', () => {
+    const observations = [seen('a', 1e9, 0.1), seen('b', 1e9, 0.4, 'two')];
+    expect(secondsPerStep(observations, wanted('new', 2e9, 'two'), 1)).toBeCloseTo(0.8, 12);
+    expect(secondsPerStep(observations.slice(0, 1), wanted('new', 2e9, 'two'), 1)).toBeCloseTo(0.2, 12);
   });
 
   it('takes twice as long on half of the threads as long as nothing was measured', () => {
-    expect(secondsPerStep([], 'new', 1e9, 1)).toBeCloseTo(2 * secondsPerStep([], 'new', 1e9, 2), 12);
+    const [one, two] = [1, 2].map((threads) => secondsPerStep([], wanted('new', 1e9), threads));
+    expect(one).toBeCloseTo(2 * two!, 12);
   });
 });
 

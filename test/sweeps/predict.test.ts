@@ -27,13 +27,12 @@ describe('memory', () => {
 
   it('of a run counts parameters and two moments, and grows with the batch', () => {
     const { setup } = makeTask(0, '').record;
-    const small = runMemory(setup, 1000);
+    const small = runMemory(setup);
     const params = describeModel(setup.model, setup.batchSize).paramsTotal;
     expect(small.stateBytes).toBe(3 * 4 * params);
-    const large = runMemory({ ...setup, batchSize: 16 * setup.batchSize }, 1000);
+    const large = runMemory({ ...setup, batchSize: 16 * setup.batchSize });
     expect(large.stateBytes).toBe(small.stateBytes);
     expect(large.peakBytes).toBeGreaterThan(4 * small.peakBytes);
-    expect(runMemory(setup, 5000).totalBytes - small.totalBytes).toBe(4000);
   });
 });
 

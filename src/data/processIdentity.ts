@@ -1,7 +1,6 @@
-/** Whether a process named by another one is still that process: what the run lock needs to know of this machine. */
+/** Whether a process named by another one is still that process: for run locks, and for corpora left half prepared. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { isSystemError } from './files.js';
 
 /**
  * Names the space in which a pid means something. On Linux that is this boot and this process namespace, so that two
@@ -31,7 +30,7 @@ export function processState(pid: number): ProcessState {
     process.kill(pid, 0);
   } catch (error) {
     // EPERM: there is such a process, another user's.
-    if (!isSystemError(error, 'EPERM')) return { alive: false, start: null };
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return { alive: false, start: null };
   }
   if (process.platform !== 'linux') return { alive: true, start: null };
   let stat: string;
