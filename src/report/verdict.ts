@@ -65,7 +65,19 @@ const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(
 /** A few lines for each verdict. */
 export function verdictText(verdicts: readonly ComparisonVerdict[]): string {
   if (verdicts.length === 0) return 'No pair of architectures has enough finished runs to be compared.';
-  return verdicts.map(linesOf).join('\n\n');
+  return [...verdicts.map(linesOf), ...familyNote(verdicts)].join('\n\n');
+}
+
+/** A gain in one family of positions may be one of local order, which others have anyway (docs/numbers.md). */
+function familyNote(verdicts: readonly ComparisonVerdict[]): string[] {
+  const [only, ...others] = new Set(verdicts.map(({ positions }) => positions));
+  const told = verdicts.some(({ verdict }) => verdict === 'better' || verdict === 'worse');
+  if (only === undefined || only === null || others.length > 0 || !told) return [];
+  const other = only === 'rotary' ? 'absolute' : 'rotary';
+  return [
+    `One family of positions only (${only}): a claim about the architecture needs a second one, such as ` +
+      `--baselines ${verdicts[0]!.baseline.replace(/@.*/, '')}@${other}.`,
+  ];
 }
 
 function linesOf(found: ComparisonVerdict): string {

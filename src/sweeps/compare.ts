@@ -156,6 +156,9 @@ function variantsOf(name: string, file: string, baselines: readonly Architecture
   });
 }
 
+/** A budget that the base sweep has not takes the sizes of one within this factor of it. */
+const NEAR_BUDGET = 1.5;
+
 /** The budgets of the base sweep, from the block that has most of them for any of the baselines. */
 function gridOf(request: CompareRequest, base: LoadedSweep, baselines: readonly Architecture[]): Budget[] {
   const { sweep } = base;
@@ -189,6 +192,10 @@ function gridOf(request: CompareRequest, base: LoadedSweep, baselines: readonly 
     const found = all.find((budget) => budget.flops === flops);
     if (found !== undefined) return found;
     if (request.sizes !== undefined) return { flops, sizes: [...request.sizes], seeds: [0] };
+    const apart = (budget: Budget): number => Math.abs(Math.log(budget.flops / flops));
+    const nearest = all.reduce((best, budget) => (apart(budget) < apart(best) ? budget : best));
+    // The best size moves slowly with compute: so near, the sizes and seeds are those of the neighbour.
+    if (apart(nearest) <= Math.log(NEAR_BUDGET)) return { ...nearest, flops };
     throw new UsageError(
       `${sweep.name} has no budget of ${flopsText(flops)} FLOPs, so its sizes there are unknown; ` +
         `it has ${all.map((budget) => flopsText(budget.flops)).join(', ')}. Name sizes with --sizes A,B,C.`,
