@@ -4,7 +4,9 @@ import type { Command } from 'commander';
 export function addStatusCommand(program: Command): void {
   program
     .command('status')
-    .description('how many runs of each sweep are done, running, interrupted, diverged or failed, and why')
+    .description(
+      'how many runs of each sweep are done, running, interrupted, diverged or failed, and why; curves of those that run',
+    )
     .argument('[sweep]', 'one sweep only')
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--json', 'print every run as JSON')
@@ -13,7 +15,13 @@ export function addStatusCommand(program: Command): void {
       const { statusText, sweepStates } = await import('../sweeps/status.js');
       const states = sweepStates(flags.results, sweep);
       if (flags.json === true) console.log(JSON.stringify(states, null, 2));
-      else console.log(states.length === 0 ? `No sweep in ${flags.results} yet.` : statusText(states));
+      else {
+        const { runningText } = await import('../report/terminal/runningPlot.js');
+        const columns = process.stdout.isTTY ? process.stdout.columns : 100;
+        const running = runningText(flags.results, states, columns);
+        console.log(states.length === 0 ? `No sweep in ${flags.results} yet.` : statusText(states));
+        if (running !== '') console.log(`\n${running}`);
+      }
       const { queueText } = await import('../sweeps/slurmQueue.js');
       for (const { sweep: name } of states) {
         const text = await queueText(flags.results, name);

@@ -49,8 +49,14 @@ let drawing = Promise.resolve();
 function drawAll(wanted) {
   document.body.classList.toggle('dark-charts', darkQuery.matches);
   drawing = drawing.then(async () => {
-    for (const figure of figures) {
+    // Those in sight first, and room for the reader's own doings after each.
+    const away = (figure) => {
+      const { top, bottom } = figure.place.getBoundingClientRect();
+      return top > innerHeight ? top - innerHeight : bottom < 0 ? -bottom : 0;
+    };
+    for (const figure of [...figures].sort((a, b) => away(a) - away(b))) {
       if (!wanted(figure)) continue;
+      await new Promise((resolve) => setTimeout(resolve, 0));
       try {
         await draw(figure);
       } catch (error) {

@@ -63,7 +63,7 @@ button:hover { background: var(--soft); border-color: var(--grid); }
 .tools button { padding: 2px 7px; font-size: 0.8rem; }
 .tools button[aria-pressed='true'] { color: var(--text); background: var(--soft); border-color: var(--grid); }
 details { margin: 8px 0 0; }
-summary { cursor: pointer; color: var(--muted); font-size: 0.85rem; width: fit-content; }
+summary { cursor: pointer; color: var(--muted); font-size: 0.85rem; width: fit-content; max-width: 100%; overflow-wrap: anywhere; }
 summary:hover { color: var(--text); }
 .scroll { overflow: auto; max-height: 70vh; margin: 10px 0 0; }
 .tablebox { margin: 26px 0 14px; }
