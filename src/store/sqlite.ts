@@ -27,4 +27,4 @@ function load(): typeof BetterSqlite3 {
 }
 
 /** Opens a database: `new Sqlite(path, options)`. */
-export const Sqlite = load();
+export const Sqlite: typeof BetterSqlite3 = load();

@@ -1,6 +1,7 @@
 /** One case or more for every tfjs kernel that the engine knows: inputs, and a function that makes tfjs call the kernel. */
 import type { Tensor1D } from '@tensorflow/tfjs';
-import { crossEntropy, layerNorm, rmsNorm, tf } from '../../src/ops/index.js';
+import { tokenNats } from '../../src/ops/crossEntropy.js';
+import { causalConv, crossEntropy, layerNorm, rmsNorm, tf } from '../../src/ops/index.js';
 import {
   BITS,
   NONE,
@@ -268,13 +269,25 @@ const fused: readonly KernelCase[] = [
   kernelCase('IsolossRmsNorm', 'rmsNorm', { x: { shape: [4, 6] }, gamma: { shape: [6] } }, ({ x, gamma }) =>
     rmsNorm(x!, gamma!),
   ),
-  ...['IsolossLogSoftmax', 'IsolossPickTarget', 'IsolossSubtractOneHot'].map((kernel) =>
+  ...['IsolossPickTarget', 'IsolossAddAtTarget'].map((kernel) =>
     kernelCase(
       kernel,
       'crossEntropy',
       { logits: { shape: [4, 6] }, targets: { shape: [4], ints: [5, 0, 3, 3] } },
       ({ logits, targets }) => crossEntropy(logits!, targets!),
     ),
+  ),
+  kernelCase(
+    'IsolossLogSoftmax',
+    'tokenNats',
+    { logits: { shape: [4, 6] }, targets: { shape: [4], ints: [5, 0, 3, 3] } },
+    ({ logits, targets }) => tokenNats(logits!, targets!),
+  ),
+  kernelCase(
+    'IsolossShiftRows',
+    'causalConv',
+    { x: { shape: [8, 6] }, kernel: { shape: [3, 6] } },
+    ({ x, kernel }) => causalConv(x!, kernel!, 2),
   ),
 ];
 
