@@ -7,6 +7,7 @@ import { encodeFunction } from './onnx/encode.js';
 import type { OnnxGraph } from './onnx/graph.js';
 import { lower } from './onnx/lower.js';
 import { optimise, passesFor } from './passes/index.js';
+import { forGpu } from './passes/gpu.js';
 import { withPrecision } from './passes/precision.js';
 import { checkLength, sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
 import { trace } from './trace/trace.js';
@@ -47,7 +48,9 @@ export function prepare(graph: TraceGraph, provider: Provider, options: EngineOp
   const passes = passesFor(provider === 'cpu' ? options.threads : Infinity);
   const rewritten = isOptimised(options) ? optimise(lowered, passes) : lowered;
   // The CPU has no products of its own in these precisions; rounding what goes into them gives the same arithmetic.
-  return withPrecision(rewritten, options.precision ?? 'f32', provider === 'cpu' ? 'rounded' : 'native');
+  const mode = provider === 'cpu' ? 'rounded' : 'native';
+  const precise = withPrecision(rewritten, options.precision ?? 'f32', mode);
+  return provider === 'cpu' ? precise : forGpu(precise, provider);
 }
 
 // Parallel execution mode and a disabled memory arena were both measured to be slow; other options made no difference.

@@ -1,12 +1,12 @@
-/** The training that an engine is checked with: a few steps of two small models, always the same. */
+/** The training that an engine is checked with: a few steps of small models, always the same. */
 import type { Precision } from '../../engine/engineNames.js';
 import type { Engine } from '../../engine/executable.js';
 import { defaultDff, defaultPositions } from '../../models/registry.js';
 import type { OptimizerSetup } from '../../store/record.js';
 import { compileTraining, madeUpTokens, stackScalars } from '../stepRunner.js';
 
-/** The second has convolutions and squared activations, which the first has not. */
-export const CHECKED_PRESETS = ['transformer', 'primer-ez'] as const;
+/** Together they have convolutions, both norms, gates and relative positions. */
+export const CHECKED_PRESETS = ['transformer', 'primer-ez', 't5++'] as const;
 export const CHECKED_STEPS = 8;
 
 const SHAPE = { batchSize: 4, contextLength: 16, vocabSize: 64 };
