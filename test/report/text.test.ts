@@ -100,7 +100,7 @@ describe('the answer', () => {
 
   it('of bounds', () => {
     expect(sentence({ relation: '>', bound: 8.004, factor: interval(11) })).toBe(
-      'primer-ez saves more than 8.00× of the training compute of transformer: it is below the loss of transformer at its largest budget (4.532 nats, 10¹² FLOPs) already at its own smallest, so only a bound was measured; at optimal size, absolute positions.',
+      'primer-ez saves more than 8.00× of the training compute of transformer: it is below the loss of transformer at the largest budget of both (4.532 nats, 10¹² FLOPs) already at its own smallest, so only a bound was measured; at optimal size, absolute positions.',
     );
     expect(sentence({ relation: '<', bound: 0.8, factor: interval(0.6) })).toBe(
       'primer-ez does not reach the loss of transformer (4.532 nats, 10¹² FLOPs) within its measured budgets: the speedup is below 0.80×, at optimal size, absolute positions.',
