@@ -1,34 +1,51 @@
 /**
- * How well a plan predicts time: plans a sweep on an empty cache of speeds, so that this machine is measured quickly,
- * trains it right after, and compares. `npm run bench:plan [SWEEP]`; some minutes on a machine that does nothing else.
+ * How well a plan predicts time: plans a sweep with a cache that knows no speeds, so that this machine is measured
+ * quickly, trains it right after, and compares. `npm run bench:plan -- [SWEEP]`; some minutes for `quick`, on a machine
+ * that does nothing else.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { calibrated } from '../src/sweeps/calibrate.js';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { durationText } from '../src/sweeps/format.js';
-import { planSweep, planTotals } from '../src/sweeps/plan.js';
-import { runSweep } from '../src/sweeps/runSweep.js';
 
 const GOAL = 0.25;
+const PROGRAM = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
-const name = process.argv[2] ?? 'quick';
+const sweep = process.argv[2] ?? 'quick';
 const folder = mkdtempSync(join(tmpdir(), 'isoloss-bench-'));
-try {
-  // A fresh cache knows no speeds.
-  process.env['ISOLOSS_CACHE'] = join(folder, 'cache');
-  const planned = await planSweep(name, { resultsDir: join(folder, 'results') });
+
+/** Runs the program; returns its standard output and the seconds that it took. */
+function isoloss(...args: readonly string[]): { readonly output: string; readonly seconds: number } {
   const started = performance.now();
-  const plan = await calibrated(planned, (models) => console.error(`measuring ${models} models`));
-  const measureSeconds = (performance.now() - started) / 1000;
-  const { secondsToDo, basis } = planTotals(plan);
-  const never = new AbortController().signal;
-  const trainingSince = performance.now();
-  await runSweep(plan, { stream: process.stderr, stopAfterCall: never, stopNow: never });
-  const seconds = (performance.now() - trainingSince) / 1000;
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [PROGRAM, ...args, '--results', join(folder, 'results'), '--json'],
+    {
+      env: { ...process.env, ISOLOSS_CACHE: join(folder, 'cache') },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  if (status !== 0) throw new Error(`isoloss ${args.join(' ')} ended with ${status ?? 'a signal'}`);
+  return { output: stdout, seconds: (performance.now() - started) / 1000 };
+}
+
+const totalsSchema = z.object({
+  totals: z.object({ secondsToDo: z.number(), predictedFrom: z.string() }),
+});
+
+try {
+  // The first time prepares the corpus and measures, the second says what planning itself takes.
+  isoloss('run', sweep, '--dry-run');
+  const plan = isoloss('run', sweep, '--dry-run');
+  const { secondsToDo, predictedFrom } = totalsSchema.parse(JSON.parse(plan.output)).totals;
+  const seconds = isoloss('run', sweep).seconds - plan.seconds;
   const error = secondsToDo / seconds - 1;
   console.log(
-    `${name}: predicted ${durationText(secondsToDo)} (${basis}, ${measureSeconds.toFixed(1)} s), took ${durationText(seconds)}: ` +
+    `${sweep}: predicted ${durationText(secondsToDo)} (${predictedFrom}), took ${durationText(seconds)}: ` +
       `${(100 * error).toFixed(1)}% off; the goal is ${100 * GOAL}%`,
   );
   process.exitCode = Math.abs(error) <= GOAL ? 0 : 1;

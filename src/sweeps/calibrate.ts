@@ -113,20 +113,22 @@ async function measure(
     const started = performance.now();
     await askAll(timers, { kind: 'compile', models, ...how });
     const compileSeconds = (performance.now() - started) / 1000 / models.length;
-    const observations: SpeedObservation[] = [];
-    for (const [index, { setup, cost }] of runs.entries()) {
-      const rounds: number[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
+    // In turns, so that a burst of other work does not fall on one model alone.
+    const rounds: number[][] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const means: number[] = [];
+      for (const index of runs.keys()) {
         const seconds = await askAll(timers, { kind: 'time', index });
-        rounds.push(seconds.reduce((sum, value) => sum + value, 0) / seconds.length);
+        means.push(seconds.reduce((sum, value) => sum + value, 0) / seconds.length);
       }
-      observations.push({
-        shape: shapeOf(setup.model, setup.batchSize),
-        architecture: architectureOf(setup.model),
-        flopsPerStep: cost.flopsPerStep,
-        secondsPerStep: rounds.sort((a, b) => a - b)[rounds.length >> 1]!,
-      });
+      rounds.push(means);
     }
+    const observations = runs.map(({ setup, cost }, index): SpeedObservation => ({
+      shape: shapeOf(setup.model, setup.batchSize),
+      architecture: architectureOf(setup.model),
+      flopsPerStep: cost.flopsPerStep,
+      secondsPerStep: rounds.map((means) => means[index]!).sort((a, b) => a - b)[ROUNDS >> 1]!,
+    }));
     return { observations, overheadSeconds: COMPILATIONS * compileSeconds };
   } finally {
     for (const timer of timers) timer.kill();
