@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { initialValue } from '../../src/models/params.js';
 import { buildModel, presetNamed } from '../../src/models/registry.js';
 import { bytesOf, encodeHeader, type StoredTensor } from '../../src/store/safetensors.js';
-import { BENCH_OPTIMIZER, modelOf, type BenchCase } from '../../src/train/bench.js';
+import { modelOf, type BenchCase } from '../../src/train/bench.js';
+import { SMALL_SCALE_ADAMW } from '../../src/train/optimizers.js';
 
 export interface PeerCase extends BenchCase {
   readonly threads: number;
@@ -50,7 +51,7 @@ export function writeCase(folder: string, benchCase: PeerCase): void {
       sharedQueryKey,
       qkvConvolution: qkvConvolution === 'afterProjection',
     },
-    optimizer: BENCH_OPTIMIZER,
+    optimizer: SMALL_SCALE_ADAMW,
     threads,
     batchSize,
     decayed: params.filter(({ decay }) => decay).map(({ name }) => name),

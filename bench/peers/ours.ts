@@ -1,7 +1,8 @@
 /** isoloss's side of the comparison: a process that answers the same requests as the peers. Usage: ours.ts CASE (JSON) */
 import { createInterface } from 'node:readline';
 import { ortEngine } from '../../src/engine/ort.js';
-import { BENCH_OPTIMIZER, modelOf } from '../../src/train/bench.js';
+import { modelOf } from '../../src/train/bench.js';
+import { SMALL_SCALE_ADAMW } from '../../src/train/optimizers.js';
 import { compileTraining, stackScalars } from '../../src/train/stepRunner.js';
 import { caseTokens, SEED, STORED_STEPS, type PeerCase } from './case.js';
 
@@ -11,7 +12,7 @@ const benchCase = JSON.parse(process.argv[2]!) as PeerCase;
 const { batchSize, contextLength, threads } = benchCase;
 const { optimizer, executable } = await compileTraining(
   ortEngine,
-  { model: modelOf(benchCase), optimizer: BENCH_OPTIMIZER, batchSize, seed: SEED },
+  { model: modelOf(benchCase), optimizer: SMALL_SCALE_ADAMW, batchSize, seed: SEED },
   { threads },
 );
 const [inputs, targets] = [caseTokens(benchCase, 1), caseTokens(benchCase, 2)];
@@ -30,7 +31,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     const metrics = await executable.run(count, {
       inputs: stored(inputs),
       targets: stored(targets),
-      ...stackScalars(optimizer, done + 1, count, () => BENCH_OPTIMIZER.learningRate),
+      ...stackScalars(optimizer, done + 1, count, () => SMALL_SCALE_ADAMW.learningRate),
     });
     losses.push(...metrics['loss']!);
     done += count;

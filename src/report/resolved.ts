@@ -1,6 +1,7 @@
 /** What sweep.json holds beside the runs: the text that was trained on and the tuning that the rates come from. */
 import { z } from 'zod';
 import { bestLearningRate } from '../fit/learningRate.js';
+import { hasEnded } from '../store/record.js';
 import type { Study } from '../store/study.js';
 import { counted } from './format.js';
 
@@ -103,7 +104,7 @@ export function isTuningSweep(study: Study): boolean {
 function rateGroups(study: Study): Study['runs'][number][][] {
   const groups = new Map<string, Study['runs'][number][]>();
   for (const run of study.runs) {
-    if (run.status !== 'done' && run.status !== 'diverged') continue;
+    if (!hasEnded(run)) continue;
     const { dModel, nLayers, dFf } = run.setup.model;
     const key = JSON.stringify([run.arch, dModel, nLayers, dFf, run.budgetFlops]);
     groups.set(key, [...(groups.get(key) ?? []), run]);

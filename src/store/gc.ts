@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { previousCheckpointPath } from './checkpoint.js';
 import { UsageError } from './errors.js';
 import { isAsideName, isSystemError } from './files.js';
-import { acquireLock, type LockOptions, readLock } from './lock.js';
-import { machineIdentity, processState } from '../data/processIdentity.js';
+import { acquireLock, type LockOptions } from './lock.js';
+import { hasEnded } from './record.js';
 import {
   checkpointPath,
   type FoundRun,
@@ -15,6 +15,7 @@ import {
   sweepDirectory,
   trunkPath,
 } from './runDirectory.js';
+import { lockState } from './workedOn.js';
 
 /** Something that was removed, or would be. */
 export interface Garbage {
@@ -79,7 +80,7 @@ export async function collectGarbage(
 type Collected = Pick<GcResult, 'removed' | 'leftAlone'>;
 
 async function collectRun({ directory, runKey }: FoundRun, options: GcOptions): Promise<Collected> {
-  const stale = staleLock(directory);
+  const stale = lockState(directory);
   if (options.dryRun) {
     if (stale === 'held') return { removed: [], leftAlone: [] };
     if (stale === 'unknown')
@@ -127,7 +128,7 @@ function withReadable(directory: string, garbage: readonly Garbage[], { trunks }
       leftAlone: [],
     };
   }
-  if (record.status !== 'done' && record.status !== 'diverged') return { removed: garbage, leftAlone: [] };
+  if (!hasEnded(record)) return { removed: garbage, leftAlone: [] };
   const newest = checkpointPath(directory);
   const checkpoints = [
     newest,
@@ -137,16 +138,6 @@ function withReadable(directory: string, garbage: readonly Garbage[], { trunks }
     .filter((path) => statSync(path, { throwIfNoEntry: false }) !== undefined)
     .map((path): Garbage => ({ path, bytes: sizeOf(path), kind: 'checkpoint' }));
   return { removed: [...garbage, ...checkpoints], leftAlone: [] };
-}
-
-/** What can be said of a lock at once: free, held or stale by a process of this machine, or another machine's. */
-function staleLock(directory: string): 'free' | 'held' | 'stale' | 'unknown' {
-  const holder = readLock(directory);
-  if (holder === null) return 'free';
-  if (holder.machine === null || holder.machine !== machineIdentity()) return 'unknown';
-  const { alive, start } = processState(holder.pid);
-  const same = start === null || holder.processStart === null || start === holder.processStart;
-  return alive && same ? 'held' : 'stale';
 }
 
 function asidesOf(directory: string): Garbage[] {

@@ -4,7 +4,7 @@ import { UsageError } from './errors.js';
 import { canonicalJson } from './files.js';
 import { readImportedSet } from './imported.js';
 import { readMetrics } from './metricsLog.js';
-import type { MetricRow, RunRecord, Timings } from './record.js';
+import { hasEnded, type MetricRow, type RunRecord, type Timings } from './record.js';
 import { compareCopies, readRunRecord, readSweepRecord, readTimings } from './runDirectory.js';
 import { fingerprint, scanSources } from './sources.js';
 import type { Source } from './sources.js';
@@ -215,7 +215,7 @@ function readRows(
   status: RunRecord['status'],
 ): readonly MetricRow[] {
   const { rows, torn } = readMetrics(path);
-  if (torn !== null && (status === 'done' || status === 'diverged')) {
+  if (torn !== null && hasEnded({ status })) {
     writer.addProblem(
       directory,
       `metrics.jsonl of an ended run is cut off in line ${torn.line} (${torn.reason}).`,

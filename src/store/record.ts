@@ -160,6 +160,11 @@ export const runRecordSchema = z.object({
     .nullable(),
 });
 
+/** Whether a run has its final record. A failed one has not: it is tried again when its sweep is run again. */
+export function hasEnded({ status }: { readonly status: z.infer<typeof runStatusSchema> }): boolean {
+  return status === 'done' || status === 'diverged';
+}
+
 export type TrainRow = z.infer<typeof trainRowSchema>;
 export type EvalRow = z.infer<typeof evalRowSchema>;
 export type MetricRow = z.infer<typeof metricRowSchema>;

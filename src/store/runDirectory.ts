@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from './errors.js';
 import { isSystemError, writeJsonAtomic } from './files.js';
-import { runRecordSchema, sweepRecordSchema, timingsSchema } from './record.js';
+import { hasEnded, runRecordSchema, sweepRecordSchema, timingsSchema } from './record.js';
 import type { RunRecord, SweepRecord, Timings } from './record.js';
 
 const RUN_KEY = /^[0-9a-f]{16}$/;
@@ -196,6 +196,21 @@ export function findRun(resultsDir: string, runKey: string): { found: FoundRun; 
     compareCopies({ ...a.record, sweep: a.found.sweep }, { ...b.record, sweep: b.found.sweep }),
   );
   return copies[0] ?? null;
+}
+
+/** The record in a run directory for whoever can do without it; whoever needs the run is told where it is broken. */
+export function readableRecord(directory: string): RunRecord | null {
+  try {
+    return readRunRecord(directory);
+  } catch {
+    return null;
+  }
+}
+
+/** The final record of a run, trained under whatever sweep; null where it has not ended. */
+export function endedRecord(resultsDir: string, runKey: string): RunRecord | null {
+  const record = findRun(resultsDir, runKey)?.record ?? null;
+  return record !== null && hasEnded(record) ? record : null;
 }
 
 function listFolders(path: string): string[] {

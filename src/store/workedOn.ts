@@ -1,15 +1,19 @@
-/** Whether anybody works on a run: what tells a running run from one whose process is gone. */
-import { readLock } from './lock.js';
+/** Whether a process works on a run, as far as its lock tells at once; whoever wants to take it over looks more closely. */
 import { machineIdentity, processState } from '../data/processIdentity.js';
+import { readLock } from './lock.js';
 
-/**
- * Whether a process seems to work on a run: there is a lock, and its process lives if it is one of this machine. Waits
- * for nothing, so a lock of another machine counts; whoever wants to take it over looks more closely.
- */
-export function isWorkedOn(directory: string): boolean {
+/** Free, held or stale by a process of this machine, or another machine's, of which nothing is known without waiting. */
+export function lockState(directory: string): 'free' | 'held' | 'stale' | 'unknown' {
   const holder = readLock(directory);
-  if (holder === null) return false;
-  if (holder.machine === null || holder.machine !== machineIdentity()) return true;
+  if (holder === null) return 'free';
+  if (holder.machine === null || holder.machine !== machineIdentity()) return 'unknown';
   const { alive, start } = processState(holder.pid);
-  return alive && (start === null || holder.processStart === null || start === holder.processStart);
+  const same = start === null || holder.processStart === null || start === holder.processStart;
+  return alive && same ? 'held' : 'stale';
+}
+
+/** Whether a process seems to work on a run; another machine's lock counts. */
+export function isWorkedOn(directory: string): boolean {
+  const state = lockState(directory);
+  return state === 'held' || state === 'unknown';
 }

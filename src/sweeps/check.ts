@@ -4,7 +4,7 @@ import { architectureParts, type Cell, cellsOf, resolveArchitecture } from './ce
 import { pathText, type Problem } from './diagnostics.js';
 import { flopsText } from './format.js';
 import { didYouMean } from './nearest.js';
-import type { SweepFile } from './schema.js';
+import type { SweepFile, TuneSpec } from './schema.js';
 
 interface CheckContext {
   /** Name of the file without its ending. */
@@ -43,6 +43,11 @@ export function isTuning(sweep: SweepFile): boolean {
   return typeof sweep.learningRate === 'object' && 'grid' in sweep.learningRate;
 }
 
+/** What `tune:` says; null where the sweep does not tune its own rates. */
+export function tuneOf({ learningRate }: SweepFile): TuneSpec | null {
+  return typeof learningRate === 'object' && 'tune' in learningRate ? learningRate.tune : null;
+}
+
 function checkSizes(sweep: SweepFile): Problem[] {
   const problems: Problem[] = [];
   const byShape = new Map<string, string>();
@@ -71,13 +76,10 @@ function checkSizes(sweep: SweepFile): Problem[] {
 }
 
 function checkGrid(sweep: SweepFile): Problem[] {
-  if (typeof sweep.learningRate !== 'object') return [];
-  const [grid, place] =
-    'grid' in sweep.learningRate
-      ? [sweep.learningRate.grid, ['learningRate']]
-      : 'tune' in sweep.learningRate
-        ? [sweep.learningRate.tune.grid, ['learningRate', 'tune']]
-        : [[], []];
+  const { learningRate } = sweep;
+  const isGrid = typeof learningRate === 'object' && 'grid' in learningRate;
+  const place = isGrid ? ['learningRate'] : ['learningRate', 'tune'];
+  const grid = isGrid ? learningRate.grid : (tuneOf(sweep)?.grid ?? []);
   return grid.flatMap((rate, i) => {
     const before = grid[i - 1];
     if (before === undefined || Math.abs(rate / before - 2) <= 0.02) return [];
@@ -124,9 +126,6 @@ function checkSizeNames(sweep: SweepFile): Problem[] {
       const message = `there is no size "${name}".${didYouMean(name, known)} Sizes of this sweep: ${known.join(', ')}`;
       return [{ path: [...at, n], atKey: false, message }];
     });
-  const { learningRate } = sweep;
-  const tuned =
-    typeof learningRate === 'object' && 'tune' in learningRate ? learningRate.tune.sizes : undefined;
   const inCells = sweep.cells.flatMap((block, b) =>
     block.budgets.flatMap((budget, i) => {
       const path = ['cells', b, 'budgets', i];
@@ -136,7 +135,7 @@ function checkSizeNames(sweep: SweepFile): Problem[] {
       ];
     }),
   );
-  return [...check(tuned ?? [], ['learningRate', 'tune', 'sizes']), ...inCells];
+  return [...check(tuneOf(sweep)?.sizes ?? [], ['learningRate', 'tune', 'sizes']), ...inCells];
 }
 
 function checkBaselines(

@@ -63,10 +63,10 @@ export const DEVICES: readonly Device[] = [
 ];
 
 /** Share of the peak rate that training of large models is assumed to reach. */
-export const ASSUMED_SHARE = 0.3;
+const ASSUMED_SHARE = 0.3;
 
 /** Seconds that a launched operation takes at least: what bounds small models on a fast device. An assumption. */
-export const ASSUMED_LAUNCH_SECONDS = 5e-6;
+const ASSUMED_LAUNCH_SECONDS = 5e-6;
 
 /** Seconds of a run outside of its steps: start, compilation, files. An assumption. */
 export const ASSUMED_OVERHEAD_SECONDS = 20;
@@ -89,3 +89,8 @@ export function deviceSecondsPerStep(device: Device, flopsPerStep: number, opera
     operations * ASSUMED_LAUNCH_SECONDS,
   );
 }
+
+/** What those seconds rest on. */
+export const deviceBasis = (device: Device): string =>
+  `${ASSUMED_SHARE * 100}% of ${(device.peakFlopsPerSecond / 1e12).toFixed(1)} TFLOP/s (${device.source}) or ` +
+  `${ASSUMED_LAUNCH_SECONDS * 1e6} µs an operation, whichever is longer: assumptions, nothing was measured there`;

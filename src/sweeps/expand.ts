@@ -3,6 +3,7 @@ import { UsageError } from '../store/errors.js';
 import type { ModelSetup, OptimizerSetup, RunRecord, RunSetup } from '../store/record.js';
 import type { Architecture, ArchitectureCatalogue } from './architecture.js';
 import { type Cell, cellsOf } from './cells.js';
+import { tuneOf } from './check.js';
 import { flopsText } from './format.js';
 import type { SizeSpec, SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
@@ -205,7 +206,7 @@ export function expandSweep<Cost extends CountedModel>(
     const { tuned } = tunedSpecOf(sweep)!;
     const named = `${tuned}.tuned.json has no rate for ${[...untuned].join(', ')}`;
     problems.push(
-      typeof sweep.learningRate === 'object' && 'tune' in sweep.learningRate
+      tuneOf(sweep) !== null
         ? `${loaded.at(['learningRate', 'tune'])}  ${named}; add them to tune: sizes, or say transfer: inverse-width`
         : `${loaded.at(['learningRate', 'tuned'])}  ${named}; ` +
             `add them to the cells of ${tuned}.yaml and run \`isoloss run ${tuned}\`, or say transfer: inverse-width`,

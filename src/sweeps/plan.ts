@@ -8,7 +8,8 @@ import { requirePrecision } from '../engine/engineError.js';
 import type { EngineName } from '../engine/engineNames.js';
 import { loadVariants } from '../models/loadVariant.js';
 import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
-import { findRun } from '../store/runDirectory.js';
+import { hasEnded } from '../store/record.js';
+import { endedRecord } from '../store/runDirectory.js';
 import { describeModel, runKey, trunkKey } from '../train/describe.js';
 import type { ArchitectureCatalogue } from './architecture.js';
 import { withChosenSizes } from './autoSizes.js';
@@ -19,7 +20,6 @@ import { readSpeedBook, secondsLeft, type SpeedBook, type TimeBasis, timeBasisOf
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
 import { surveyRun, type SurveyedRun } from './survey.js';
 import { inOrder, startStep, type Trunks, trunksOf } from './trunks.js';
-import { hasEnded } from './workerLoop.js';
 
 /** The architectures of the registry. */
 export const CATALOGUE: ArchitectureCatalogue = {
@@ -141,10 +141,7 @@ function planWith(
         : epochs(steps, sweep.batchSize, sweep.contextLength, corpus.train),
   });
   const { notices } = expansion;
-  const runs = withChosenSizes(expansion.runs, (runKey) => {
-    const record = findRun(options.resultsDir, runKey)?.record ?? null;
-    return record !== null && hasEnded(record) ? record : null;
-  });
+  const runs = withChosenSizes(expansion.runs, (runKey) => endedRecord(options.resultsDir, runKey));
   const setting = workerSetting({
     workers: options.workers ?? sweep.workers,
     threads: options.threads ?? sweep.threads,

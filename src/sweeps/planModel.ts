@@ -1,11 +1,12 @@
 /** What one model at one size costs to train, from its traced graph alone: nothing is allocated, so any size will do. */
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
+import { SMALL_SCALE_ADAMW } from '../train/optimizers.js';
 import { modelFigures, type ModelFigures } from '../train/describe.js';
 import { runMemory, type RunMemory } from '../train/memory.js';
-import { ASSUMED_LAUNCH_SECONDS, ASSUMED_SHARE, type Device, deviceSecondsPerStep } from './devices.js';
+import { type Device, deviceBasis, deviceSecondsPerStep } from './devices.js';
 import { architectureOf, secondsPerStep, shapeOf } from './estimate.js';
 import { bytesText, countText, durationText, flopsText } from './format.js';
-import type { SpeedBook } from './speedBook.js';
+import { machineBasis, type SpeedBook } from './speedBook.js';
 
 export interface ModelPlan {
   readonly model: ModelSetup;
@@ -29,15 +30,7 @@ export interface ModelPlan {
 
 /** Learning rate and decay change no size; a rate is an input of the graph. */
 const OPTIMIZERS: Readonly<Record<OptimizerSetup['kind'], OptimizerSetup>> = {
-  adamw: {
-    kind: 'adamw',
-    learningRate: 1e-3,
-    beta1: 0.9,
-    beta2: 0.95,
-    epsilon: 1e-8,
-    weightDecay: 0.1,
-    clipNorm: 1,
-  },
+  adamw: SMALL_SCALE_ADAMW,
   adafactor: { kind: 'adafactor', learningRate: 1e-2, weightDecay: 0, clipNorm: null },
 };
 
@@ -80,15 +73,6 @@ export function planModel(
     basis: 'device' in where ? deviceBasis(where.device) : machineBasis(where.speed),
   };
 }
-
-const deviceBasis = (device: Device): string =>
-  `${ASSUMED_SHARE * 100}% of ${(device.peakFlopsPerSecond / 1e12).toFixed(1)} TFLOP/s (${device.source}) or ` +
-  `${ASSUMED_LAUNCH_SECONDS * 1e6} µs an operation, whichever is longer: assumptions, nothing was measured there`;
-
-const machineBasis = (speed: SpeedBook): string =>
-  speed.observations.length > 0
-    ? `from ${speed.observations.length} runs that have ended on this machine`
-    : 'a guess, nothing was measured on this machine yet';
 
 /** A plan as people read it. */
 export function modelPlanText(plan: ModelPlan): string {

@@ -1,18 +1,17 @@
 /** What each run of a plan will take: seconds and memory, on this machine or on a named device. */
 import { totalmem } from 'node:os';
+import { hasEnded } from '../store/record.js';
 import { runMemory, type RunMemory } from '../train/memory.js';
 import {
-  ASSUMED_LAUNCH_SECONDS,
   ASSUMED_OVERHEAD_SECONDS,
-  ASSUMED_SHARE,
   type Device,
+  deviceBasis,
   deviceSecondsPerStep,
 } from './devices.js';
 import { makespan } from './estimate.js';
 import { bytesText } from './format.js';
 import { runsToDo, type SweepPreview } from './plan.js';
-import { secondsLeft, timeBasisOf } from './speedBook.js';
-import { hasEnded } from './workerLoop.js';
+import { machineBasis, secondsLeft } from './speedBook.js';
 
 export interface RunPrediction {
   readonly runKey: string;
@@ -100,23 +99,8 @@ export function memoryOfLargest(plan: SweepPreview): { readonly bytes: number; r
 const MEMORY_BASIS =
   "memory: the peak of the graph's liveness, six times parameters and optimizer state, and the engine's overhead as fitted on a CPU: an estimate";
 
-function timeBasis(plan: SweepPreview, device: Device | null): string {
-  if (device !== null) {
-    return (
-      `time: ${ASSUMED_SHARE * 100}% of ${(device.peakFlopsPerSecond / 1e12).toFixed(1)} TFLOP/s (${device.source}) or ` +
-      `${ASSUMED_LAUNCH_SECONDS * 1e6} µs an operation, whichever is longer: assumptions, nothing was measured there`
-    );
-  }
-  const { endedRuns, observations } = plan.speed;
-  switch (timeBasisOf(plan.speed)) {
-    case 'ended runs':
-      return `time: from ${endedRuns} runs that have ended on this machine`;
-    case 'quick measurement':
-      return `time: from a quick measurement of ${observations.length} models on this machine`;
-    case 'guess':
-      return 'time: a guess, nothing was measured on this machine yet';
-  }
-}
+const timeBasis = (plan: SweepPreview, device: Device | null): string =>
+  `time: ${device === null ? machineBasis(plan.speed) : deviceBasis(device)}`;
 
 function fitProblems(
   plan: SweepPreview,

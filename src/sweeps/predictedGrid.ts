@@ -7,7 +7,7 @@ import { parametricLoss, type ParametricRow, type ParametricValues } from '../fi
 import { fitParametric } from '../fit/parametricFit.js';
 import type { GridPoint, PredictedGrid } from '../fit/predictedCurves.js';
 import type { RunRecord } from '../store/record.js';
-import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
+import { listRuns, listSweepFolders, readableRecord } from '../store/runDirectory.js';
 import type { PlannedRun } from './expand.js';
 import type { SweepPreview } from './plan.js';
 
@@ -87,7 +87,7 @@ async function fittedLaw(plan: SweepPreview): Promise<{ values: ParametricValues
   const { corpus } = plan;
   if (corpus === null) return null;
   const byArchitecture = new Map<string, ParametricRow[]>();
-  for (const record of endedRecords(plan.resultsDir)) {
+  for (const record of doneRecords(plan.resultsDir)) {
     const { setup, final } = record;
     const { vocabSize, contextLength, dModel } = setup.model;
     const isSame =
@@ -113,15 +113,9 @@ async function fittedLaw(plan: SweepPreview): Promise<{ values: ParametricValues
   }
 }
 
-function endedRecords(resultsDir: string): RunRecord[] {
+function doneRecords(resultsDir: string): RunRecord[] {
   return listSweepFolders(resultsDir)
     .flatMap((folder) => listRuns(resultsDir, folder))
-    .flatMap(({ directory }) => {
-      try {
-        return [readRunRecord(directory)].flatMap((record) => (record?.status === 'done' ? [record] : []));
-      } catch {
-        // Whoever needs the run is told that its record is broken.
-        return [];
-      }
-    });
+    .flatMap(({ directory }) => readableRecord(directory) ?? [])
+    .filter(({ status }) => status === 'done');
 }

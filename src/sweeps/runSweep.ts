@@ -2,9 +2,10 @@
 import { dirname } from 'node:path';
 import { UsageError } from '../store/errors.js';
 import { acquireLock } from '../store/lock.js';
-import type { RunRecord } from '../store/record.js';
+import { hasEnded, type RunRecord } from '../store/record.js';
 import {
   createRunDirectory,
+  endedRecord,
   findRun,
   sweepDirectory,
   updateRunRecord,
@@ -21,7 +22,6 @@ import { learn, secondsLeft } from './speedBook.js';
 import { sweepRecord } from './sweepRecord.js';
 import { flopsSpared } from './trunks.js';
 import { writeTuned } from './tuned.js';
-import { hasEnded } from './workerLoop.js';
 
 export interface RunSweepOptions {
   /** Where progress is shown. */
@@ -122,10 +122,7 @@ async function trainRuns(
     return await schedule({
       tasks,
       executor,
-      findEnded: (runKey) => {
-        const record = findRun(plan.resultsDir, runKey)?.record ?? null;
-        return record !== null && hasEnded(record) ? record : null;
-      },
+      findEnded: (runKey) => endedRecord(plan.resultsDir, runKey),
       recordFailure,
       onEvent: (event) => {
         if (event.kind === 'ended') learn(plan.speed, event.record);

@@ -299,6 +299,7 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
 export type SweepFile = z.infer<ReturnType<typeof sweepFileSchema>>;
 export type SizeSpec = z.infer<typeof sizeSchema>;
 export type LearningRateSpec = z.infer<typeof learningRateSchema>;
+export type TuneSpec = Extract<LearningRateSpec, { tune: unknown }>['tune'];
 
 /** The JSON Schema that editors check and complete sweep files with. */
 export function sweepJsonSchema(catalogue: ArchitectureCatalogue): Record<string, unknown> {

@@ -1,11 +1,10 @@
 /** How fast this machine is, learned from the runs that have ended on it. */
 import { cpuModel } from '../engine/cpu.js';
-import type { RunRecord, RunSetup } from '../store/record.js';
-import { listRuns, listSweepFolders, readRunRecord } from '../store/runDirectory.js';
+import { hasEnded, type RunRecord, type RunSetup } from '../store/record.js';
+import { listRuns, listSweepFolders, readableRecord } from '../store/runDirectory.js';
 import { architectureOf, observe, secondsPerStep, shapeOf, type SpeedObservation } from './estimate.js';
 import type { PlannedRun } from './expand.js';
 import type { WorkerSetting } from './machine.js';
-import { hasEnded } from './workerLoop.js';
 
 /** Before any run has ended on this machine. */
 const DEFAULT_OVERHEAD_SECONDS = 1;
@@ -32,6 +31,21 @@ export function timeBasisOf({ endedRuns, observations }: SpeedBook): TimeBasis {
   return observations.length > 0 ? 'quick measurement' : 'guess';
 }
 
+/** What predictions by the book rest on. */
+export function machineBasis(book: SpeedBook): string {
+  const basis = timeBasisOf(book);
+  switch (basis) {
+    case 'ended runs':
+      return `from ${book.endedRuns} runs that have ended on this machine`;
+    case 'quick measurement':
+      return `from a quick measurement of ${book.observations.length} models on this machine`;
+    case 'guess':
+      return 'a guess, nothing was measured on this machine yet';
+    default:
+      return basis satisfies never;
+  }
+}
+
 /** Learns this machine's speed from ended runs, those of the sweep first. */
 export function readSpeedBook(
   resultsDir: string,
@@ -44,7 +58,7 @@ export function readSpeedBook(
   const records = folders
     .flatMap((folder) => listRuns(resultsDir, folder))
     .slice(0, RECORDS_FOR_SPEED)
-    .flatMap(({ directory }) => readableRecord(directory))
+    .flatMap(({ directory }) => readableRecord(directory) ?? [])
     .filter(hasEnded);
   const cpu = cpuModel();
   const observations = records.flatMap((record) => observe(record, cpu, setting) ?? []);
@@ -69,15 +83,6 @@ export function withCalibration(
     observations: [...book.observations, ...added],
     overheadSeconds: book.endedRuns > 0 ? book.overheadSeconds : measured.overheadSeconds,
   };
-}
-
-/** A broken record says nothing of speed; whoever needs the run is told of it. */
-function readableRecord(directory: string): RunRecord[] {
-  try {
-    return [readRunRecord(directory)].flatMap((record) => record ?? []);
-  } catch {
-    return [];
-  }
 }
 
 /**

@@ -16,11 +16,9 @@ import {
 import type { SweepOutcome } from './runSweep.js';
 import type { LoadedSweep } from './sweepFile.js';
 import { sweepRecord } from './sweepRecord.js';
-import { surveyRun } from './survey.js';
 import { transferSweep } from './transfer.js';
 import { findTuned, tunedSpecOf } from './tuned.js';
 import { tuningSweepOf } from './tuningSweep.js';
-import { hasEnded } from './workerLoop.js';
 
 /** A stage as it was left: the sweep's own plan and outcome, or those of a stage that did not come to its end. */
 export interface StageOutcome {
@@ -102,7 +100,7 @@ function isKnown({ loaded, runs }: SweepPreview): boolean {
   return runs.every(({ runKey }) => trials.has(runKey));
 }
 
-/** Tries half and twice the rate at the largest budget, where the sweep asks for it. */
+/** Tries half and twice the rate at the largest budget, where the sweep asks for it and all of its runs have ended. */
 async function checkTransfer(
   plan: SweepPlan,
   options: PlanOptions,
@@ -110,10 +108,7 @@ async function checkTransfer(
 ): Promise<StageOutcome | null> {
   const rates = tunedSpecOf(plan.loaded.sweep);
   if (rates?.check !== true) return null;
-  const ended = plan.runs.map((run) => {
-    const { record } = surveyRun(plan.resultsDir, run.runKey);
-    return { run, record: record !== null && hasEnded(record) ? record : null };
-  });
+  const ended = plan.runs.map((run, i) => ({ run, record: plan.surveyed[i]!.record }));
   const check = await planLoaded(transferSweep(plan.loaded, ended, rates), options);
   return { plan: check, outcome: await runPlan(check) };
 }

@@ -4,12 +4,11 @@
  */
 import { canonicalJson } from '../store/files.js';
 import type { RunRecord } from '../store/record.js';
-import { findRun, readSweepRecord } from '../store/runDirectory.js';
+import { endedRecord, readSweepRecord } from '../store/runDirectory.js';
 import type { PlannedRun } from './expand.js';
 import type { SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
 import type { Shape, TunedFile, TunedRate, TunedSpec } from './tuned.js';
-import { hasEnded } from './workerLoop.js';
 
 /** Multiples of the tuned rate that are tried beside it. */
 const FACTORS = [0.5, 2];
@@ -35,7 +34,7 @@ export function transferredRate(
   return { learningRate: (from.learningRate * from.shape.dModel) / shape.dModel, from };
 }
 
-/** Runs of a sweep with their final records, null for those that have not ended. */
+/** Runs of a sweep with their records; one without a loss, since it diverged, is nobody's best. */
 export type EndedRuns = readonly { readonly run: PlannedRun; readonly record: RunRecord | null }[];
 
 /** The best runs, by `val`, of each architecture at its own largest budget, first seeds alone. */
@@ -125,9 +124,4 @@ export function transferTrials(
 function allButRate(keyParts: Readonly<Record<string, unknown>>): string {
   const optimizer = keyParts['optimizer'] as Readonly<Record<string, unknown>>;
   return canonicalJson({ ...keyParts, optimizer: { ...optimizer, learningRate: null } });
-}
-
-function endedRecord(resultsDir: string, runKey: string): RunRecord | null {
-  const record = findRun(resultsDir, runKey)?.record ?? null;
-  return record !== null && hasEnded(record) ? record : null;
 }

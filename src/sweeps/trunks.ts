@@ -1,11 +1,10 @@
 /** Which runs of a sweep share a trunk: each leaves it for the next longer one to go on from, so the shorter comes first. */
 import { existsSync } from 'node:fs';
-import type { RunRecord } from '../store/record.js';
+import { hasEnded, type RunRecord } from '../store/record.js';
 import { trunkPath } from '../store/runDirectory.js';
 import { branchStep } from '../train/schedules.js';
 import type { PlannedRun } from './expand.js';
 import type { SurveyedRun } from './survey.js';
-import { hasEnded } from './workerLoop.js';
 
 /** The shorter runs of the same trunk by run key, the longest of them first; none for the first run of a trunk. */
 export type Trunks = ReadonlyMap<string, readonly PlannedRun[]>;

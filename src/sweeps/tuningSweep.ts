@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../store/errors.js';
-import type { ArchitectureCatalogue } from './architecture.js';
+import type { Architecture, ArchitectureCatalogue } from './architecture.js';
 import { cellsOf } from './cells.js';
+import { tuneOf } from './check.js';
 import type { LoadedSweep } from './sweepFile.js';
 import { tuningSweepName } from './tuned.js';
 
@@ -15,8 +16,9 @@ import { tuningSweepName } from './tuned.js';
  */
 export function tuningSweepOf(loaded: LoadedSweep, catalogue: ArchitectureCatalogue): LoadedSweep | null {
   const { sweep } = loaded;
-  if (typeof sweep.learningRate !== 'object' || !('tune' in sweep.learningRate)) return null;
-  const { grid, extend, flops, sizes, seeds, evalTokens } = sweep.learningRate.tune;
+  const tune = tuneOf(sweep);
+  if (tune === null) return null;
+  const { grid, extend, flops, sizes, seeds, evalTokens } = tune;
   const name = tuningSweepName(sweep.name);
   const path = join(dirname(loaded.path), `${name}.yaml`);
   if (existsSync(path)) {
@@ -24,11 +26,10 @@ export function tuningSweepOf(loaded: LoadedSweep, catalogue: ArchitectureCatalo
       `${loaded.at(['learningRate', 'tune'])}  the tuning of ${sweep.name} is the sweep ${name}, but there is a sweep file ${path}; rename one, or use its rates with learningRate: { tuned: ${name} }`,
     );
   }
-  const sizesOf = new Map<string, { entry: { preset: string; positions: string }; sizes: Set<string> }>();
+  const sizesOf = new Map<string, { architecture: Architecture; sizes: Set<string> }>();
   for (const { architecture, sizeName } of cellsOf(sweep, catalogue)) {
-    const { label, preset, positions } = architecture;
-    const own = sizesOf.get(label) ?? { entry: { preset, positions }, sizes: new Set<string>() };
-    sizesOf.set(label, own);
+    const own = sizesOf.get(architecture.label) ?? { architecture, sizes: new Set<string>() };
+    sizesOf.set(architecture.label, own);
     if (sizes === undefined || sizes.includes(sizeName)) own.sizes.add(sizeName);
   }
   return {
@@ -43,8 +44,8 @@ export function tuningSweepOf(loaded: LoadedSweep, catalogue: ArchitectureCatalo
       learningRate: { grid, extend },
       cells: [...sizesOf.values()]
         .filter((own) => own.sizes.size > 0)
-        .map(({ entry, sizes: own }) => ({
-          architectures: [entry as { preset: string; positions: 'absolute' | 'relative' | 'rotary' }],
+        .map(({ architecture: { preset, positions }, sizes: own }) => ({
+          architectures: [{ preset, positions }],
           budgets: [{ flops, sizes: [...own], seeds }],
         })),
     },

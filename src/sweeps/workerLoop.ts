@@ -2,8 +2,8 @@
 import { rmdirSync } from 'node:fs';
 import { isSystemError, makeDirectory } from '../store/files.js';
 import { acquireLock, readLock, type RunLock } from '../store/lock.js';
-import type { RunRecord } from '../store/record.js';
-import { findRun, listSweepFolders, runDirectory } from '../store/runDirectory.js';
+import { hasEnded, type RunRecord } from '../store/record.js';
+import { endedRecord, findRun, listSweepFolders, runDirectory } from '../store/runDirectory.js';
 import type { RunProgress, RunTask } from './executor.js';
 import type { FromWorker, ToWorker } from './messages.js';
 
@@ -149,8 +149,8 @@ async function trainClaimed(
   hooks: AttemptHooks,
 ): Promise<FromWorker> {
   // Someone may have finished the run, or begun it under another sweep, between looking and claiming.
-  const now = findRun(task.resultsDir, task.runKey);
-  if (now !== null && hasEnded(now.record)) return { kind: 'ended', record: now.record };
+  const ended = endedRecord(task.resultsDir, task.runKey);
+  if (ended !== null) return { kind: 'ended', record: ended };
   const elsewhere = await heldElsewhere(task.resultsDir, task.runKey, task.record.sweep);
   if (elsewhere !== null) return { kind: 'busy', reason: `it is under way in ${elsewhere}` };
 
@@ -175,11 +175,6 @@ async function trainClaimed(
     },
   });
   return hasEnded(record) ? { kind: 'ended', record } : { kind: 'stopped' };
-}
-
-/** Whether a run has its final record. A failed one has not: it is tried again when its sweep is run again. */
-export function hasEnded(record: RunRecord): boolean {
-  return record.status === 'done' || record.status === 'diverged';
 }
 
 /** Directory of the same run under another sweep where a living process holds it, or null. */

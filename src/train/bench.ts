@@ -5,20 +5,10 @@ import { openEngine } from '../engine/engines.js';
 import { providerOf } from '../engine/ortSession.js';
 import { measureRawRate, rawRateProbe } from '../engine/rawRate.js';
 import { defaultDff, defaultPositions } from '../models/registry.js';
-import type { ModelSetup, OptimizerSetup } from '../store/record.js';
+import type { ModelSetup } from '../store/record.js';
 import { describeModel } from './describe.js';
+import { SMALL_SCALE_ADAMW } from './optimizers.js';
 import { compileTraining, madeUpTokens, stackStepInputs } from './stepRunner.js';
-
-/** The optimizer of studies at small scale; only its arithmetic matters here. */
-export const BENCH_OPTIMIZER: OptimizerSetup = {
-  kind: 'adamw',
-  learningRate: 1e-3,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
-  clipNorm: 1,
-};
 
 export interface BenchCase {
   readonly preset: string;
@@ -92,14 +82,14 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
   const { threads, stepsPerCall, rounds, precision } = options;
   const engine = await openEngine(options.engine, { threads });
   const compileStart = performance.now();
-  const setup = { model, optimizer: BENCH_OPTIMIZER, batchSize: benchCase.batchSize, seed: 0 };
+  const setup = { model, optimizer: SMALL_SCALE_ADAMW, batchSize: benchCase.batchSize, seed: 0 };
   const runner = await compileTraining(engine, setup, { threads, precision });
   const { executable } = runner;
   const compileSeconds = (performance.now() - compileStart) / 1000;
   const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
   const inputs = {
     ...madeUpTokens(runner.model, benchCase, stepsPerCall, benchCase.vocabSize),
-    ...stackStepInputs(runner, 1, stepsPerCall, () => BENCH_OPTIMIZER.learningRate),
+    ...stackStepInputs(runner, 1, stepsPerCall, () => SMALL_SCALE_ADAMW.learningRate),
   };
   await executable.run(stepsPerCall, inputs);
   const probe = await rawRateProbe(threads, providerOf(options.engine));

@@ -4,6 +4,17 @@ import type { ParamSpec } from '../models/params.js';
 import type { OptimizerSetup } from '../store/record.js';
 import type { TensorSpec } from '../engine/tensors.js';
 
+/** The optimizer of studies at small scale, for whatever belongs to no sweep: benches, checks, plans of one model. */
+export const SMALL_SCALE_ADAMW: OptimizerSetup = {
+  kind: 'adamw',
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  clipNorm: 1,
+};
+
 export interface ParamUpdate {
   readonly param: Tensor;
   readonly slots: Readonly<Record<string, Tensor>>;

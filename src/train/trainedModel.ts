@@ -4,7 +4,7 @@ import type { LanguageModel } from '../models/model.js';
 import { architectureNames, buildModel } from '../models/registry.js';
 import { loadCheckpoint } from '../store/checkpoint.js';
 import { UsageError } from '../store/errors.js';
-import type { RunRecord } from '../store/record.js';
+import { hasEnded, type RunRecord } from '../store/record.js';
 import { checkpointPath } from '../store/runDirectory.js';
 import { paramKey } from './programs.js';
 
@@ -32,10 +32,9 @@ export function loadTrainedModel(directory: string, record: RunRecord): TrainedM
   const { checkpoint, reason } = loadCheckpoint(checkpointPath(directory));
   const damaged = reason === null ? '' : ` ${reason}`;
   if (checkpoint === null) {
-    const ended = status === 'done' || status === 'diverged';
     throw new UsageError(
       `Run ${runKey} (${record.arch}, ${status}) has no checkpoint in ${directory}.${damaged} ` +
-        (ended
+        (hasEnded(record)
           ? '`isoloss gc` removes those of ended runs, and what `isoloss pack` writes never has one. To get one, remove ' +
             `the run's folder and train it again (isoloss run ${record.sweep}): on the same machine, with the same ` +
             'version, it gives the same numbers.'

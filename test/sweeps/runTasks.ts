@@ -4,7 +4,7 @@ import { findRun } from '../../src/store/runDirectory.js';
 import type { RunTask } from '../../src/sweeps/executor.js';
 import { localExecutor } from '../../src/sweeps/executors/local.js';
 import { schedule, type ScheduleOptions, type ScheduleResult } from '../../src/sweeps/scheduler.js';
-import { hasEnded } from '../../src/sweeps/workerLoop.js';
+import { hasEnded } from '../../src/store/record.js';
 import { makeTask } from './tasks.js';
 
 export const JITI = ['--import', 'jiti/register'];

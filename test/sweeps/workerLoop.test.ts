@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readLock } from '../../src/store/lock.js';
-import type { RunRecord } from '../../src/store/record.js';
+import { hasEnded, type RunRecord } from '../../src/store/record.js';
 import { findRun, writeRunRecord } from '../../src/store/runDirectory.js';
 import type { Executor, RunTask, TaskOutcome } from '../../src/sweeps/executor.js';
 import type { FromWorker, ToWorker } from '../../src/sweeps/messages.js';
 import { schedule } from '../../src/sweeps/scheduler.js';
-import { EnvironmentError, hasEnded, serveRuns, type Trainer } from '../../src/sweeps/workerLoop.js';
+import { EnvironmentError, serveRuns, type Trainer } from '../../src/sweeps/workerLoop.js';
 import { finishedRecord } from './finished.js';
 import { makeTask } from './tasks.js';
 

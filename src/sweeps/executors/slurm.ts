@@ -7,10 +7,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { findRun } from '../../store/runDirectory.js';
+import { endedRecord } from '../../store/runDirectory.js';
 import type { Executor, RunProgress, RunTask, TaskOutcome } from '../executor.js';
 import { sbatchOptions, type SlurmSettings } from '../slurmSettings.js';
-import { hasEnded } from '../workerLoop.js';
 import { packTasks } from './packTasks.js';
 import { askToStop, type ClusterTask, endState, kill, livingTasks, submit } from './slurmCluster.js';
 import {
@@ -245,8 +244,8 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
     const ending = `task ${task.jobId}_${task.index} of Slurm ended${state === null ? '' : ` as ${state}`}${said === '' ? '' : `; it last said: ${said}`}`;
     for (const run of left) {
       const { task: wantedTask } = run;
-      const record = findRun(wantedTask.resultsDir, wantedTask.runKey)?.record;
-      if (record !== undefined && hasEnded(record)) settle(run, { kind: 'ended', record });
+      const record = endedRecord(wantedTask.resultsDir, wantedTask.runKey);
+      if (record !== null) settle(run, { kind: 'ended', record });
       else if (stopped !== null) settle(run, { kind: 'stopped' });
       else if (!cutOff && task.current === null && task.offset === 0) {
         settle(run, { kind: 'crashed', cause: `${ending}, before it began a run`, environment: true });
@@ -353,7 +352,6 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
   };
 
   function isEnded(runKey: string): boolean {
-    const record = findRun(join(sweepDir, '..'), runKey)?.record;
-    return record !== undefined && hasEnded(record);
+    return endedRecord(join(sweepDir, '..'), runKey) !== null;
   }
 }

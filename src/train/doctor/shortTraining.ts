@@ -3,6 +3,7 @@ import type { Precision } from '../../engine/engineNames.js';
 import type { Engine } from '../../engine/executable.js';
 import { defaultDff, defaultPositions } from '../../models/registry.js';
 import type { OptimizerSetup } from '../../store/record.js';
+import { SMALL_SCALE_ADAMW } from '../optimizers.js';
 import { compileTraining, madeUpTokens, stackScalars } from '../stepRunner.js';
 
 /** Together they have convolutions, both norms, gates and relative positions. */
@@ -13,15 +14,7 @@ const SHAPE = { batchSize: 4, contextLength: 16, vocabSize: 64 };
 const D_MODEL = 16;
 const N_HEADS = 2;
 
-const OPTIMIZER: OptimizerSetup = {
-  kind: 'adamw',
-  learningRate: 1e-2,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
-  clipNorm: 1,
-};
+const OPTIMIZER: OptimizerSetup = { ...SMALL_SCALE_ADAMW, learningRate: 1e-2 };
 
 /** Losses of every step, one preset after the other. */
 export async function shortTraining(engine: Engine, precision: Precision): Promise<number[]> {
