@@ -5,7 +5,7 @@ import type { Answer } from './document.js';
 import type { Claim } from './families.js';
 import { factorDigits, formatFactor, formatPowerOfTen, listInWords } from './format.js';
 import { rich, strong } from './rich.js';
-import { factorText, headlineOf, intervalText, measuredRange, shortFactor } from './text.js';
+import { factorText, headlineOf, intervalText, measuredRange, speedupText } from './text.js';
 
 interface Measured {
   readonly comparison: Speedup;
@@ -103,9 +103,7 @@ function furtherOf({ analysis }: ReportContext, measured: readonly Measured[]): 
   const seconds = measured.flatMap(({ comparison }) =>
     comparison.atOptimalSize
       .filter((at) => at.cost === 'seconds')
-      .map(
-        (at) => `${at.relation === '=' ? shortFactor(at.factor) : factorText(at)} ${comparison.positions}`,
-      ),
+      .map((at) => `${speedupText(at)} ${comparison.positions}`),
   );
   const names = new Set(measured.map(({ comparison }) => nameOf(comparison)));
   const contrasts = analysis.contrasts.filter(

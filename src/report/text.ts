@@ -52,6 +52,11 @@ export function factorText(at: SpeedupAtOptimalSize): string {
   return `${at.relation} ${formatFactor(at.bound)}`;
 }
 
+/** The same with its interval where it was measured: `1.93× (1.52 to 2.44)`, `> 8.00×`. */
+export function speedupText(at: SpeedupAtOptimalSize): string {
+  return at.relation === '=' ? shortFactor(at.factor) : factorText(at);
+}
+
 /** The speedup in FLOPs of a comparison, or undefined where a law is missing. */
 export function headlineOf(comparison: Speedup): SpeedupAtOptimalSize | undefined {
   return comparison.atOptimalSize.find((at) => at.cost === 'flops');
@@ -132,12 +137,12 @@ export function answerSentence(comparison: Speedup, noInterval: string, notParal
  * @param nameHardware - false where it is the same for all comparisons and named beside them.
  */
 export function furtherCosts(comparison: Speedup, nameHardware = true): string | null {
-  const text = (at: SpeedupAtOptimalSize): string =>
-    at.relation === '=' ? shortFactor(at.factor) : factorText(at);
   const parts = comparison.atOptimalSize.flatMap((at) => {
     if (at.cost === 'seconds')
-      return [`in seconds ${text(at)}${at.hardware === null || !nameHardware ? '' : ` on ${at.hardware}`}`];
-    if (at.cost === 'flopsMatmul' && comparison.matmulDiffers) return [`in matrix FLOPs ${text(at)}`];
+      return [
+        `in seconds ${speedupText(at)}${at.hardware === null || !nameHardware ? '' : ` on ${at.hardware}`}`,
+      ];
+    if (at.cost === 'flopsMatmul' && comparison.matmulDiffers) return [`in matrix FLOPs ${speedupText(at)}`];
     return [];
   });
   if (parts.length === 0) return null;

@@ -1,7 +1,6 @@
 /** Speedups of several sweeps side by side. */
 import type { ReportContext } from '../context.js';
 import {
-  FACTOR_LABEL,
   FORMAT,
   intervalLayers,
   paddedDomain,
@@ -10,14 +9,13 @@ import {
   seriesEncoding,
   SHOWN,
   tip,
-  TITLE_AT_END,
   type Chart,
 } from '../charts/chart.js';
-import { niceLogTicks } from '../charts/ticks.js';
+import { speedupAxis, speedupFields } from '../charts/speedups.js';
 import { factorDigits, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { factorText, shortFactor, shortInterval } from '../text.js';
+import { shortInterval } from '../text.js';
 import { seriesStyles, type SeriesStyle } from '../theme.js';
 import type { Repeated } from './agreement.js';
 
@@ -55,12 +53,7 @@ export function agreementChart(contexts: readonly ReportContext[], repeated: rea
         arch: sweep,
         comparison: `${arch} over ${baseline}`,
         positions,
-        relation: at.relation,
-        factor: at.bound ?? at.factor.value,
-        low: at.relation === '=' ? at.factor.low : null,
-        high: at.relation === '=' ? at.factor.high : null,
-        label: at.relation === '=' ? shortFactor(at.factor) : factorText(at),
-        verdict: at.verdict ?? 'no interval',
+        ...speedupFields(at),
         baselineFlops: at.baselineCost,
         lossNats: at.lossNats,
         ratio: agreement === null ? null : shortInterval(agreement.ratio, factorDigits),
@@ -75,18 +68,7 @@ export function agreementChart(contexts: readonly ReportContext[], repeated: rea
     'log',
     0.12,
   );
-  const x = {
-    field: 'factor',
-    type: 'quantitative',
-    scale: { type: 'log', domain, nice: false },
-    axis: {
-      title: 'Speedup (right of 1: less training compute)',
-      ...TITLE_AT_END,
-      values: niceLogTicks(domain, 7),
-      labelExpr: FACTOR_LABEL,
-      grid: true,
-    },
-  };
+  const x = speedupAxis(domain);
   const y = pairAxis(
     'pair',
     rows.map((row) => row.pair),

@@ -130,6 +130,28 @@ export function intervalLayers(
   ];
 }
 
+/** The optima of the dataset `optima` with their bars from `low` to `high` along y. */
+export function optimumLayers(
+  y: Spec,
+  { color, shape }: { color: Spec; shape: Spec },
+  size: number,
+  tooltip: readonly Spec[],
+): Spec[] {
+  const layer = { data: { name: 'optima' }, transform: [SHOWN] };
+  return [
+    {
+      ...layer,
+      mark: { type: 'rule', strokeWidth: 1.6, aria: false },
+      encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
+    },
+    {
+      ...layer,
+      mark: { type: 'point', filled: true, size, opacity: 1 },
+      encoding: { y, color, shape, tooltip },
+    },
+  ];
+}
+
 /**
  * The field `label` above each mark, with a rim in the colour of the page so that lines behind don't cross it. It
  * extends to the inside of the panel from marks near the ends of `x`'s domain, so that it stays on a narrow screen.

@@ -3,9 +3,8 @@ import type { Speedup, SpeedupAtOptimalSize } from '../../fit/analysis.js';
 import type { ReportContext } from '../context.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { costLabel, factorText, shortFactor } from '../text.js';
+import { costLabel, speedupText } from '../text.js';
 import {
-  FACTOR_LABEL,
   FORMAT,
   intervalLayers,
   paddedDomain,
@@ -14,10 +13,9 @@ import {
   seriesEncoding,
   SHOWN,
   tip,
-  TITLE_AT_END,
   type Chart,
 } from './chart.js';
-import { niceLogTicks } from './ticks.js';
+import { speedupAxis, speedupFields } from './speedups.js';
 
 const COLUMNS = [
   'pair',
@@ -96,18 +94,7 @@ function speedupChart(
   const domain = paddedDomain([1, ...shown.filter((value) => value !== null)], 'log', 0.12);
   const pairs = drawn.map(({ c }) => pairOf(c));
   const { color, shape } = seriesEncoding(context.styles, archs);
-  const x = {
-    field: 'factor',
-    type: 'quantitative',
-    scale: { type: 'log', domain, nice: false },
-    axis: {
-      title: 'Speedup (right of 1: less training compute)',
-      ...TITLE_AT_END,
-      values: niceLogTicks(domain, 7),
-      labelExpr: FACTOR_LABEL,
-      grid: true,
-    },
-  };
+  const x = speedupAxis(domain);
   const y = pairAxis('pair', pairs);
   const tooltip = [
     tip('arch', 'Architecture'),
@@ -121,7 +108,7 @@ function speedupChart(
     id,
     title,
     caption: rich`Training compute of the baseline divided by that of the architecture at equal loss, each at its best size. Right of 1 the architecture saves compute. Bars are 95% bootstrap intervals: one that leaves out 1 tells the two apart.`,
-    alt: `Speedup of each architecture over each baseline with its 95% interval, and a line at 1. ${drawn.map(({ c, at }) => `${c.arch} over ${c.baseline}: ${label(at)}.`).join(' ')}`,
+    alt: `Speedup of each architecture over each baseline with its 95% interval, and a line at 1. ${drawn.map(({ c, at }) => `${c.arch} over ${c.baseline}: ${speedupText(at)}.`).join(' ')}`,
     layout: { kind: 'rows', rows: pairs.length, step: 48 },
     archs,
     scales: { x: 'log' },
@@ -147,10 +134,6 @@ function speedupChart(
   };
 }
 
-function label(at: SpeedupAtOptimalSize): string {
-  return at.relation === '=' ? shortFactor(at.factor) : factorText(at);
-}
-
 function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize, pair: string): Row {
   return {
     pair,
@@ -158,14 +141,8 @@ function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize, pair: string): Row
     baseline: comparison.baseline,
     positions: comparison.positions,
     cost: costLabel(at.cost, at.hardware),
-    relation: at.relation,
-    factor: at.bound ?? at.factor.value,
-    // The interval behind a bound is extrapolated, so it is not drawn beside what was measured.
-    low: at.relation === '=' ? at.factor.low : null,
-    high: at.relation === '=' ? at.factor.high : null,
+    ...speedupFields(at),
     extrapolated: at.relation !== '=' || at.lowExtrapolated || at.highExtrapolated,
-    verdict: at.verdict ?? 'no interval',
-    label: label(at),
     baselineCost: at.baselineCost,
     lossNats: at.lossNats,
   };

@@ -9,12 +9,16 @@ import { powerText, shortInterval } from '../text.js';
 const exponentText = powerText(3);
 const roughExponent = powerText(2);
 
-/** Exponents of loss, optimal size and optimal tokens against compute. */
-export function lawsTable({ analysis, archs }: ReportContext): Table | null {
+/** The frontiers in the order in which the report names architectures. */
+function frontiersInOrder({ analysis, archs }: ReportContext): Frontier[] {
   const order = archs.map((a) => a.arch);
-  const rows = [...analysis.frontier]
-    .sort((a, b) => order.indexOf(a.arch) - order.indexOf(b.arch))
-    .flatMap(({ arch, positions, law, optimalFlopsPerToken, optimalParams, optimalTokens }) =>
+  return [...analysis.frontier].sort((a, b) => order.indexOf(a.arch) - order.indexOf(b.arch));
+}
+
+/** Exponents of loss, optimal size and optimal tokens against compute. */
+export function lawsTable(context: ReportContext): Table | null {
+  const rows = frontiersInOrder(context).flatMap(
+    ({ arch, positions, law, optimalFlopsPerToken, optimalParams, optimalTokens }) =>
       law === null
         ? []
         : [
@@ -34,7 +38,7 @@ export function lawsTable({ analysis, archs }: ReportContext): Table | null {
               range: `${formatPowerOfTen(law.range[0], 2)} to ${formatPowerOfTen(law.range[1], 2)}`,
             },
           ],
-    );
+  );
   if (rows.length === 0) return null;
   return {
     caption:
@@ -71,13 +75,10 @@ export function lawsTable({ analysis, archs }: ReportContext): Table | null {
 }
 
 /** The exponents that depend on what N counts, by every convention. */
-export function conventionsTable({ analysis, archs }: ReportContext): Table | null {
-  const order = archs.map((a) => a.arch);
-  const rows = [...analysis.frontier]
-    .sort((a, b) => order.indexOf(a.arch) - order.indexOf(b.arch))
-    .flatMap(({ arch, positions, optimalParams }) =>
-      optimalParams.length === 0 ? [] : [{ arch, positions, ...paramsExponents(optimalParams) }],
-    );
+export function conventionsTable(context: ReportContext): Table | null {
+  const rows = frontiersInOrder(context).flatMap(({ arch, positions, optimalParams }) =>
+    optimalParams.length === 0 ? [] : [{ arch, positions, ...paramsExponents(optimalParams) }],
+  );
   if (rows.length === 0) return null;
   return {
     caption: 'Exponents of the optimal number of parameters against compute, by what is counted (95%)',

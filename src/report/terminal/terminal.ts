@@ -6,7 +6,7 @@ import { buildDocument } from '../buildDocument.js';
 import { reportContext, type ReportContext, type ReportInput } from '../context.js';
 import { factorDigits, formatLoss, formatPowerOfTen } from '../format.js';
 import { richToPlain } from '../rich.js';
-import { costLabel, factorText, headlineOf, shortFactor } from '../text.js';
+import { costLabel, headlineOf, speedupText } from '../text.js';
 import { textIntervals, textPlot } from './textPlot.js';
 
 const PLOT_HEIGHT = 14;
@@ -66,7 +66,7 @@ function speedups({ comparisons }: ReportContext, width: number): string {
       comparison.baseline,
       comparison.positions,
       costLabel(at.cost, null),
-      at.relation === '=' ? shortFactor(at.factor) : factorText(at),
+      speedupText(at),
       at.verdict ?? 'no interval',
     ]),
   );
