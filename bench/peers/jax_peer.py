@@ -4,7 +4,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from peer import Case, serve
+from peer import Case, decoder_layers, serve
 
 case = Case(Path(sys.argv[1]))
 # XLA takes its number of threads from the processors that the process may run on.
@@ -38,7 +38,7 @@ def conv(x, w):
     return sum(y * w[k] for k, y in enumerate(shifted))
 
 
-def attention(name, x, mask, p):
+def attention(mask, name, x, p):
     projected = x @ jnp.concatenate([p[f"{name}.{part}"] for part in names], 1)
     if options["qkvConvolution"]:
         projected = conv(projected, jnp.concatenate([p[f"{name}.{part}Conv"] for part in names], 1))
@@ -50,29 +50,13 @@ def attention(name, x, mask, p):
     return y.reshape(-1, context, width) @ p[f"{name}.o"]
 
 
-def feed_forward(name, x, p):
-    hidden = x @ p[f"{name}.in"]
-    if options["feedForwardBiases"]:
-        hidden = hidden + p[f"{name}.inBias"]
-    hidden = ACTIVATIONS[options["activation"]](hidden)
-    if options["gated"]:
-        hidden = hidden * (x @ p[f"{name}.gated"])
-    out = hidden @ p[f"{name}.out"]
-    return out + p[f"{name}.outBias"] if options["feedForwardBiases"] else out
-
-
 def loss_of(p, inputs, targets):
     mask = p["relativeBias"][buckets].transpose(2, 0, 1) + causal if relative else causal
     x = p["embedding"][inputs] * 50
     if not relative:
         x = x + positions
-    for layer in range(shape["nLayers"]):
-        name = f"layer{layer}"
-        x = x + attention(f"{name}.attention", norm(f"{name}.attentionNorm", x, p), mask, p)
-        if options["feedForwardNorm"] == "before":
-            x = x + feed_forward(f"{name}.feedForward", norm(f"{name}.feedForwardNorm", x, p), p)
-        else:
-            x = x + norm(f"{name}.feedForwardNorm", feed_forward(f"{name}.feedForward", x, p), p)
+    attend = partial(attention, mask)
+    x = decoder_layers(case, x, p, norm=norm, attention=attend, activation=ACTIVATIONS[options["activation"]])
     logits = norm("finalNorm", x, p) @ p["output"].T
     picked = jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1)
     return -jnp.mean(picked)

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { cpuModel } from '../../src/engine/cpu.js';
 import { STORED_STEPS, writeCase, type PeerCase } from './case.js';
 import { median } from './median.js';
-import { SIDES, startParticipant, type Participant, type Side } from './participant.js';
+import { peerEnvironment, SIDES, startParticipant, type Participant, type Side } from './participant.js';
 
 const HELP = `Usage: npm run bench:peers -- [options]
 
@@ -30,8 +30,8 @@ Examples:
   $ npm run bench:peers -- --sizes 32x2x8,64x2x8 --threads 1 --processes 2
 
 The peers are Python packages, which this command does not install:
-  $ pip install --target /tmp/peers torch==2.13.0 numpy jax==0.10.2 jaxlib==0.10.2
-  $ ISOLOSS_PEERS=/tmp/peers npm run bench:peers
+  $ pip install --target ../peers torch==2.13.0 numpy jax==0.10.2 jaxlib==0.10.2
+  $ ISOLOSS_PEERS=../peers npm run bench:peers
 torch.compile needs a C++ compiler (g++).
 `;
 
@@ -120,10 +120,9 @@ function line(benchCase: PeerCase, results: readonly SideResult[]): string {
 /** The version of a peer, or null where Python does not find it. */
 function peerVersion(side: Side): string | null {
   const module = side === 'jax' ? 'jax' : 'torch';
-  const path = [process.env['ISOLOSS_PEERS'], process.env['PYTHONPATH']].filter((part) => part !== undefined);
   const { stdout, status } = spawnSync('python3', ['-c', `import ${module}; print(${module}.__version__)`], {
     encoding: 'utf8',
-    env: { ...process.env, PYTHONPATH: path.join(':') },
+    env: peerEnvironment(),
   });
   return status === 0 ? stdout.trim() : null;
 }

@@ -35,6 +35,12 @@ const COMMANDS: Readonly<Record<Side, (folder: string, benchCase: PeerCase) => r
     jax: (folder) => ['python3', [file('jax_peer.py'), folder]],
   };
 
+/** The environment in which Python finds the peers. */
+export function peerEnvironment(): NodeJS.ProcessEnv {
+  const { ISOLOSS_PEERS: peers, PYTHONPATH: path } = process.env;
+  return { ...process.env, PYTHONPATH: [peers, path].filter((part) => part !== undefined).join(':') };
+}
+
 function answering(child: ChildProcessWithoutNullStreams, name: string): (steps: number) => Promise<Answer> {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let complaints = '';
@@ -55,12 +61,7 @@ export function startParticipant(
   processes: number,
 ): Participant {
   const [command, args] = COMMANDS[name](folder, benchCase);
-  const { ISOLOSS_PEERS: peers, PYTHONPATH: path } = process.env;
-  const env = {
-    ...process.env,
-    OMP_NUM_THREADS: String(benchCase.threads),
-    PYTHONPATH: [peers, path].filter((part) => part !== undefined).join(':'),
-  };
+  const env = { ...peerEnvironment(), OMP_NUM_THREADS: String(benchCase.threads) };
   const children = Array.from({ length: processes }, () => spawn(command, args, { env }));
   const askers = children.map((child) => answering(child, name));
   return {

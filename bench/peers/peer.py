@@ -60,6 +60,29 @@ class Case:
         return np.where(back < exact, back, np.minimum(exact + np.floor(far).astype(int), 31))
 
 
+def feed_forward(case: Case, activation, name: str, x, p):
+    hidden = x @ p[f"{name}.in"]
+    if case.options["feedForwardBiases"]:
+        hidden = hidden + p[f"{name}.inBias"]
+    hidden = activation(hidden)
+    if case.options["gated"]:
+        hidden = hidden * (x @ p[f"{name}.gated"])
+    out = hidden @ p[f"{name}.out"]
+    return out + p[f"{name}.outBias"] if case.options["feedForwardBiases"] else out
+
+
+def decoder_layers(case: Case, x, p, *, norm, attention, activation):
+    """The residual layers; `norm(name, x, p)` and `attention(name, x, p)` are the framework's own."""
+    for layer in range(case.model["nLayers"]):
+        name = f"layer{layer}"
+        x = x + attention(f"{name}.attention", norm(f"{name}.attentionNorm", x, p), p)
+        if case.options["feedForwardNorm"] == "before":
+            x = x + feed_forward(case, activation, f"{name}.feedForward", norm(f"{name}.feedForwardNorm", x, p), p)
+        else:
+            x = x + norm(f"{name}.feedForwardNorm", feed_forward(case, activation, f"{name}.feedForward", x, p), p)
+    return x
+
+
 def serve(case: Case, step) -> None:
     """Answers requests until standard input ends. `step(inputs, targets)` trains one step and returns its loss lazily."""
     done = 0

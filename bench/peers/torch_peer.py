@@ -1,10 +1,11 @@
 """The training step in PyTorch, eager or under torch.compile. Usage: torch_peer.py CASE_FOLDER eager|compile"""
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from peer import Case, serve
+from peer import Case, decoder_layers, serve
 
 
 def build_loss(case: Case):
@@ -28,7 +29,7 @@ def build_loss(case: Case):
             y = y + F.pad(x[:, :-k] * w[k], (0, 0, k, 0))
         return y
 
-    def attention(name, x, mask, p):
+    def attention(mask, name, x, p):
         projected = x @ torch.cat([p[f"{name}.{part}"] for part in names], 1)
         if options["qkvConvolution"]:
             projected = conv(projected, torch.cat([p[f"{name}.{part}Conv"] for part in names], 1))
@@ -43,28 +44,13 @@ def build_loss(case: Case):
 
     activations = {"relu": F.relu, "squaredRelu": lambda x: F.relu(x).square(), "swish": F.silu}
 
-    def feed_forward(name, x, p):
-        hidden = x @ p[f"{name}.in"]
-        if options["feedForwardBiases"]:
-            hidden = hidden + p[f"{name}.inBias"]
-        hidden = activations[options["activation"]](hidden)
-        if options["gated"]:
-            hidden = hidden * (x @ p[f"{name}.gated"])
-        out = hidden @ p[f"{name}.out"]
-        return out + p[f"{name}.outBias"] if options["feedForwardBiases"] else out
-
     def loss(p, inputs, targets):
         mask = p["relativeBias"][buckets].permute(2, 0, 1) + causal if relative else None
         x = F.embedding(inputs, p["embedding"]) * 50
         if not relative:
             x = x + positions
-        for layer in range(shape["nLayers"]):
-            name = f"layer{layer}"
-            x = x + attention(f"{name}.attention", norm(f"{name}.attentionNorm", x, p), mask, p)
-            if options["feedForwardNorm"] == "before":
-                x = x + feed_forward(f"{name}.feedForward", norm(f"{name}.feedForwardNorm", x, p), p)
-            else:
-                x = x + norm(f"{name}.feedForwardNorm", feed_forward(f"{name}.feedForward", x, p), p)
+        attend = partial(attention, mask)
+        x = decoder_layers(case, x, p, norm=norm, attention=attend, activation=activations[options["activation"]])
         logits = norm("finalNorm", x, p) @ p["output"].T
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
