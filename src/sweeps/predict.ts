@@ -2,12 +2,7 @@
 import { totalmem } from 'node:os';
 import { hasEnded } from '../store/record.js';
 import { runMemory, type RunMemory } from '../train/memory.js';
-import {
-  ASSUMED_OVERHEAD_SECONDS,
-  type Device,
-  deviceBasis,
-  deviceSecondsPerStep,
-} from './devices.js';
+import { ASSUMED_OVERHEAD_SECONDS, type Device, deviceBasis, deviceSecondsPerStep } from './devices.js';
 import { makespan } from './estimate.js';
 import { bytesText } from './format.js';
 import { runsToDo, type SweepPreview } from './plan.js';

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { analyse } from '../../src/fit/analyse.js';
 import { chartsOf } from '../../src/report/document.js';
 import { renderFiles } from '../../src/report/renderReport.js';
+import { CHROMIUM_FLAGS } from '../chromium.js';
 import { QUICK_DESIGN, syntheticStudy } from './syntheticStudy.js';
 
 const browser = ['chromium', 'chromium-browser', 'google-chrome'].find(
@@ -30,13 +31,7 @@ function visit(name: string, page: string, ...flags: readonly string[]): Visit {
     browser!,
     [
       '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
+      ...CHROMIUM_FLAGS,
       '--enable-logging=stderr',
       '--virtual-time-budget=20000',
       `--user-data-dir=${join(folder, `profile-${name}`)}`,

@@ -2,19 +2,11 @@
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHROMIUM_FLAGS } from '../chromium.js';
 import { key } from '../store/records.js';
 import { HOSTILE, startRun, startSite, writeHostileSweep, type TestSite } from './site.js';
 
 const CHROMIUM = '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 describe.skipIf(!existsSync(CHROMIUM))(`the pages in ${CHROMIUM} (skipped where there is none)`, () => {
   let site: TestSite;
@@ -22,7 +14,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`the pages in ${CHROMIUM} (skipped where 
   const complaints: string[] = [];
   beforeAll(async () => {
     site = await startSite();
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
   }, 60_000);
   afterAll(async () => {
     await browser.close();

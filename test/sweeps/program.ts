@@ -23,19 +23,22 @@ export function textFolder(wordsPerFile: number): string {
   return folder;
 }
 
-/** A folder with a small text and the sweep file `tiny.yaml`. */
-export function tinyFolder(seeds: readonly number[], flops: number): string {
-  const folder = textFolder(3000);
-  writeFileSync(
-    join(folder, 'tiny.yaml'),
-    `name: tiny
+/** The first lines of a sweep over the texts of `textFolder`. */
+export const sweepHead = (name: string): string => `name: ${name}
 corpus: texts/*.txt
 vocabSize: 280
 contextLength: 32
 batchSize: 4
 evalTokens: 512
 baselines: [transformer]
-learningRate: { base: 0.01, referenceWidth: 64 }
+`;
+
+/** A folder with a small text and the sweep file `tiny.yaml`. */
+export function tinyFolder(seeds: readonly number[], flops: number): string {
+  const folder = textFolder(3000);
+  writeFileSync(
+    join(folder, 'tiny.yaml'),
+    `${sweepHead('tiny')}learningRate: { base: 0.01, referenceWidth: 64 }
 sizes:
   d8: { dModel: 8, nLayers: 1, nHeads: 2 }
 cells:
@@ -81,11 +84,16 @@ export function startProgram(
   return { child, output: () => output, exit, gone };
 }
 
-/** Runs the tiny sweep to its end. */
-export async function runToEnd(folder: string, results: string, ...more: string[]): Promise<string> {
-  const { exit, output } = startProgram(folder, ['run', 'tiny.yaml', '--results', results, ...more]);
+/** Runs the program to its end, which has to be a good one. @returns what it wrote */
+export async function isoloss(folder: string, ...args: string[]): Promise<string> {
+  const { exit, output } = startProgram(folder, args);
   expect(await exit, output()).toBe(0);
   return output();
+}
+
+/** Runs the tiny sweep to its end. */
+export async function runToEnd(folder: string, results: string, ...more: string[]): Promise<string> {
+  return isoloss(folder, 'run', 'tiny.yaml', '--results', results, ...more);
 }
 
 /** Everything of the runs that a disturbance must not change: statuses, losses, and every row but its seconds. */

@@ -5,20 +5,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readRunRecord, readSweepRecord, runDirectory } from '../../src/store/runDirectory.js';
 import type { TransferTrial } from '../../src/sweeps/transfer.js';
 import type { TunedFile } from '../../src/sweeps/tuned.js';
-import { IS_BUILT, startProgram, textFolder } from './program.js';
+import { IS_BUILT, isoloss, startProgram, sweepHead, textFolder } from './program.js';
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 /** The grid starts far too low, so that the best rate lies at its upper end. */
-const SWEEP = `name: own
-corpus: texts/*.txt
-vocabSize: 280
-contextLength: 32
-batchSize: 4
-evalTokens: 512
-baselines: [transformer]
-learningRate:
+const SWEEP = `${sweepHead('own')}learningRate:
   tune: { grid: [0.0001, 0.0002, 0.0004], extend: 2, flops: 3e7, sizes: [d8] }
   transfer: inverse-width
   check: true
@@ -32,12 +25,6 @@ cells:
       - { flops: 8e7, sizes: [d8, d16] }
 workers: 2
 `;
-
-async function isoloss(folder: string, ...args: string[]): Promise<string> {
-  const { exit, output } = startProgram(folder, args);
-  expect(await exit, output()).toBe(0);
-  return output();
-}
 
 describe.skipIf(!IS_BUILT)('a sweep with tune:', () => {
   it('tunes, trains and checks, each stage from what the one before found, and does none of it twice', async () => {
@@ -83,7 +70,7 @@ describe.skipIf(!IS_BUILT)('a sweep with tune:', () => {
       ['primer-ez', 8e7, 2],
     ]);
     for (const trial of check) {
-      const { record } = { record: readRunRecord(runDirectory(results, 'own-transfer', trial.runKey))! };
+      const record = readRunRecord(runDirectory(results, 'own-transfer', trial.runKey))!;
       expect(trial.valLossNats).toBe(record.final!.val.lossNats);
     }
 

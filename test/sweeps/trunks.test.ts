@@ -3,19 +3,12 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { listRuns, readRunRecord } from '../../src/store/runDirectory.js';
-import { IS_BUILT, outcomeOf, startProgram, textFolder } from './program.js';
+import { IS_BUILT, isoloss, outcomeOf, sweepHead, textFolder } from './program.js';
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
-const sweep = (name: string, budgets: readonly number[]): string => `name: ${name}
-corpus: texts/*.txt
-vocabSize: 280
-contextLength: 32
-batchSize: 4
-evalTokens: 512
-baselines: [transformer]
-learningRate: 0.01
+const sweep = (name: string, budgets: readonly number[]): string => `${sweepHead(name)}learningRate: 0.01
 schedule: { kind: wsd, warmupSteps: 10, decayFraction: 0.25, finalFraction: 0 }
 sizes:
   d8: { dModel: 8, nLayers: 1, nHeads: 2 }
@@ -25,12 +18,6 @@ cells:
 ${budgets.map((flops) => `      - { flops: ${flops}, sizes: [d8] }`).join('\n')}
 workers: 2
 `;
-
-async function isoloss(folder: string, ...args: string[]): Promise<string> {
-  const { exit, output } = startProgram(folder, args);
-  expect(await exit, output()).toBe(0);
-  return output();
-}
 
 describe.skipIf(!IS_BUILT)('budgets of one trunk', () => {
   it('are trained once up to where each cools down, with the results of runs trained alone', async () => {
