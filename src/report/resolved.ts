@@ -25,7 +25,8 @@ const corpusSchema = z.object({
 export type CorpusInfo = z.infer<typeof corpusSchema>;
 
 const tuningSchema = z.object({
-  sweep: z.string(),
+  /** The tuning sweeps; of an architecture and size tuned by several, the rate of the first is used. */
+  sweeps: z.array(z.string()).min(1),
   rates: z.array(
     z.object({
       arch: z.string(),
@@ -129,7 +130,7 @@ function ownTuning(study: Study): TuningInfo | null {
     const { learningRate, edge, flags } = bestLearningRate(trials);
     return [{ arch, shape: { dModel, nLayers }, budgetFlops, learningRate, edge, flags: [...flags], trials }];
   });
-  return rates.length === 0 ? null : { sweep: study.sweep.name, rates };
+  return rates.length === 0 ? null : { sweeps: [study.sweep.name], rates };
 }
 
 /** `document`s, or `block`s where the text was cut into those. */

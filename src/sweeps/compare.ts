@@ -18,7 +18,7 @@ import { didYouMean } from './nearest.js';
 import { CATALOGUE } from './plan.js';
 import type { SizeSpec, SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
-import { checkProtocol, readTuned, shapeOfModel, tunedRate, tunedSpecOf, type TunedFile } from './tuned.js';
+import { readTunedRates, shapeOfModel, tunedRate, tunedSpecOf, type TunedFile } from './tuned.js';
 import { tuningSweepOf } from './tuningSweep.js';
 
 type Budget = SweepFile['cells'][number]['budgets'][number];
@@ -249,8 +249,9 @@ function ratesOf(
     }
     return { kind: 'rule', note: `learning rates by the rule of ${name}, the same for all` };
   }
-  const { path, ...tuned } = readTuned(base, spec.tuned);
-  checkProtocol(base, { ...tuned, path }, spec.acceptDifferent ?? []);
+  const { sweeps, files, rates } = readTunedRates(base, spec);
+  const tuned: TunedFile = { ...files[0]!, rates: [...rates] };
+  const names = sweeps.join(', ');
   const shapeAt = (arch: Architecture, size: SizeSpec) =>
     shapeOfModel(modelOf(base.sweep, arch, size, CATALOGUE));
   const reference = all[0]!;
@@ -258,8 +259,8 @@ function ratesOf(
     [...sizeNames].flatMap((sizeName): MissingRate[] => {
       const size = base.sweep.sizes[sizeName]!;
       const shape = shapeAt(arch, size);
-      if (tunedRate(tuned, arch.label, shape) !== null) return [];
-      const borrowed = tunedRate(tuned, reference.label, shapeAt(reference, size));
+      if (tunedRate(rates, arch.label, shape) !== null) return [];
+      const borrowed = tunedRate(rates, reference.label, shapeAt(reference, size));
       return [{ arch: arch.label, shape, borrowed: borrowed?.learningRate ?? null, from: reference.label }];
     }),
   );
@@ -271,12 +272,12 @@ function ratesOf(
     missing,
   } as const;
   const without = [...new Set(missing.map(({ arch }) => arch))];
-  if (missing.length === 0) return { ...shared, tuning: null, note: `learning rates of ${tuned.sweep}` };
+  if (missing.length === 0) return { ...shared, tuning: null, note: `learning rates of ${names}` };
   if (tune === false) {
     const unknown = missing.find(({ borrowed }) => borrowed === null);
     if (unknown !== undefined) {
       throw new UsageError(
-        `${tuned.sweep} has no rate for ${reference.label} at dModel ${unknown.shape.dModel} that ${unknown.arch} could take; leave --no-tune out.`,
+        `${names} has no rate for ${reference.label} at dModel ${unknown.shape.dModel} that ${unknown.arch} could take; leave --no-tune out.`,
       );
     }
     return {
@@ -285,13 +286,14 @@ function ratesOf(
       note: `${without.join(', ')} at the tuned rates of ${reference.label}, not tuned`,
     };
   }
-  const tuningBase = (
-    tuningSweepOf(base, CATALOGUE) ?? readSweepFile(tuningFile(base, spec.tuned), CATALOGUE)
-  ).sweep;
+  // As the baseline was tuned that the variant is compared with first.
+  const own = files.find((file) => file.rates.some(({ arch }) => arch === reference.label)) ?? files[0]!;
+  const tuningBase = (tuningSweepOf(base, CATALOGUE) ?? readSweepFile(tuningFile(base, own.sweep), CATALOGUE))
+    .sweep;
   return {
     ...shared,
     tuning: tuningOf(tuningBase, base.sweep, without, all, sizeNames),
-    note: `${without.join(', ')} tuned as ${tuned.sweep} tuned the others, on the same grid, budgets and seeds`,
+    note: `${without.join(', ')} tuned as ${own.sweep} tuned the others, on the same grid, budgets and seeds`,
   };
 }
 

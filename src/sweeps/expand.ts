@@ -9,13 +9,13 @@ import type { SizeSpec, SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
 import { transferredRate } from './transfer.js';
 import {
-  checkProtocol,
   findTuned,
-  readTuned,
+  readTunedRates,
   shapeOfModel,
   tunedRate,
   type TunedSpec,
   tunedSpecOf,
+  tuningNames,
   tuningSweepName,
 } from './tuned.js';
 import { gridOfSize } from './tuningGrid.js';
@@ -203,13 +203,14 @@ export function expandSweep<Cost extends CountedModel>(
     }
   }
   if (untuned.size > 0) {
-    const { tuned } = tunedSpecOf(sweep)!;
-    const named = `${tuned}.tuned.json has no rate for ${[...untuned].join(', ')}`;
+    const names = tuningNames(tunedSpecOf(sweep)!);
+    const files = names.map((name) => `${name}.tuned.json`).join(', ');
+    const named = `no rate in ${files} for ${[...untuned].join(', ')}`;
     problems.push(
       tuneOf(sweep) !== null
         ? `${loaded.at(['learningRate', 'tune'])}  ${named}; add them to tune: sizes, or say transfer: inverse-width`
         : `${loaded.at(['learningRate', 'tuned'])}  ${named}; ` +
-            `add them to the cells of ${tuned}.yaml and run \`isoloss run ${tuned}\`, or say transfer: inverse-width`,
+            `add them to the cells of ${names[0]}.yaml and run \`isoloss run ${names[0]}\`, or say transfer: inverse-width`,
     );
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
@@ -238,8 +239,7 @@ function learningRates(loaded: LoadedSweep, notices: string[]): CellRates {
 }
 
 function tunedRates(loaded: LoadedSweep, spec: TunedSpec, notices: string[]): CellRates {
-  const tuned = readTuned(loaded, spec.tuned);
-  checkProtocol(loaded, tuned, spec.acceptDifferent ?? []);
+  const { rates } = readTunedRates(loaded, spec);
   const said = new Set<string>();
   const say = (text: string): void => {
     if (!said.has(text)) notices.push(text);
@@ -248,14 +248,14 @@ function tunedRates(loaded: LoadedSweep, spec: TunedSpec, notices: string[]): Ce
   return (label, model) => {
     const shape = shapeOfModel(model);
     const size = `${label}, dModel ${model.dModel}, ${model.nLayers} layers`;
-    const own = tunedRate(tuned, label, shape);
+    const own = tunedRate(rates, label, shape);
     if (own?.edge != null) {
       say(
         `The tuned rate ${own.learningRate} of ${size} is at the edge of its grid: not shown to be the best.`,
       );
     }
     const carried =
-      own === null && spec.transfer === 'inverse-width' ? transferredRate(tuned, label, shape) : null;
+      own === null && spec.transfer === 'inverse-width' ? transferredRate(rates, label, shape) : null;
     if (carried !== null) {
       say(
         `The rate ${Number(carried.learningRate.toPrecision(4))} of ${size} was not tuned: it is that of dModel ${carried.from.shape.dModel}, times the ratio of the widths.`,

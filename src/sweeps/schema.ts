@@ -123,9 +123,11 @@ const learningRateSchema = z.union([
     ),
   z
     .strictObject({
-      tuned: sweepName.describe(
-        'Name of the tuning sweep whose NAME.tuned.json gives the rate of each architecture and size.',
-      ),
+      tuned: z
+        .union([sweepName, z.array(sweepName).min(1)])
+        .describe(
+          'Name of the tuning sweep whose NAME.tuned.json gives the rate of each architecture and size; of several, the first that has one gives it.',
+        ),
       factors: z
         .array(z.number().positive())
         .min(1)

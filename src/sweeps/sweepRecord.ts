@@ -6,7 +6,7 @@ import type { SweepRecord } from '../store/record.js';
 import { resolveArchitecture } from './cells.js';
 import { CATALOGUE, type SweepPlan } from './plan.js';
 import { transferTrials } from './transfer.js';
-import { readTuned, tunedSpecOf } from './tuned.js';
+import { readTunedRates, type TunedSpec, tunedSpecOf } from './tuned.js';
 
 /** sweep.json of a plan. Its `resolved` holds `settings`, `corpus`, `tuning`, `transferCheck` and `notices`. */
 export function sweepRecord(plan: SweepPlan): SweepRecord {
@@ -14,7 +14,7 @@ export function sweepRecord(plan: SweepPlan): SweepRecord {
   const { sweep, source, sourceSha256 } = loaded;
   const described = corpusDescription(corpus);
   const rates = tunedSpecOf(sweep);
-  const tuning = rates === null ? null : tuningOf(plan, rates.tuned);
+  const tuning = rates === null ? null : tuningOf(plan, rates);
   const transferCheck = rates?.check === true ? transferTrials(plan.resultsDir, sweep.name, runs) : [];
   return {
     format: 1,
@@ -49,7 +49,8 @@ export function sweepRecord(plan: SweepPlan): SweepRecord {
 }
 
 /** The tuning that a sweep's rates come from, without where it lies on this machine. */
-function tuningOf(plan: SweepPlan, name: string): unknown {
-  const { sweep, chosenOn, protocol, rates } = readTuned(plan.loaded, name);
-  return { sweep, chosenOn, protocol, rates };
+function tuningOf(plan: SweepPlan, spec: TunedSpec): unknown {
+  const { sweeps, files, rates } = readTunedRates(plan.loaded, spec);
+  const { chosenOn, protocol } = files[0]!;
+  return { sweeps, chosenOn, protocol, rates };
 }

@@ -8,7 +8,7 @@ import { endedRecord, readSweepRecord } from '../store/runDirectory.js';
 import type { PlannedRun } from './expand.js';
 import type { SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
-import type { Shape, TunedFile, TunedRate, TunedSpec } from './tuned.js';
+import type { Shape, TunedRate, TunedSpec } from './tuned.js';
 
 /** Multiples of the tuned rate that are tried beside it. */
 const FACTORS = [0.5, 2];
@@ -22,12 +22,12 @@ export const transferSweepName = (name: string): string => `${name}-transfer`;
  * @returns null where nothing was tuned for the architecture
  */
 export function transferredRate(
-  tuned: TunedFile,
+  rates: readonly TunedRate[],
   arch: string,
   shape: Shape,
 ): { readonly learningRate: number; readonly from: TunedRate } | null {
   const distance = (rate: TunedRate): number => Math.abs(Math.log(rate.shape.dModel / shape.dModel));
-  const [from] = tuned.rates
+  const [from] = rates
     .filter((rate) => rate.arch === arch)
     .sort((a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel);
   if (from === undefined) return null;

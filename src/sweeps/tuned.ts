@@ -57,7 +57,11 @@ export function protocolOf(sweep: SweepFile): Record<string, unknown> {
 }
 
 /** Where a sweep's tuned rates come from and how they are used. */
-export type TunedSpec = Extract<LearningRateSpec, { tuned: string }>;
+export type TunedSpec = Extract<LearningRateSpec, { tuned: unknown }>;
+
+/** The tuning sweeps that rates are taken from: for each architecture and size the first that has one. */
+export const tuningNames = ({ tuned }: TunedSpec): readonly string[] =>
+  typeof tuned === 'string' ? [tuned] : tuned;
 
 /** Name of the tuning sweep that `tune:` stands for. */
 export const tuningSweepName = (name: string): string => `${name}-lr`;
@@ -226,7 +230,35 @@ export function checkProtocol(
   );
 }
 
+/** The rates that a sweep uses, with the tuning sweeps that they come from. */
+export interface TunedRates {
+  readonly sweeps: readonly string[];
+  readonly files: readonly TunedFile[];
+  /** One for each architecture and shape: that of the first sweep that tuned it. */
+  readonly rates: readonly TunedRate[];
+}
+
+/**
+ * Reads the rates that a sweep uses, from one tuning sweep or several.
+ *
+ * @throws UsageError as `readTuned` and `checkProtocol`
+ */
+export function readTunedRates(sweep: LoadedSweep, spec: TunedSpec): TunedRates {
+  const sweeps = tuningNames(spec);
+  const files = sweeps.map((name) => {
+    const { path, ...file } = readTuned(sweep, name);
+    checkProtocol(sweep, { ...file, path }, spec.acceptDifferent ?? []);
+    return file;
+  });
+  const rates = new Map<string, TunedRate>();
+  for (const rate of files.flatMap((file) => file.rates)) {
+    const key = canonicalJson([rate.arch, rate.shape]);
+    if (!rates.has(key)) rates.set(key, rate);
+  }
+  return { sweeps, files, rates: [...rates.values()] };
+}
+
 /** What was tuned for an architecture and shape; null where nothing was. */
-export function tunedRate(tuned: TunedFile, arch: string, shape: Shape): TunedRate | null {
-  return tuned.rates.find((rate) => rate.arch === arch && sameShape(rate.shape, shape)) ?? null;
+export function tunedRate(rates: readonly TunedRate[], arch: string, shape: Shape): TunedRate | null {
+  return rates.find((rate) => rate.arch === arch && sameShape(rate.shape, shape)) ?? null;
 }

@@ -211,9 +211,26 @@ describe('tuned rates', () => {
     ]);
   });
 
+  it('are of several tuning sweeps those of the first that tuned the architecture and shape', () => {
+    const files = {
+      ...file([rate('transformer', 0.032), rate('primer', 0.016)]),
+      'later.tuned.json': { ...file([rate('primer', 0.008)])['lr.tuned.json'], sweep: 'later' },
+    };
+    const ratesOf = (tuned: string): number[] =>
+      expandSweep(sweep(TUNED.replace('tuned: lr', `tuned: ${tuned}`), files), context()).runs.map(
+        (run) => run.setup.optimizer.learningRate,
+      );
+    expect(ratesOf('[later, lr]')).toEqual([0.032, 0.008]);
+    expect(ratesOf('[lr, later]')).toEqual([0.032, 0.016]);
+    expect(() => ratesOf('[later]')).toThrow(
+      /no rate in later\.tuned\.json for transformer d24; add them to the cells of later\.yaml/,
+    );
+    expect(() => ratesOf('[later, missing]')).toThrow(/there is no .*missing\.tuned\.json yet/);
+  });
+
   it('are never made up: a missing one is an error that names the command', () => {
     expect(() => expandSweep(sweep(TUNED, file([rate('transformer', 0.032)])), context())).toThrow(
-      /x\.yaml:10:24 {2}lr\.tuned\.json has no rate for primer d24; add them to the cells of lr\.yaml and run `isoloss run lr`/,
+      /x\.yaml:10:24 {2}no rate in lr\.tuned\.json for primer d24; add them to the cells of lr\.yaml and run `isoloss run lr`/,
     );
     expect(() => expandSweep(sweep(TUNED), context())).toThrow(
       /there is no .*lr\.tuned\.json yet\. `isoloss run lr` makes it/,

@@ -7,6 +7,7 @@ import { buildModel, objectiveOf } from '../../src/models/registry.js';
 import { expandSweep, type CountedModel, type ExpandContext } from '../../src/sweeps/expand.js';
 import { CATALOGUE } from '../../src/sweeps/plan.js';
 import { PACKAGE_SWEEPS, readSweepFile } from '../../src/sweeps/sweepFile.js';
+import { tuningNames } from '../../src/sweeps/tuned.js';
 
 /** Builds every model; its FLOPs are by the rule of thumb, six for each parameter, which needs no trace. */
 function context(): ExpandContext<CountedModel> {
@@ -45,7 +46,7 @@ function untuned(file: string): boolean {
   return (
     typeof learningRate === 'object' &&
     'tuned' in learningRate &&
-    !existsSync(path(`${learningRate.tuned}.tuned.json`))
+    !tuningNames(learningRate).every((name) => existsSync(path(`${name}.tuned.json`)))
   );
 }
 

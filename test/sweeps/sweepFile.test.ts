@@ -160,7 +160,11 @@ describe('errors of a sweep file', () => {
       'unknown key "warmup" in schedule. Known keys: kind, warmupFraction, finalFraction',
     ],
     ['{ base: 0.016, referenceWidth: 64 }', '{ grid: [0.01, 0.02, 0.05] }', '0.05 is not twice 0.02'],
-    ['{ base: 0.016, referenceWidth: 64 }', '{ tuned: 5 }', 'learningRate.tuned has to be a text, not 5'],
+    [
+      '{ base: 0.016, referenceWidth: 64 }',
+      '{ tuned: 5 }',
+      'learningRate.tuned has to be a text or a list, not 5',
+    ],
     ['{ base: 0.016, referenceWidth: 64 }', '-1', 'learningRate has to be more than 0, not -1'],
     [
       'batchSize: 8',

@@ -1,6 +1,6 @@
 /** Learning-rate tuning: validation loss against the rate, a panel a size, the chosen rate filled. */
 import type { ReportContext } from '../context.js';
-import { formatLoss, formatPowerOfTen } from '../format.js';
+import { formatLoss, formatPowerOfTen, listInWords } from '../format.js';
 import type { TuningRate } from '../resolved.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
@@ -71,7 +71,7 @@ export function tuningChart(context: ReportContext): Chart | null {
   return {
     id: 'tuning',
     title: 'Validation loss against learning rate',
-    caption: rich`Rates come from the sweep ${tuning.sweep}: the same grid, seeds and compute for every architecture, chosen on the validation split (filled marks). ${edges === 0 ? 'No optimum lies at an edge of the grid.' : `${edges} of ${entries.length} optima lie at an edge of the grid, so a better rate may lie outside it; the table flags them.`} Trials that diverged count as infinitely bad.`,
+    caption: rich`Rates come from ${tuning.sweeps.length === 1 ? 'the sweep' : 'the sweeps'} ${listInWords(tuning.sweeps)}: the same grid, seeds and compute for every architecture, chosen on the validation split (filled marks). ${edges === 0 ? 'No optimum lies at an edge of the grid.' : `${edges} of ${entries.length} optima lie at an edge of the grid, so a better rate may lie outside it; the table flags them.`} Trials that diverged count as infinitely bad.`,
     alt: `Validation loss against learning rate. ${entries.map((entry) => `${entry.arch} ${entry.size}: best rate ${entry.learningRate}${entry.edge === null ? '' : ', at the edge'}.`).join(' ')}`,
     layout: { kind: 'panels', panels: sizes.length, minWidth: 240, height: 210 },
     archs,
@@ -94,7 +94,7 @@ export function tuningChart(context: ReportContext): Chart | null {
       },
     },
     table: {
-      caption: `Tuned learning rates, from the sweep ${tuning.sweep}`,
+      caption: `Tuned learning rates, from ${listInWords(tuning.sweeps)}`,
       dataset: datasetOf(
         TABLE,
         entries.map((entry) => ({

@@ -24,7 +24,7 @@ export function reproduceSection(context: ReportContext): Section {
   const { study, tuning } = context;
   const { sweep } = study;
   const file = `${sweep.name}.yaml`;
-  const tuned = tuning === null || tuning.sweep === sweep.name ? null : tuning.sweep;
+  const tuned = tuning === null || tuning.sweeps.includes(sweep.name) ? null : tuning.sweeps;
   const blocks: Block[] = [
     {
       kind: 'prose',
@@ -35,7 +35,7 @@ export function reproduceSection(context: ReportContext): Section {
       : [
           {
             kind: 'prose',
-            text: rich`Its learning rates are read from ${code(`${tuned}.tuned.json`)} beside the sweep file, which ${code(`isoloss run ${tuned}`)} makes.`,
+            text: rich`Its learning rates are read from ${listInWords(tuned.map((name) => `${name}.tuned.json`))} beside the sweep file, made by ${code(tuned.map((name) => `isoloss run ${name}`).join('; '))}.${tuned.length === 1 ? '' : ' Of an architecture and size that several of them tuned, the first gives the rate.'}`,
           } as const,
         ]),
     {
@@ -64,7 +64,7 @@ export function reproduceSection(context: ReportContext): Section {
       : [
           {
             kind: 'code',
-            summary: `Tuned learning rates of ${tuned}, with all trials`,
+            summary: `Tuned learning rates of ${tuned.join(' and ')}, with all trials`,
             language: 'json',
             text: JSON.stringify(sweep.resolved['tuning'], null, 1),
           } as const,
