@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { DEFAULT_ENGINE, PRECISIONS, type EngineName, type Precision } from '../engine/engineNames.js';
 import type { BenchCase, BenchResult } from '../train/bench.js';
+import { noCacheOption } from './cacheOption.js';
 import { engineOption } from './engineOption.js';
 
 interface BenchFlags {
@@ -43,6 +44,7 @@ export function addBenchCommand(program: Command): void {
     .option('--vocab <tokens>', 'vocabulary size', '1024')
     .option('--threads <n>', 'threads inside one operation', String(availableParallelism()))
     .addOption(engineOption())
+    .addOption(noCacheOption())
     .addOption(new Option('--precision <type>', 'of the matrix products').choices(PRECISIONS).default('f32'))
     .option('--json', 'print one JSON object a case, or one object where only one case is asked for')
     .addHelpText(
@@ -69,6 +71,8 @@ export function addBenchCommand(program: Command): void {
           ]
         : DEFAULT_SHAPES;
       const threads = wholeNumber('--threads', flags.threads);
+      const { defaultModelCache } = await import('../store/modelCache.js');
+      const cache = defaultModelCache();
       const names = (flags.arch ?? DEFAULT_ARCHITECTURES).map(knownArchitecture);
       const cases = shapes.flatMap((shape) =>
         names.map((name): BenchCase => ({ ...name, ...shape, ...common })),
@@ -80,6 +84,7 @@ export function addBenchCommand(program: Command): void {
           precision: flags.precision,
           threads,
           stepsPerCall: 8,
+          cache,
           roundMs: 700,
           rounds: 3,
         });

@@ -5,6 +5,7 @@ import type { CompareRequest, Comparison } from '../sweeps/compare.js';
 import type { SweepPlan } from '../sweeps/plan.js';
 import type { SweepOutcome } from '../sweeps/runSweep.js';
 import { UsageError } from '../store/errors.js';
+import { noCacheOption } from './cacheOption.js';
 import { engineOption } from './engineOption.js';
 
 interface CompareFlags {
@@ -41,6 +42,7 @@ export function addCompareCommand(program: Command): void {
     .option('--workers <n>', 'runs at the same time')
     .option('--threads <n>', 'threads of a worker')
     .addOption(engineOption())
+    .addOption(noCacheOption())
     .option('--dry-run', 'show what would be trained, and stop there')
     .option('--json', 'print the verdicts as JSON; progress goes to standard error')
     .addHelpText(

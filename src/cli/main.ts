@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../store/version.js';
 import { addBenchCommand } from './bench.js';
+import { heedNoCache } from './cacheOption.js';
 import { addCheckCommand } from './check.js';
 import { addCompareCommand } from './compare.js';
 import { addExportCommand } from './export.js';
@@ -76,6 +77,7 @@ addDoctorCommand(program);
 addNewCommand(program);
 addCheckCommand(program);
 addCompareCommand(program);
+program.hook('preAction', (_, command) => heedNoCache(command));
 try {
   await program.parseAsync();
 } catch (error) {

@@ -4,6 +4,7 @@ import type { EngineName } from '../engine/engineNames.js';
 import { flopsText } from '../sweeps/format.js';
 import type { SweepPlan, SweepPreview } from '../sweeps/plan.js';
 import type { RunSweepOptions, SweepOutcome } from '../sweeps/runSweep.js';
+import { noCacheOption } from './cacheOption.js';
 import { engineOption } from './engineOption.js';
 
 interface RunFlags {
@@ -31,6 +32,7 @@ export function addRunCommand(program: Command): void {
     .option('--workers <n>', 'runs at the same time, instead of what the sweep says')
     .option('--threads <n>', 'threads of a worker, instead of what the sweep says')
     .addOption(engineOption())
+    .addOption(noCacheOption())
     .addOption(
       new Option('--executor <where>', 'train in processes of this machine, or as jobs of a Slurm cluster')
         .choices(['local', 'slurm'])

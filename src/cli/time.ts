@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { EngineName } from '../engine/engineNames.js';
 import type { Timings } from '../store/record.js';
 import type { SweepPlan } from '../sweeps/plan.js';
+import { noCacheOption } from './cacheOption.js';
 import { engineOption } from './engineOption.js';
 
 interface TimeFlags {
@@ -22,6 +23,7 @@ export function addTimeCommand(program: Command): void {
     .option('--workers <n>', 'processes at the same time, instead of what the sweep says')
     .option('--threads <n>', 'threads of a worker, instead of what the sweep says')
     .addOption(engineOption())
+    .addOption(noCacheOption())
     .option('--json', 'print the timings as JSON')
     .addHelpText(
       'after',

@@ -38,6 +38,20 @@ export interface ExecutableFunction {
   dispose(): Promise<void>;
 }
 
+/** Compiled models kept from one process to the next. */
+export interface ModelCache {
+  /** The bytes kept under a key, checked to be whole; null where there are none. */
+  load(key: string): Uint8Array | null;
+  /** Forgets an entry that turned out to be of no use. */
+  drop(key: string): void;
+  /**
+   * Has `write` write a file at the path that it is given, and keeps that.
+   * @returns what `write` returns; null where no file can be written, and `write` was not called
+   * @throws what `write` throws
+   */
+  save<T>(key: string, write: (path: string) => Promise<T>): Promise<T | null>;
+}
+
 export interface EngineOptions {
   /** Threads inside one operation. */
   readonly threads: number;
@@ -45,6 +59,8 @@ export interface EngineOptions {
   readonly optimise?: boolean;
   /** Arithmetic of matrix products, f32 where not given; an engine that has not got it refuses. */
   readonly precision?: Precision;
+  /** Where compiled models are looked for and kept, by the engines that can; none where not given. */
+  readonly cache?: ModelCache | undefined;
 }
 
 /** Where and how something was computed, for run.json and hardware strings. */

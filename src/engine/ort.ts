@@ -6,14 +6,14 @@ import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { cpuModel } from './cpu.js';
 import { requirePrecision } from './engineError.js';
 import type { Engine, EngineInfo, Executable, StepProgram } from './executable.js';
+import type { OnnxGraph } from './onnx/graph.js';
 import { encodeLoop, FINAL, INITIAL, STEP_COUNT } from './onnx/encode.js';
 import {
   compileOrtFunction,
-  createSession,
   hostTensor,
   isOptimised,
   ORT_VERSION,
-  prepare,
+  sessionOf,
   type Provider,
 } from './ortSession.js';
 import { traceStep } from './stepGraph.js';
@@ -91,8 +91,12 @@ export const loopEngine = (info: EngineInfo, provider: Provider): Engine => ({
   info,
   async compileStep(program, options) {
     requirePrecision(info.name, options.precision);
-    const graph = prepare(traceStep(program, isOptimised(options) ? 'fused' : 'naive'), provider, options);
-    return new OrtExecutable(program, await createSession(encodeLoop(graph, program), provider, options));
+    const graph = traceStep(program, isOptimised(options) ? 'fused' : 'naive');
+    const encode = (prepared: OnnxGraph): Uint8Array => encodeLoop(prepared, program);
+    // Which inputs are state and which differ from step to step decides the loop.
+    const { state, perStep, metrics } = program;
+    const form = `loop ${JSON.stringify([state, perStep, metrics])}`;
+    return new OrtExecutable(program, await sessionOf(graph, form, encode, provider, options));
   },
   async compileFunction(program, options) {
     requirePrecision(info.name, options.precision);

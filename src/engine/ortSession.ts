@@ -2,7 +2,8 @@
 import { createRequire } from 'node:module';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EngineName } from './engineNames.js';
-import type { EngineOptions, ExecutableFunction, FunctionProgram } from './executable.js';
+import type { EngineOptions, ExecutableFunction, FunctionProgram, ModelCache } from './executable.js';
+import { modelKey } from './modelKey.js';
 import { encodeFunction } from './onnx/encode.js';
 import type { OnnxGraph } from './onnx/graph.js';
 import { lower } from './onnx/lower.js';
@@ -75,6 +76,55 @@ export async function createSession(
   });
 }
 
+/**
+ * The session of a traced graph: from the cache where it is there, otherwise compiled and kept. Only for the CPU, whose
+ * optimised model does not depend on a device's driver. A model from the cache gives the same bits as one just compiled.
+ *
+ * @param form names how `encode` writes the graph
+ */
+export async function sessionOf(
+  graph: TraceGraph,
+  form: string,
+  encode: (graph: OnnxGraph) => Uint8Array,
+  provider: Provider,
+  options: EngineOptions,
+): Promise<InferenceSession> {
+  const { cache } = options;
+  const compile = async (more?: InferenceSession.SessionOptions): Promise<InferenceSession> =>
+    createSession(encode(prepare(graph, provider, options)), provider, options, more);
+  const isKept = cache !== undefined && provider === 'cpu' && isOptimised(options);
+  const key = isKept ? modelKey(graph, form, `ort ${ORT_VERSION}`, options) : null;
+  if (cache === undefined || key === null) return compile();
+  return (await keptSession(cache, key, provider, options)) ?? compileAndKeep(cache, key, compile);
+}
+
+async function keptSession(
+  cache: ModelCache,
+  key: string,
+  provider: Provider,
+  options: EngineOptions,
+): Promise<InferenceSession | null> {
+  const bytes = cache.load(key);
+  if (bytes === null) return null;
+  try {
+    // It was optimised before it was kept.
+    return await createSession(bytes, provider, options, { graphOptimizationLevel: 'disabled' });
+  } catch {
+    cache.drop(key);
+    return null;
+  }
+}
+
+async function compileAndKeep(
+  cache: ModelCache,
+  key: string,
+  compile: (more?: InferenceSession.SessionOptions) => Promise<InferenceSession>,
+): Promise<InferenceSession> {
+  const kept = cache.save(key, async (path) => compile({ optimizedModelFilePath: path }));
+  // Whether it is the file or the model that was at fault shows without the file.
+  return (await kept.catch(() => null)) ?? compile();
+}
+
 /** A tensor over host memory, which is not copied. */
 export const hostTensor = ({ dtype, shape }: Omit<TensorSpec, 'name'>, data: HostArray): Tensor =>
   dtype === 'float32'
@@ -97,7 +147,7 @@ export async function compileOrtFunction(
   options: EngineOptions,
 ): Promise<ExecutableFunction> {
   const graph = trace(program.fn, program.inputs, isOptimised(options) ? 'fused' : 'naive');
-  const session = await createSession(encodeFunction(prepare(graph, provider, options)), provider, options);
+  const session = await sessionOf(graph, 'function', encodeFunction, provider, options);
   return {
     async run(inputs) {
       const results = await session.run(feedsOf(program.inputs, inputs));

@@ -4,6 +4,7 @@ import { openEngine } from '../engine/engines.js';
 import type { EngineOptions, Engine } from '../engine/executable.js';
 import { providerOf } from '../engine/ortSession.js';
 import { loadVariants } from '../models/loadVariant.js';
+import { defaultModelCache } from '../store/modelCache.js';
 import { compileTraining, madeUpTokens, stackStepInputs, type StepRunner } from '../train/stepRunner.js';
 import type { FromTimer, TimedModel, ToTimer } from './timing.js';
 
@@ -38,8 +39,10 @@ async function handle(request: ToTimer): Promise<FromTimer> {
       const { threads, precision } = request;
       const engine = await openEngine(request.engine, { threads });
       await loadVariants(request.variantFiles);
+      const cache = defaultModelCache();
       compiled = [];
-      for (const timed of request.models) compiled.push(await compile(timed, engine, { threads, precision }));
+      for (const timed of request.models)
+        compiled.push(await compile(timed, engine, { threads, precision, cache }));
       probe ??= await rawRateProbe(threads, providerOf(request.engine));
       return { kind: 'compiled' };
     }

@@ -3,6 +3,7 @@ import { prepareCorpus, type PreparedCorpus } from '../data/corpus.js';
 import type { Engine } from '../engine/executable.js';
 import { openEngine } from '../engine/engines.js';
 import { loadVariants } from '../models/loadVariant.js';
+import { defaultModelCache } from '../store/modelCache.js';
 import { findRun } from '../store/runDirectory.js';
 import { describeModel } from '../train/describe.js';
 import { trainRun } from '../train/run.js';
@@ -58,6 +59,7 @@ export const trainTask: Trainer = async ({ task, record, directory, shouldStop, 
     engine: await engineOf(task),
     threads: task.threads,
     stepsPerCall: task.stepsPerCall,
+    cache: defaultModelCache(),
     trunkDirectories: task.trunkRuns.flatMap(
       (runKey) => findRun(task.resultsDir, runKey)?.found.directory ?? [],
     ),

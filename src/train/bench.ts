@@ -1,6 +1,7 @@
 /** Training speed of an architecture at a size: tokens/s, achieved GFLOP/s and the share of the machine's raw matrix rate. */
 import { Bench } from 'tinybench';
 import type { EngineName, Precision } from '../engine/engineNames.js';
+import type { ModelCache } from '../engine/executable.js';
 import { openEngine } from '../engine/engines.js';
 import { providerOf } from '../engine/ortSession.js';
 import { measureRawRate, rawRateProbe } from '../engine/rawRate.js';
@@ -25,6 +26,8 @@ export interface BenchOptions {
   readonly precision: Precision;
   readonly threads: number;
   readonly stepsPerCall: number;
+  /** Where compiled models are kept; none where not given. */
+  readonly cache?: ModelCache | undefined;
   /** Milliseconds of measuring for each of the rounds. */
   readonly roundMs: number;
   /** The best of so many rounds counts: load from elsewhere only slows a round down. */
@@ -47,7 +50,10 @@ export interface BenchResult extends BenchCase {
    */
   readonly rawGflopsPerSecond: number;
   readonly rawShare: number;
+  /** Tracing, encoding, loading, initial values. */
   readonly compileSeconds: number;
+  /** Whether what was loaded had been compiled and kept before. */
+  readonly fromCache: boolean;
   /** Tokens/s of each round, best first. */
   readonly roundTokensPerSecond: readonly number[];
 }
@@ -75,6 +81,18 @@ export const modelOf = ({
   init: 'small',
 });
 
+/** A cache that remembers whether it had what it was asked for. */
+function watched(cache: ModelCache | undefined): { cache: ModelCache | undefined; wasFound: () => boolean } {
+  let found = false;
+  if (cache === undefined) return { cache, wasFound: () => false };
+  const load = (key: string): Uint8Array | null => {
+    const bytes = cache.load(key);
+    found = bytes !== null;
+    return bytes;
+  };
+  return { cache: { ...cache, load }, wasFound: () => found };
+}
+
 /** Measures one case on an engine. Tokens are made up: speed does not depend on them. */
 export async function benchTraining(benchCase: BenchCase, options: BenchOptions): Promise<BenchResult> {
   const model = modelOf(benchCase);
@@ -83,7 +101,8 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
   const engine = await openEngine(options.engine, { threads });
   const compileStart = performance.now();
   const setup = { model, optimizer: SMALL_SCALE_ADAMW, batchSize: benchCase.batchSize, seed: 0 };
-  const runner = await compileTraining(engine, setup, { threads, precision });
+  const { cache, wasFound } = watched(options.cache);
+  const runner = await compileTraining(engine, setup, { threads, precision, cache });
   const { executable } = runner;
   const compileSeconds = (performance.now() - compileStart) / 1000;
   const tokensPerStep = benchCase.batchSize * benchCase.contextLength;
@@ -125,6 +144,7 @@ export async function benchTraining(benchCase: BenchCase, options: BenchOptions)
     rawGflopsPerSecond: raw,
     rawShare: gflopsPerSecond / raw,
     compileSeconds,
+    fromCache: wasFound(),
     roundTokensPerSecond: rates.toSorted((a, b) => b - a),
   };
 }

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { PreparedCorpus } from '../data/corpus.js';
 import { cpuModel } from '../engine/cpu.js';
-import type { Engine } from '../engine/executable.js';
+import type { Engine, ModelCache } from '../engine/executable.js';
 import { ortEngine } from '../engine/ort.js';
 import { sizeOf, type HostTensors } from '../engine/tensors.js';
 import { MetricsLog } from '../store/metricsLog.js';
@@ -45,6 +45,8 @@ export interface TrainOptions {
   /** Told of what does not stop the run but should be known, such as a damaged checkpoint. */
   readonly onNotice?: (message: string) => void;
   readonly engine?: Engine;
+  /** Where compiled models are kept; see `EngineOptions`. */
+  readonly cache?: ModelCache | undefined;
   /** Seconds of training between checkpoints. */
   readonly checkpointSeconds?: number;
   /** Directories of shorter runs of the same trunk, whose first steps need not be trained again. */
@@ -84,6 +86,7 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
   const runner = await compileTraining(engine, record.setup, {
     threads: options.threads,
     precision: record.setup.precision,
+    cache: options.cache,
   });
   const log = new MetricsLog(directory);
   try {
@@ -249,7 +252,7 @@ function tokensOfCall(
 
 /** Both held-out splits at the last step, in f32: `val` chooses, `test` is reported. */
 async function evaluateFinal(
-  { record, corpus, threads }: TrainOptions,
+  { record, corpus, threads, cache }: TrainOptions,
   engine: Engine,
   runner: StepRunner,
   log: MetricsLog,
@@ -260,7 +263,7 @@ async function evaluateFinal(
   const params: HostTensors = Object.fromEntries(
     runner.model.params.map(({ name }) => [paramKey(name), state[paramKey(name)]!]),
   );
-  const evaluator = await compileEvaluation(engine, runner.model, corpus, setup, { threads });
+  const evaluator = await compileEvaluation(engine, runner.model, corpus, setup, { threads, cache });
   try {
     const rows: EvalRow[] = [];
     const one = async (split: EvalSplit) => {
