@@ -243,6 +243,17 @@ export interface BudgetDifference {
   readonly verdict: Verdict | null;
 }
 
+/**
+ * The baseline's compute at the architecture's loss over the compute that both spent, at the baseline's size and from its
+ * other budgets at that size. As in FixedSizeSpeedup nothing is extrapolated: `factor` is null where the relation is `>`
+ * or `<`, and an end of its interval is null where it lies outside of what was measured.
+ */
+export interface ComputeAtEqualLoss {
+  readonly relation: '=' | '>' | '<';
+  readonly bound: number | null;
+  readonly factor: Interval | null;
+}
+
 /** Difference of loss at the same budget, size and seeds (architecture minus baseline), which needs no fit at all. */
 export interface PairedDifference {
   readonly budgetFlops: number;
@@ -253,6 +264,17 @@ export interface PairedDifference {
   readonly nSeeds: number;
   /** Mean over those seeds; interval by Student's t on the pair's pooled paired standard deviation. */
   readonly differenceNats: Interval;
+  readonly verdict: Verdict | null;
+  /** Null where the baseline was trained with one budget at this size. */
+  readonly compute: ComputeAtEqualLoss | null;
+}
+
+/**
+ * The same where the architecture has a size that the baseline does not, and the baseline has one size at the budget: that
+ * size is compared with. Seeds are not pairs then, so the interval rests on the study's noise between seeds.
+ */
+export interface OtherSizeDifference extends PairedDifference {
+  readonly baselineSize: string;
 }
 
 /** Absolute compute saved against loss: loss = coefficient * saved^exponent, over the measured range. */
@@ -303,6 +325,7 @@ export interface Speedup {
   readonly fixedSize: readonly FixedSizeSpeedup[];
   readonly atBudget: readonly BudgetDifference[];
   readonly sameSize: readonly PairedDifference[];
+  readonly otherSize: readonly OtherSizeDifference[];
   /** Standard deviation of the difference at equal seed and data order, pooled over the pair's cells; null without repeated seeds. */
   readonly pairedStandardDeviation: number | null;
   readonly power: Power | null;

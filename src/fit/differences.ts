@@ -1,8 +1,16 @@
 /** Differences of loss between two architectures where no law is needed: at one budget, and at equal size and seed. */
-import type { BudgetDifference, Interval, PairedDifference } from './analysis.js';
+import type {
+  BudgetDifference,
+  Cell,
+  Interval,
+  OtherSizeDifference,
+  PairedDifference,
+  Verdict,
+} from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { studentQuantile } from './distributions.js';
+import { computeAtEqualLoss, type LossDifference } from './equalLoss.js';
 import { arePaired, pairedDifferences, type PooledDeviation } from './noise.js';
 import type { Pair } from './studyFit.js';
 import { mean } from './statistics.js';
@@ -30,9 +38,7 @@ export function budgetDifferences(study: Study, fit: BootstrappedFit, pair: Pair
       return pairOfLosses && pairOfLosses[1] / pairOfLosses[0] - 1;
     });
     if (differenceNats === null || relativeDifference === null) return [];
-    const { low, high } = differenceNats;
-    const verdict =
-      low === null || high === null ? null : high < 0 ? 'better' : low > 0 ? 'worse' : 'not told apart';
+    const verdict = lossVerdict(differenceNats);
     return [{ budgetFlops, baselineLossNats, differenceNats, relativeDifference, verdict }];
   });
 }
@@ -46,29 +52,82 @@ export function sameSizeDifferences(
   pair: Pair,
   paired: PooledDeviation | null,
 ): PairedDifference[] {
-  const cellsOf = (index: number) =>
-    study.archs[index]!.groups.flatMap((group) => study.groups[group]!.cells.map((c) => study.cells[c]!));
-  const others = cellsOf(pair.arch);
-  return cellsOf(pair.baseline).flatMap((own): PairedDifference[] => {
+  const others = cellsOf(study, pair.arch);
+  const ladder = cellsOf(study, pair.baseline);
+  return ladder.flatMap((own): PairedDifference[] => {
     const other = others.find((cell) => arePaired(own, cell));
     const differences = other ? pairedDifferences(own, other) : [];
     if (differences.length === 0) return [];
-    const value = mean(differences);
-    const interval = (): Interval => {
-      if (paired === null) return { value, low: null, high: null, level: 0.95 };
-      const quantile = studentQuantile(0.975, paired.degreesOfFreedom);
-      const half = (quantile * paired.standardDeviation) / Math.sqrt(differences.length);
-      return { value, low: value - half, high: value + half, level: 0.95 };
-    };
+    const error = paired && errorOf(paired, 1 / differences.length);
+    const { budgetFlops, size, dModel, nLayers } = own;
+    const difference = differenceOf(study, ladder, own, { value: mean(differences), error });
+    return [{ budgetFlops, size, dModel, nLayers, nSeeds: differences.length, ...difference }];
+  });
+}
+
+/** Differences of the architecture's sizes that the baseline lacks, at budgets where the baseline has one size. */
+export function otherSizeDifferences(study: Study, pair: Pair): OtherSizeDifference[] {
+  const ladder = cellsOf(study, pair.baseline);
+  return cellsOf(study, pair.arch).flatMap((cell): OtherSizeDifference[] => {
+    const [own, ...more] = ladder.filter((entry) => entry.budgetFlops === cell.budgetFlops);
+    if (own === undefined || more.length > 0 || own.size === cell.size) return [];
+    const [n, m] = [cell.losses.length, own.losses.length];
+    const error = study.seedNoise && errorOf(study.seedNoise, 1 / n + 1 / m);
+    const { budgetFlops, size, dModel, nLayers } = cell;
+    const difference = differenceOf(study, ladder, own, { value: cell.lossNats - own.lossNats, error });
     return [
-      {
-        budgetFlops: own.budgetFlops,
-        size: own.size,
-        dModel: own.dModel,
-        nLayers: own.nLayers,
-        nSeeds: differences.length,
-        differenceNats: interval(),
-      },
+      { budgetFlops, size, baselineSize: own.size, dModel, nLayers, nSeeds: Math.min(n, m), ...difference },
     ];
   });
+}
+
+function cellsOf(study: Study, arch: number): Cell[] {
+  return study.archs[arch]!.groups.flatMap((group) => study.groups[group]!.cells.map((c) => study.cells[c]!));
+}
+
+/** Standard error of a mean whose variance is `share` of one value's, and the quantile of its 95% interval. */
+function errorOf({ standardDeviation, degreesOfFreedom }: PooledDeviation, share: number) {
+  return {
+    standardError: standardDeviation * Math.sqrt(share),
+    quantile: studentQuantile(0.975, degreesOfFreedom),
+  };
+}
+
+/** A difference with its interval, what it says, and the compute that it is worth along the baseline's cells of that size. */
+function differenceOf(
+  study: Study,
+  cells: readonly Cell[],
+  own: Cell,
+  difference: LossDifference,
+): Pick<PairedDifference, 'differenceNats' | 'verdict' | 'compute'> {
+  const { value, error } = difference;
+  const half = error && error.standardError * error.quantile;
+  const differenceNats: Interval = {
+    value,
+    low: half === null ? null : value - half,
+    high: half === null ? null : value + half,
+    level: 0.95,
+  };
+  const ladder = cells.filter(({ size }) => size === own.size);
+  const compute =
+    ladder.length < 2
+      ? null
+      : computeAtEqualLoss(
+          ladder.map((cell) => ({
+            logFlops: Math.log(cell.flops),
+            lossNats: cell.lossNats,
+            seeds: cell.losses.length,
+          })),
+          ladder.indexOf(own),
+          difference,
+          study.seedNoise?.standardDeviation ?? 0,
+        );
+  return { differenceNats, verdict: lossVerdict(differenceNats), compute };
+}
+
+/** A lower loss is better; an interval that holds 0 tells nothing apart, and none tells nothing. */
+function lossVerdict({ low, high }: Interval): Verdict | null {
+  if (low === null || high === null) return null;
+  if (high < 0) return 'better';
+  return low > 0 ? 'worse' : 'not told apart';
 }

@@ -2,7 +2,7 @@
 import type { CostKind, Interval, SavingsLaw, Speedup, SpeedupAtOptimalSize, Verdict } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
-import { budgetDifferences, sameSizeDifferences } from './differences.js';
+import { budgetDifferences, otherSizeDifferences, sameSizeDifferences } from './differences.js';
 import { fixedSizeSpeedups } from './fixedSize.js';
 import { pairedNoise } from './noise.js';
 import { fitPowerLaw, fitSharedExponent, lawAt, lawReaches, type LogLaw } from './powerLaw.js';
@@ -244,6 +244,7 @@ export function compare(study: Study, fit: BootstrappedFit, pair: Pair): Speedup
     fixedSize: fixedSizeSpeedups(study, fit, pair),
     atBudget: budgetDifferences(study, fit, pair),
     sameSize: sameSizeDifferences(study, pair, paired),
+    otherSize: otherSizeDifferences(study, pair),
     pairedStandardDeviation: paired?.standardDeviation ?? null,
     power: headline ? powerOf(headline.factor) : null,
   };

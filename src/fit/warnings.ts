@@ -43,24 +43,39 @@ function noiseWarnings(study: Study): string[] {
     : [];
 }
 
-/** One sentence for each architecture and finding, with all the budgets that it holds for. */
+/** More architectures than this with the same finding are counted, not named; tables have them all. */
+const MOST_NAMED = 6;
+
+/** One sentence for each finding, with all the architectures and budgets that it holds for. */
 function isoflopWarnings(isoflop: readonly IsoflopFit[]): string[] {
-  const budgetsOf = new Map<string, { arch: string; finding: string; budgets: string[] }>();
+  const found = new Map<string, Map<string, string[]>>();
   for (const { arch, budgetFlops, accepted, reason, flags, lackOfFit } of isoflop) {
     const findings = [...(accepted ? [] : [`left out of the law. ${reason ?? ''}`]), ...flags];
     if (lackOfFit !== null && lackOfFit.pValue < SURPRISING) {
       findings.push('The losses lie further off the parabola than seed noise explains.');
     }
     for (const finding of findings) {
-      const key = `${arch}\n${finding}`;
-      const entry = budgetsOf.get(key) ?? { arch, finding, budgets: [] };
-      entry.budgets.push(formatFlops(budgetFlops));
-      budgetsOf.set(key, entry);
+      const budgetsOf = found.get(finding) ?? new Map<string, string[]>();
+      budgetsOf.set(arch, [...(budgetsOf.get(arch) ?? []), formatFlops(budgetFlops)]);
+      found.set(finding, budgetsOf);
     }
   }
-  return [...budgetsOf.values()].map(
-    ({ arch, finding, budgets }) => `${arch} at ${listed(budgets)} FLOPs: ${finding}`,
-  );
+  return [...found].map(([finding, budgetsOf]) => `${placesOf(budgetsOf)}: ${finding}`);
+}
+
+/** `primer and t5 at 3e11 and 1e12 FLOPs; transformer at 1e12 FLOPs`. */
+function placesOf(budgetsOf: ReadonlyMap<string, readonly string[]>): string {
+  const archsAt = new Map<string, string[]>();
+  for (const [arch, budgets] of budgetsOf) {
+    const place = listed(budgets);
+    archsAt.set(place, [...(archsAt.get(place) ?? []), arch]);
+  }
+  return [...archsAt]
+    .map(([place, archs]) => {
+      const names = archs.length > MOST_NAMED ? `${archs.length} architectures` : listed(archs);
+      return `${names} at ${place} FLOPs`;
+    })
+    .join('; ');
 }
 
 function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string[] {

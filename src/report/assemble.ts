@@ -6,7 +6,10 @@ import type { Chart, ScaleType } from './charts/chart.js';
 import type { Dataset } from './table.js';
 
 /** The parts of a chart that a page needs to draw it. */
-export interface DrawableChart extends Pick<Chart, 'spec' | 'layout' | 'scales' | 'alt' | 'archs'> {
+export interface DrawableChart extends Pick<
+  Chart,
+  'spec' | 'layout' | 'scales' | 'alt' | 'archs' | 'categories'
+> {
   readonly datasets: Readonly<Record<string, Dataset>>;
 }
 
@@ -27,9 +30,11 @@ export interface AssembleOptions {
 export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Record<string, unknown> {
   const { layout } = chart;
   // As many names beside each other as fit: about 7 pixels a character, and the symbol; rows have labels to their left.
-  const longest = Math.max(1, ...chart.archs.map((arch) => arch.length));
+  const names = [...chart.archs, ...(chart.categories?.series ?? []).map(({ name }) => name)];
+  const longest = Math.max(1, ...names.map((name) => name.length));
   const legendRoom = options.width - (layout.kind === 'rows' ? 200 : 70);
   const legendColumns = Math.max(1, Math.floor(legendRoom / (longest * 7 + 42)));
+  const stacked = layout.kind === 'rows' && layout.stacks === true && options.width < 520;
   const switched = (channel: string): string | undefined => {
     if (channel !== 'x' && channel !== 'y') return undefined;
     const wanted = options.scales[channel];
@@ -51,7 +56,20 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
       const axis = Object.entries(copy['axis'] ?? {}).filter(([name]) => name !== 'values');
       copy['axis'] = { ...Object.fromEntries<unknown>(axis), tickCount: 6 };
     }
-    if (copy['legend'] !== undefined && copy['field'] === 'arch')
+    // Above its row and inside of the panel, where there is no room to the left.
+    if (stacked && key === 'y' && copy['type'] === 'nominal') {
+      copy['axis'] = {
+        ...(copy['axis'] as object),
+        labelExpr: "replace(datum.label, '|', ', ')",
+        labelAlign: 'left',
+        labelPadding: -2,
+        labelOffset: -31,
+        labelFontSize: 11,
+        labelLimit: options.width - 8,
+      };
+    }
+    const isSeries = copy['field'] === 'arch' || copy['field'] === chart.categories?.field;
+    if (copy['legend'] !== undefined && isSeries)
       copy['legend'] = options.standalone ? { ...(copy['legend'] as object), columns: legendColumns } : null;
     return copy;
   };
@@ -86,7 +104,8 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     };
   } else {
     whole['width'] = options.width;
-    whole['height'] = layout.kind === 'single' ? layout.height : layout.rows * layout.step;
+    whole['height'] =
+      layout.kind === 'single' ? layout.height : layout.rows * (stacked ? layout.step + 24 : layout.step);
     whole['autosize'] = { type: 'fit-x', contains: 'padding' };
   }
   return whole;

@@ -1,6 +1,5 @@
-/** What several families of positions say of one comparison, in a sentence, and what their difference says. */
-import type { Contrast, Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/analysis.js';
-import type { ReportContext } from './context.js';
+/** What several families of positions say of one comparison, in a sentence. */
+import type { Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/analysis.js';
 import type { Answer } from './document.js';
 import type { Claim } from './families.js';
 import { factorDigits, formatFactor, formatPowerOfTen, listInWords } from './format.js';
@@ -21,10 +20,10 @@ export function measuredIn({ entries }: Claim): Measured[] {
 }
 
 /** The answer of a comparison that has a number in two families or more. */
-export function claimAnswer(context: ReportContext, claim: Claim): Answer {
+export function claimAnswer(claim: Claim): Answer {
   const measured = measuredIn(claim);
   const verdicts = measured.map(({ at }) => at.verdict);
-  const parts = measured.map((entry) => familyPart(claim, entry));
+  const parts = measured.map((entry, i) => familyPart(claim, entry, i === 0));
   const without = claim.entries
     .filter((entry) => headlineOf(entry) === undefined)
     .map((entry) => entry.positions);
@@ -33,7 +32,7 @@ export function claimAnswer(context: ReportContext, claim: Claim): Answer {
     factor: factorRange(measured),
     tone: decides(verdicts) ? 'decided' : 'undecided',
     sentence: rich`${strong(headOf(claim, verdicts))}: ${parts.join('; ')}; at optimal size${rangeText(measured)}.${missing}`,
-    further: furtherOf(context, measured),
+    further: furtherOf(measured),
   };
 }
 
@@ -60,8 +59,8 @@ function headOf({ arch, baseline }: Claim, verdicts: readonly (Verdict | null)[]
   return `${arch} and ${baseline} are not told apart ${families(all)}`;
 }
 
-/** `1.41× (95% interval 1.39 to 1.44) with relative (t5-primer-ez over t5)`. */
-function familyPart(claim: Claim, { comparison, at }: Measured): string {
+/** `1.41× (95% interval 1.39 to 1.44) with relative (t5-primer-ez over t5)`; the first one says what the interval is. */
+function familyPart(claim: Claim, { comparison, at }: Measured, isFirst: boolean): string {
   const { arch, baseline, positions } = comparison;
   const own = (label: string): string => label.replace(`@${positions}`, '');
   const isNamedSo = own(arch) === claim.arch && own(baseline) === claim.baseline;
@@ -72,7 +71,11 @@ function familyPart(claim: Claim, { comparison, at }: Measured): string {
   }
   const outside = at.lowExtrapolated || at.highExtrapolated ? ', in part extrapolated' : '';
   const interval =
-    at.factor.low === null ? ' (no interval)' : `${intervalText(at.factor).slice(0, -1)}${outside})`;
+    at.factor.low === null || at.factor.high === null
+      ? ' (no interval)'
+      : isFirst
+        ? `${intervalText(at.factor).slice(0, -1)}${outside})`
+        : ` (${factorDigits(at.factor.low)} to ${factorDigits(at.factor.high)}${outside})`;
   return `${formatFactor(at.factor.value)}${interval} with ${positions} positions${names}`;
 }
 
@@ -98,35 +101,12 @@ function rangeText(measured: readonly Measured[]): string {
   return `, measured between ${formatPowerOfTen(low, 2)} and ${formatPowerOfTen(high, 2)} FLOPs`;
 }
 
-/** Seconds by family, and how the factors of the families compare. */
-function furtherOf({ analysis }: ReportContext, measured: readonly Measured[]): string | null {
+/** Seconds by family. */
+function furtherOf(measured: readonly Measured[]): string | null {
   const seconds = measured.flatMap(({ comparison }) =>
     comparison.atOptimalSize
       .filter((at) => at.cost === 'seconds')
       .map((at) => `${speedupText(at)} ${comparison.positions}`),
   );
-  const names = new Set(measured.map(({ comparison }) => nameOf(comparison)));
-  const contrasts = analysis.contrasts.filter(
-    ({ first, other }) => names.has(nameOf(first)) && names.has(nameOf(other)),
-  );
-  const positionsOf = (name: string): string =>
-    measured.find(({ comparison }) => nameOf(comparison) === name)!.comparison.positions;
-  const sentences = [
-    ...contrasts.map((contrast) =>
-      contrastText(contrast, positionsOf(nameOf(contrast.other)), positionsOf(nameOf(contrast.first))),
-    ),
-    ...(seconds.length === 0 ? [] : [`In seconds ${seconds.join(', ')}.`]),
-  ];
-  return sentences.length === 0 ? null : sentences.join(' ');
-}
-
-function nameOf({ arch, baseline }: { readonly arch: string; readonly baseline: string }): string {
-  return JSON.stringify([arch, baseline]);
-}
-
-function contrastText({ ratio, differs }: Contrast, other: string, first: string): string {
-  const interval = intervalText(ratio, factorDigits);
-  if (differs === 'not told apart')
-    return `The factor with ${other} positions is not told apart from that with ${first} ones.`;
-  return `With ${other} positions the factor is ${factorDigits(ratio.value)} times that with ${first} ones${interval}.`;
+  return seconds.length === 0 ? null : `In seconds ${seconds.join(', ')}.`;
 }

@@ -81,6 +81,21 @@ export function seriesStyles(
 /** Colours of series that are not architectures (groups of parameters, kinds of operation). */
 export const CATEGORY_COLORS: readonly string[] = [1, 3, 2, 6, 4, 5, 0].map((i) => SERIES_LIGHT[i]!);
 
+/** A series that is not an architecture. */
+export interface CategorySeries {
+  readonly name: string;
+  readonly color: string;
+  readonly shape: string;
+}
+
+/** What a comparison says, as a series: told apart by colour and by shape. */
+export const VERDICT_SERIES: readonly CategorySeries[] = [
+  { name: 'better', color: SERIES_LIGHT[1], shape: 'circle' },
+  { name: 'not told apart', color: INK.muted, shape: 'diamond' },
+  { name: 'worse', color: SERIES_LIGHT[2], shape: 'square' },
+  { name: 'no interval', color: INK.muted, shape: 'cross' },
+];
+
 /** The font of SVG and PNG files. Verdana, its fallback, has nearly the same widths. */
 export const FIGURE_FONT = 'DejaVu Sans, Verdana, sans-serif';
 

@@ -322,7 +322,7 @@ describe('degenerate input', () => {
   it('flags a best run of fewer than 200 steps', () => {
     const short = rows.map((row) => ({ ...row, steps: 150 }));
     expect(analyse(short, options).warnings).toContain(
-      'base at 2.5e11, 5e11, 1e12 and 2e12 FLOPs: The best run has fewer than 200 steps.',
+      'base and better at 2.5e11, 5e11, 1e12 and 2e12 FLOPs: The best run has fewer than 200 steps.',
     );
   });
 });

@@ -205,9 +205,14 @@ describe('studies that leave things open', () => {
     expect(answersOf(document)[0]).toContain('(no interval: no seed is repeated in this study)');
   });
 
-  it('with one budget have no number, and say why', () => {
+  it('with one budget tell differences of loss, and why there is no speedup', () => {
     const document = documentOf(syntheticStudy({ ...plain, budgets: [1e12] }));
-    expect(answersOf(document)[0]).toMatch(/^primer-ez over transformer: no number, absolute positions\. /);
+    expect(answersOf(document)).toContainEqual(
+      expect.stringMatching(
+        /^primer-ez ends 0\.\d{3} nats below transformer: −0\.\d{3} nats \(95% interval .*\) with 10¹² FLOPs, both at optimal size, absolute positions\.$/,
+      ),
+    );
+    expect(renderMarkdown(document)).toContain('**No speedup at optimal size** can be read here');
   });
 
   it('without a comparison say what a comparison needs', () => {

@@ -26,7 +26,7 @@ export interface SyntheticOptions {
   readonly seeds?: number;
   readonly timed?: boolean;
   readonly curveRows?: number;
-  /** Width and layers of each size; the second and the third are trained with every seed, the others with one. */
+  /** Width and layers of each size; the second and the third, or an only one, are trained with every seed. */
   readonly sizes?: readonly (readonly [dModel: number, nLayers: number])[];
   readonly title?: string;
   readonly source?: string;
@@ -119,7 +119,7 @@ export function syntheticStudy(options: SyntheticOptions): Study {
   archs.forEach((entry, a) => {
     for (const budgetFlops of entry.budgets ?? budgets) {
       sizes.forEach(([dModel, nLayers], s) => {
-        for (let seed = 0; seed < (s === 1 || s === 2 ? seeds : 1); seed++) {
+        for (let seed = 0; seed < (s === 1 || s === 2 || sizes.length === 1 ? seeds : 1); seed++) {
           const paramsNonEmbedding = 3 * Math.round(nLayers * 4 * dModel * dModel * (1 + 0.01 * a));
           const flopsPerToken = 6 * paramsNonEmbedding + 6 * 1024 * dModel;
           const tokensPerStep = 1024;

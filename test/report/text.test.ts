@@ -43,6 +43,7 @@ const comparison = (at: Partial<SpeedupAtOptimalSize> | null, rest: Partial<Spee
   fixedSize: [],
   atBudget: [],
   sameSize: [],
+  otherSize: [],
   pairedStandardDeviation: null,
   power: null,
   ...rest,

@@ -86,7 +86,7 @@ export function agreementChart(contexts: readonly ReportContext[], repeated: rea
     title: 'Speedup at optimal size, sweep by sweep',
     caption: rich`Training compute of the baseline divided by that of the architecture at equal loss, each at its best size, inside each sweep. Bars are 95% intervals.`,
     alt: rows.map((row) => `${row.comparison} in ${row.arch}: ${row.label}.`).join(' '),
-    layout: { kind: 'rows', rows: rows.length, step: 48 },
+    layout: { kind: 'rows', rows: rows.length, step: 48, stacks: true },
     archs: sweeps,
     scales: { x: 'log' },
     datasets: { speedup: datasetOf(COLUMNS, rows) },

@@ -5,7 +5,16 @@ import { formatPercent, formatPowerOfTen, formatShortCount } from '../format.js'
 import { rich, type Rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { CATEGORY_COLORS, INK } from '../theme.js';
-import { FORMAT, POWER_OF_TEN_LABEL, SHOWN, tip, type Chart } from './chart.js';
+import {
+  categoryEncoding,
+  categoryShown,
+  FORMAT,
+  pairAxis,
+  POWER_OF_TEN_LABEL,
+  SHOWN,
+  tip,
+  type Chart,
+} from './chart.js';
 
 const COLUMNS = ['row', 'arch', 'size', 'group', 'amount', 'share'] as const;
 
@@ -73,6 +82,7 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
   if (rows.length === 0) return null;
   const groups = [...kept, 'other'].filter((name) => rows.some((row) => row.group === name));
   const pairs = [...new Set(rows.map((row) => row.row))];
+  const series = groups.map((name, i) => ({ name, color: CATEGORY_COLORS[i]!, shape: 'square' }));
   return {
     id: kind.id,
     title: kind.title,
@@ -89,37 +99,25 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
       .join(' ')}`,
     layout: { kind: 'rows', rows: pairs.length, step: 38 },
     archs: [],
+    categories: { field: 'group', series },
     scales: {},
     datasets: { groups: datasetOf(COLUMNS, rows) },
     spec: {
       data: { name: 'groups' },
-      transform: [SHOWN, { calculate: `indexof(${JSON.stringify(groups)}, datum.group)`, as: 'rank' }],
+      transform: [
+        SHOWN,
+        categoryShown(kind.id, 'group'),
+        { calculate: `indexof(${JSON.stringify(groups)}, datum.group)`, as: 'rank' },
+      ],
       mark: { type: 'bar', stroke: INK.paper, strokeWidth: 1.5, opacity: 0.88, height: { band: 0.62 } },
       encoding: {
-        y: {
-          field: 'row',
-          type: 'nominal',
-          scale: { domain: pairs },
-          axis: {
-            title: null,
-            labelExpr: "split(datum.label, '|')",
-            labelFontSize: 12,
-            labelColor: INK.text,
-            labelLineHeight: 14,
-            labelOffset: -6.5,
-          },
-        },
+        y: pairAxis('row', pairs),
         x: {
           field: 'amount',
           type: 'quantitative',
           axis: { title: kind.unit, tickCount: 5, labelExpr: kind.axisLabel, grid: true },
         },
-        color: {
-          field: 'group',
-          type: 'nominal',
-          scale: { domain: groups, range: CATEGORY_COLORS.slice(0, groups.length) },
-          legend: { title: null },
-        },
+        color: categoryEncoding('group', series).color,
         order: { field: 'rank', type: 'quantitative' },
         tooltip: [
           tip('arch', 'Architecture'),

@@ -1,7 +1,7 @@
 /** What a chart is, and the pieces of specification that all charts share. */
 import { niceLinearTicks, niceLogTicks } from './ticks.js';
 import type { Rich } from '../rich.js';
-import { INK, type SeriesStyle } from '../theme.js';
+import { INK, type CategorySeries, type SeriesStyle } from '../theme.js';
 import type { Dataset, Table } from '../table.js';
 
 /** A fragment of a Vega-Lite specification. Every finished chart is compiled by a test, warnings counting as errors. */
@@ -12,8 +12,8 @@ export type ScaleType = 'log' | 'linear';
 /** How a chart takes up room. Its width is that of the page or of the figure. */
 export type Layout =
   | { readonly kind: 'single'; readonly height: number }
-  /** A categorical y axis with `step` pixels a row. */
-  | { readonly kind: 'rows'; readonly rows: number; readonly step: number }
+  /** A categorical y axis with `step` pixels a row. With `stacks` a row's label stands above it on a narrow screen. */
+  | { readonly kind: 'rows'; readonly rows: number; readonly step: number; readonly stacks?: true }
   /** Small multiples, as many beside each other as have `minWidth` pixels each. */
   | { readonly kind: 'panels'; readonly panels: number; readonly minWidth: number; readonly height: number };
 
@@ -37,6 +37,8 @@ export interface Chart {
   readonly scales: { readonly x?: ScaleType; readonly y?: ScaleType };
   /** Architectures drawn, for the legend; empty where the series are something else. */
   readonly archs: readonly string[];
+  /** The series where they are no architectures: the field that holds their names, and how they are drawn. */
+  readonly categories?: { readonly field: string; readonly series: readonly CategorySeries[] };
   /** Many marks: drawn on a canvas in the page. */
   readonly dense?: boolean;
 }
@@ -46,6 +48,28 @@ export const HIDDEN_PARAM = 'hiddenArchs';
 
 /** Leaves out the architectures that are hidden. */
 export const SHOWN: Spec = { filter: `indexof(${HIDDEN_PARAM}, datum.arch) < 0` };
+
+/** Leaves out the series of a chart's own that are hidden; their names are those of the chart and of the series. */
+export function categoryShown(id: string, field: string): Spec {
+  return { filter: `indexof(${HIDDEN_PARAM}, '${id}/' + datum.${field}) < 0` };
+}
+
+/** Colour and shape of series that are no architectures, with one legend for both. */
+export function categoryEncoding(
+  field: string,
+  series: readonly CategorySeries[],
+): { color: Spec; shape: Spec } {
+  const channel = (range: readonly string[]): Spec => ({
+    field,
+    type: 'nominal',
+    scale: { domain: series.map(({ name }) => name), range },
+    legend: { title: null, symbolOpacity: 1 },
+  });
+  return {
+    color: channel(series.map(({ color }) => color)),
+    shape: channel(series.map(({ shape }) => shape)),
+  };
+}
 
 /** Keeps the rows of one kind of a dataset that several layers share. */
 export function ofKind(kind: string): Spec {
@@ -167,7 +191,7 @@ function labelAbove(x: Spec, y: Spec): Spec[] {
   const mark = { type: 'text', dy: -14, dx, align, fontSize: 11.5, aria: false };
   const encoding = { x, y, text: { field: 'label' } };
   return [
-    { mark: { ...mark, stroke: INK.paper, strokeWidth: 4, strokeJoin: 'round' }, encoding },
+    { mark: { ...mark, stroke: INK.paper, strokeWidth: 6, strokeJoin: 'round' }, encoding },
     { mark, encoding },
   ];
 }
@@ -202,6 +226,22 @@ export function computeAxis(
     type: 'quantitative',
     scale: { type: 'log', domain, nice: false },
     axis: { title, values: values ?? niceLogTicks(domain, 7), labelExpr: POWER_OF_TEN_LABEL },
+  };
+}
+
+/** An axis over differences of loss, the field `differenceNats`. */
+export function differenceAxis(domain: readonly [number, number]): Spec {
+  return {
+    field: 'differenceNats',
+    type: 'quantitative',
+    scale: { domain, nice: false },
+    axis: {
+      title: "Loss minus the baseline's, nats (left is better)",
+      ...TITLE_AT_END,
+      values: niceLinearTicks(domain, 5),
+      labelExpr: SIGNED_LABEL,
+      grid: true,
+    },
   };
 }
 

@@ -7,18 +7,16 @@ import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval, signedNats, signedPercent } from '../text.js';
 import {
+  differenceAxis,
   intervalLayers,
   paddedDomain,
   pairAxis,
-  SIGNED_LABEL,
   referenceLine,
   seriesEncoding,
   SHOWN,
   tip,
-  TITLE_AT_END,
   type Chart,
 } from './chart.js';
-import { niceLinearTicks } from './ticks.js';
 
 /** One family's answer to a comparison at the control's budget. */
 export interface ControlEntry {
@@ -50,7 +48,7 @@ export interface Control {
 export function controlsOf({ claims, families }: ReportContext): Control[] {
   return claims.flatMap((claim) => {
     const { arch, baseline, entries } = claim;
-    if (entries.length < 2 || entries[0]!.positions !== families[0] || measuredIn(claim).length > 1)
+    if (entries.length < 2 || entries[0]!.positions !== families[0] || measuredIn(claim).length !== 1)
       return [];
     const found = atOptimalSize(entries) ?? atSameSize(entries);
     return found === null ? [] : [{ arch, baseline, budgetFlops: found[0]!.budgetFlops, entries: found }];
@@ -89,23 +87,16 @@ function atSameSize(all: readonly Speedup[]): ControlEntry[] | null {
   const size = [...sizes].sort((a, b) => b.nSeeds - a.nSeeds || b.dModel - a.dModel)[0]?.size;
   if (size === undefined) return null;
   return all.map((c) => {
-    const { differenceNats } = at(c).find((entry) => entry.size === size)!;
+    const { differenceNats, verdict } = at(c).find((entry) => entry.size === size)!;
     return {
       ...names(c),
       budgetFlops,
       basis: `both at size ${size}`,
       differenceNats,
       relative: null,
-      verdict: verdictOf(differenceNats),
+      verdict,
     };
   });
-}
-
-/** A lower loss is better; an interval that holds 0 tells nothing apart. */
-function verdictOf(difference: Interval): Verdict | null {
-  if (difference.low === null || difference.high === null) return null;
-  if (difference.high < 0) return 'better';
-  return difference.low > 0 ? 'worse' : 'not told apart';
 }
 
 function names(c: Speedup): { arch: string; baseline: string; positions: string } {
@@ -153,18 +144,7 @@ export function controlChart(context: ReportContext, controls: readonly Control[
     'linear',
     0.12,
   );
-  const x = {
-    field: 'differenceNats',
-    type: 'quantitative',
-    scale: { domain, nice: false },
-    axis: {
-      title: "Loss minus the baseline's, nats (left is better)",
-      ...TITLE_AT_END,
-      values: niceLinearTicks(domain, 5),
-      labelExpr: SIGNED_LABEL,
-      grid: true,
-    },
-  };
+  const x = differenceAxis(domain);
   const y = pairAxis(
     'pair',
     rows.map((row) => row.pair),
@@ -182,7 +162,7 @@ export function controlChart(context: ReportContext, controls: readonly Control[
     title: 'Difference of test loss, family by family',
     caption: rich`Test loss of the architecture minus that of its baseline at one budget, ${formatPowerOfTen(rows[0]!.budgetFlops)} FLOPs, family by family. Runs of different positions are never one frontier; only differences inside a family are compared here.`,
     alt: rows.map((row) => `${row.arch} minus ${row.baseline}: ${row.label} nats.`).join(' '),
-    layout: { kind: 'rows', rows: rows.length, step: 48 },
+    layout: { kind: 'rows', rows: rows.length, step: 48, stacks: true },
     archs,
     scales: {},
     datasets: { control: datasetOf(COLUMNS, rows) },

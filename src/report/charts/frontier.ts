@@ -33,11 +33,12 @@ const OPTIMUM = [
 ] as const;
 const BAND = ['arch', 'flops', 'lossNats', 'low', 'high'] as const;
 
-/** Frontiers of one family of positions; null where it has fewer than two budgets. */
+/** Frontiers of one family of positions; null where it has fewer than two budgets, or no optimum at any. */
 export function frontierChart(context: ReportContext, positions: string): Chart | null {
   const { analysis } = context;
   const cells = analysis.cells.filter((cell) => cell.positions === positions);
-  if (new Set(cells.map((cell) => cell.budgetFlops)).size < 2) return null;
+  const hasOptimum = analysis.isoflop.some((fit) => fit.positions === positions && fit.accepted);
+  if (!hasOptimum || new Set(cells.map((cell) => cell.budgetFlops)).size < 2) return null;
   const archs = archsOfFamily(context, positions).filter((arch) => cells.some((cell) => cell.arch === arch));
   const frontiers = analysis.frontier.filter((f) => f.positions === positions);
   const optima = analysis.isoflop.flatMap((fit) =>

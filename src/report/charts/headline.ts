@@ -109,7 +109,7 @@ function speedupChart(
     title,
     caption: rich`Training compute of the baseline divided by that of the architecture at equal loss, each at its best size. Right of 1 the architecture saves compute. Bars are 95% bootstrap intervals: one that leaves out 1 tells the two apart.`,
     alt: `Speedup of each architecture over each baseline with its 95% interval, and a line at 1. ${drawn.map(({ c, at }) => `${c.arch} over ${c.baseline}: ${speedupText(at)}.`).join(' ')}`,
-    layout: { kind: 'rows', rows: pairs.length, step: 48 },
+    layout: { kind: 'rows', rows: pairs.length, step: 48, stacks: true },
     archs,
     scales: { x: 'log' },
     datasets: { speedup: datasetOf(COLUMNS, rows) },

@@ -46,11 +46,14 @@ const TABLE = [
   'note',
 ] as const;
 
-/** IsoFLOP curves of one family of positions, a panel a budget; null where it has no finished run. */
+/** Fewer sizes fix no minimum, so there is no curve to show. */
+const LEAST_SIZES = 3;
+
+/** IsoFLOP curves of one family of positions, a panel a budget; null where no budget has the sizes for one. */
 export function isoflopChart(context: ReportContext, positions: string): Chart | null {
   const fits = context.analysis.isoflop.filter((fit) => fit.positions === positions);
   const cells = context.analysis.cells.filter((cell) => cell.positions === positions);
-  if (cells.length === 0) return null;
+  if (!fits.some(({ nSizes }) => nSizes >= LEAST_SIZES)) return null;
   const archs = archsOfFamily(context, positions).filter((arch) => cells.some((cell) => cell.arch === arch));
   const budgets = [...new Set(cells.map((cell) => cell.budgetFlops))].sort((a, b) => a - b);
   const panel = (flops: number): string => `${formatPowerOfTen(flops)} FLOPs`;

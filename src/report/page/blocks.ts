@@ -5,7 +5,7 @@ import { markup, type Markup } from '../html.js';
 import { richToHtml } from '../rich.js';
 import { tableToHtml } from '../table.js';
 import type { SeriesStyle } from '../theme.js';
-import { swatch } from './swatch.js';
+import { swatch, symbol } from './swatch.js';
 
 type Styles = ReadonlyMap<string, SeriesStyle>;
 
@@ -61,13 +61,22 @@ ${legend(chart, styles)}<div class="chart" role="img" aria-label="${alt}"></div>
 `;
 }
 
-function legend({ archs }: Chart, styles: Styles): Markup | null {
+function legend({ id, archs, categories }: Chart, styles: Styles): Markup | null {
+  if (categories !== undefined) {
+    const buttons = categories.series.map(({ name, color, shape }) =>
+      legendButton(`${id}/${name}`, `Show or hide ${name}`, markup`${symbol(color, shape)}${name}`),
+    );
+    return markup`<div class="legend" role="group" aria-label="Show or hide parts of this chart">${buttons}</div>\n`;
+  }
   if (archs.length === 0) return null;
-  const buttons = archs.map(
-    (arch) =>
-      markup`<button type="button" aria-pressed="true" data-arch="${arch}" title="Show or hide ${arch} in all charts">${swatch(styles.get(arch)!)}${arch}</button>`,
+  const buttons = archs.map((arch) =>
+    legendButton(arch, `Show or hide ${arch} in all charts`, markup`${swatch(styles.get(arch)!)}${arch}`),
   );
   return markup`<div class="legend" role="group" aria-label="Show or hide architectures in all charts">${buttons}</div>\n`;
+}
+
+function legendButton(series: string, title: string, content: Markup): Markup {
+  return markup`<button type="button" aria-pressed="true" data-arch="${series}" title="${title}">${content}</button>`;
 }
 
 function scaleSwitch(chart: Chart, axis: 'x' | 'y'): Markup | null {

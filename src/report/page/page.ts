@@ -95,8 +95,18 @@ function sectionToHtml({ id, title, blocks }: Section, first: boolean, styles: P
 function pageChart(chart: Chart): object {
   const csv: Dataset = chart.csv ?? chart.table.dataset;
   const drawn = Object.entries(chart.datasets).find(([, dataset]) => sameRows(dataset, csv));
-  const { spec, layout, scales, alt, datasets, archs, dense } = chart;
-  return { spec, layout, scales, alt, datasets, archs, dense: dense ?? false, csv: drawn?.[0] ?? csv };
+  const { spec, layout, scales, alt, datasets, archs, categories, dense } = chart;
+  return {
+    spec,
+    layout,
+    scales,
+    alt,
+    datasets,
+    archs,
+    categories,
+    dense: dense ?? false,
+    csv: drawn?.[0] ?? csv,
+  };
 }
 
 function sameRows(a: Dataset, b: Dataset): boolean {

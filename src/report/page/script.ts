@@ -75,7 +75,8 @@ function showArch(arch, shown) {
     if (button.dataset.arch === arch) button.setAttribute('aria-pressed', String(shown));
   }
   for (const figure of figures) {
-    if (figure.chart.archs.includes(arch)) figure.view?.signal('hiddenArchs', [...hidden]).runAsync();
+    const { archs, categories } = figure.chart;
+    if (archs.includes(arch) || categories !== undefined) figure.view?.signal('hiddenArchs', [...hidden]).runAsync();
   }
 }
 

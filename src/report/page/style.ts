@@ -35,7 +35,7 @@ nav a:hover { text-decoration: underline; }
 .answers { list-style: none; padding: 0; margin: 0 0 18px; border-top: 1px solid var(--grid); }
 .answers li { display: grid; grid-template-columns: 6.6rem 1fr; align-items: baseline; gap: 0 18px; padding: 11px 0 10px; border-bottom: 1px solid var(--grid); }
 .answers .big { font-size: 1.6rem; line-height: 1.2; font-weight: 650; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.answers.wide li { grid-template-columns: 7.6rem 1fr; }
+.answers.wide li { grid-template-columns: 9rem 1fr; }
 .answers.wide .big { font-size: 1.3rem; }
 .answers .undecided .big { color: var(--muted); font-weight: 400; }
 .answers .control .big { color: var(--muted); font-weight: 400; font-size: 1rem; letter-spacing: 0; line-height: 1.55; }

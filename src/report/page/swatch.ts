@@ -17,3 +17,8 @@ export function swatch({ color, shape, dash }: SeriesStyle): Markup {
   const variable = `var(--c-${color.slice(1)})`;
   return markup`<svg width="26" height="12" viewBox="-13 -6 26 12" aria-hidden="true" style="color: ${variable}"><path d="M-13 0H13" stroke="currentColor" stroke-width="1.8" stroke-dasharray="${dash.join(' ')}"/><g fill="currentColor">${raw(SYMBOLS[shape]!)}</g></svg>`;
 }
+
+/** The mark of a series that is no architecture: its symbol alone. */
+export function symbol(color: string, shape: string): Markup {
+  return markup`<svg width="12" height="12" viewBox="-6 -6 12 12" aria-hidden="true" style="color: var(--c-${color.slice(1)})"><g fill="currentColor">${raw(SYMBOLS[shape]!)}</g></svg>`;
+}

@@ -1,14 +1,17 @@
 /** The answer: a sentence for each comparison, one picture, and the control in other families beside it. */
 import type { Speedup } from '../../fit/analysis.js';
 import { controlChart, controlsOf, type Control, type ControlEntry } from '../charts/control.js';
+import { differenceCharts } from '../charts/differences.js';
 import { familiesChart, headlineChart } from '../charts/headline.js';
 import { tuningChart } from '../charts/tuning.js';
 import { claimAnswer, measuredIn } from '../claims.js';
 import type { ReportContext } from '../context.js';
+import { differenceGroups, type DifferenceGroup } from '../differences.js';
 import { chartBlock, type Answer, type Block, type Section } from '../document.js';
 import { formatFlops, listInWords } from '../format.js';
 import { isTuningSweep } from '../resolved.js';
 import { rich, strong, type Rich } from '../rich.js';
+import { differenceAnswers } from './differenceAnswers.js';
 import {
   answerSentence,
   factorText,
@@ -24,32 +27,60 @@ export function answerSection(context: ReportContext): Section {
   const { claims, families } = context;
   const main = families[0];
   const controls = controlsOf(context);
+  const groups = differenceGroups(context);
+  const isGrouped = (c: Speedup): boolean =>
+    headlineOf(c) === undefined &&
+    groups.some(
+      ({ positions, entries }) => positions === c.positions && entries.some(({ arch }) => arch === c.arch),
+    );
   const inFamilies = claims.filter((claim) => measuredIn(claim).length > 1);
   const answers = [
-    ...inFamilies.map((claim) => claimAnswer(context, claim)),
+    ...inFamilies.map((claim) => claimAnswer(claim)),
     ...claims
       .filter((claim) => !inFamilies.includes(claim))
       .flatMap((claim) => claim.entries)
-      .filter((c) => c.positions === main || headlineOf(c) !== undefined)
+      .filter((c) => (c.positions === main || headlineOf(c) !== undefined) && !isGrouped(c))
       .map((c) => comparisonAnswer(context, c)),
+    ...groups.flatMap((group) => differenceAnswers(context, group)),
     ...controls.flatMap(controlAnswers),
   ];
+  const isSummed = inFamilies.length > 0;
+  const charts = [
+    isSummed ? familiesChart(context) : main === undefined ? null : headlineChart(context, main),
+    ...differenceCharts(groups),
+    controlChart(context, controls),
+    ...(isSummed ? [] : families.slice(1).map((family) => headlineChart(context, family))),
+  ];
+  // One sentence and its picture first; what else was compared comes after both.
+  const [first, ...others] = answers.length > MOST_BEFORE_PICTURE ? answers : [];
   const blocks: Block[] = [];
-  if (answers.length > 0) blocks.push({ kind: 'answers', answers });
+  if (first !== undefined) blocks.push({ kind: 'answers', answers: [first] });
+  else if (answers.length > 0) blocks.push({ kind: 'answers', answers });
   else blocks.push({ kind: 'prose', text: nothingToCompare(context) });
-  if (inFamilies.length > 0) blocks.push({ kind: 'prose', text: WHAT_FAMILIES_SAY });
+  blocks.push(...charts.flatMap(chartBlock));
+  if (others.length > 0)
+    blocks.push({ kind: 'heading', text: 'The other comparisons' }, { kind: 'answers', answers: others });
+  if (isSummed) blocks.push({ kind: 'prose', text: WHAT_FAMILIES_SAY });
   else if (answers.length > 0) blocks.push(...familyNote(context, controls));
+  if (groups.length > 0) blocks.push({ kind: 'prose', text: whatDifferencesSay(groups) });
   blocks.push(...secondsNote(context));
-  if (inFamilies.length > 0) blocks.push(...chartBlock(familiesChart(context)));
-  else if (main !== undefined) blocks.push(...chartBlock(headlineChart(context, main)));
-  blocks.push(...chartBlock(controlChart(context, controls)));
-  if (inFamilies.length === 0)
-    blocks.push(...families.slice(1).flatMap((family) => chartBlock(headlineChart(context, family))));
   return { id: 'answer', title: 'Answer', blocks };
 }
 
+/** With more answers than this the picture would be out of sight. */
+const MOST_BEFORE_PICTURE = 3;
+
 /** A convolution's gain may be the positions' doing, so a difference between families is itself a finding. */
 const WHAT_FAMILIES_SAY = rich`${strong('What the families say.')} A convolution on queries, keys and values gives a model with absolute positions the local order that relative or rotary positions give it anyway. Where a factor is smaller with those, that much of the gain is what such positions bring by themselves; what remains in every family is the architecture’s own. Families are never one frontier: each factor is over the baseline of its own family.`;
+
+/** A difference of loss is what it is, and no more. */
+function whatDifferencesSay(groups: readonly DifferenceGroup[]): Rich {
+  const atOneSize = groups.some(({ entries }) => entries.some(({ size }) => size !== null));
+  const rest = atOneSize
+    ? ' It needs no fit, and holds at the size and the learning rate it was read at: a change that moves the best of either looks worse here than it is.'
+    : '';
+  return rich`${strong('No speedup at optimal size')} can be read here: that takes two budgets with an accepted minimum, each of three sizes or more. What is compared is the loss at equal compute.${rest} Of many comparisons without any difference about one in twenty is told apart by chance.`;
+}
 
 /** A sweep that tunes answers another question: which rates are best. */
 function tunedRates(context: ReportContext): Section {

@@ -1,28 +1,98 @@
-/** What else is known of the comparisons: in words for each family, in tables for all. */
-import { measuredIn } from '../claims.js';
+/** What else is known of the comparisons, in tables. */
 import type { ReportContext } from '../context.js';
-import type { Block } from '../document.js';
-import { formatFactor, formatNumber, formatPowerOfTen } from '../format.js';
+import { factorDigits, formatFactor, formatNumber, formatPowerOfTen } from '../format.js';
 import { datasetOf, type Table } from '../table.js';
-import { headlineOf, powerText, shortFactor, shortInterval, signedNats } from '../text.js';
-import { comparisonAnswer } from './answer.js';
+import {
+  headlineOf,
+  measuredRange,
+  powerText,
+  shortFactor,
+  shortInterval,
+  signedNats,
+  speedupText,
+} from '../text.js';
 
 const exponentText = powerText(3);
 
-/** Where the answer sums up several families: what each of them found, in its own sentence. */
-export function comparisonsInWords(context: ReportContext): Block[] {
-  const summed = context.claims.filter((claim) => measuredIn(claim).length > 1);
-  if (summed.length === 0) return [];
-  const items = summed.flatMap(({ entries }) =>
-    entries
-      .filter((entry) => headlineOf(entry) !== undefined)
-      .map((entry) => comparisonAnswer(context, entry).sentence),
-  );
-  return [
-    { kind: 'heading', text: 'Every comparison, family by family' },
-    { kind: 'list', items },
-  ];
+/** Every comparison that has a number, with the range it was measured over and what the factor is at its lower end. */
+export function comparisonsTable({ comparisons }: ReportContext): Table | null {
+  const rows = comparisons.flatMap((comparison) => {
+    const at = headlineOf(comparison);
+    if (at === undefined) return [];
+    const range = measuredRange(comparison);
+    const lowest = comparison.curve.find(({ baselineFlops }) => baselineFlops === range?.[0]);
+    return [
+      {
+        arch: comparison.arch,
+        baseline: comparison.baseline,
+        positions: comparison.positions,
+        speedup: speedupText(at),
+        verdict: at.verdict ?? 'no interval',
+        extrapolated: at.relation !== '=' || at.lowExtrapolated || at.highExtrapolated,
+        from: range?.[0] ?? null,
+        to: range?.[1] ?? null,
+        factorAtFrom: lowest?.factor.value ?? null,
+      },
+    ];
+  });
+  if (rows.length === 0) return null;
+  return {
+    caption:
+      'Every comparison at equal loss and optimal size, and the compute of the baseline between which it was measured',
+    dataset: datasetOf(
+      ['arch', 'baseline', 'positions', 'speedup', 'verdict', 'extrapolated', 'from', 'to', 'factorAtFrom'],
+      rows,
+    ),
+    columns: [
+      { field: 'arch', label: 'Architecture' },
+      { field: 'baseline', label: 'Over' },
+      { field: 'positions', label: 'Positions' },
+      { field: 'speedup', label: 'Speedup (95%)' },
+      { field: 'verdict', label: 'Verdict' },
+      { field: 'extrapolated', label: 'In part extrapolated' },
+      { field: 'from', label: 'Measured from, FLOPs', format: twoDigits },
+      { field: 'to', label: 'to, FLOPs', format: twoDigits },
+      { field: 'factorAtFrom', label: 'Factor where the range starts', format: formatFactor },
+    ],
+  };
 }
+
+const twoDigits = (flops: number): string => formatPowerOfTen(flops, 2);
+
+/** How the factors of one comparison in two families of positions differ. */
+export function contrastsTable({ analysis, archs }: ReportContext): Table | null {
+  const positionsOf = (name: string): string => archs.find(({ arch }) => arch === name)?.positions ?? '';
+  const rows = analysis.contrasts.map(({ first, other, ratio, differs }) => ({
+    first: `${first.arch} over ${first.baseline}`,
+    firstPositions: positionsOf(first.arch),
+    other: `${other.arch} over ${other.baseline}`,
+    otherPositions: positionsOf(other.arch),
+    ratio: ratio.value,
+    low: ratio.low,
+    high: ratio.high,
+    label: shortInterval(ratio, factorDigits),
+    differs: differs === null ? 'no interval' : CONTRAST_WORDS[differs],
+  }));
+  if (rows.length === 0) return null;
+  return {
+    caption:
+      'One comparison in two families of positions: the factor in the second family over that in the first',
+    dataset: datasetOf(
+      ['first', 'firstPositions', 'other', 'otherPositions', 'ratio', 'low', 'high', 'label', 'differs'],
+      rows,
+    ),
+    columns: [
+      { field: 'first', label: 'First family' },
+      { field: 'firstPositions', label: 'Positions' },
+      { field: 'other', label: 'Second family' },
+      { field: 'otherPositions', label: 'Positions' },
+      { field: 'label', label: 'Ratio of the factors (95%)' },
+      { field: 'differs', label: 'The second factor is' },
+    ],
+  };
+}
+
+const CONTRAST_WORDS = { better: 'larger', worse: 'smaller', 'not told apart': 'not told apart' } as const;
 
 /** What else is known of each comparison: is one factor enough, and what could the study have seen. */
 export function detailsTable({ comparisons }: ReportContext): Table | null {

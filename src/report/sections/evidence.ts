@@ -8,12 +8,13 @@ import { isoflopChart } from '../charts/isoflop.js';
 import { optimalSizeChart } from '../charts/optimalSize.js';
 import { residualsChart } from '../charts/residuals.js';
 import { savingsChart } from '../charts/savings.js';
+import { sizesChart } from '../charts/sizes.js';
 import { speedupCurveChart } from '../charts/speedupCurve.js';
 import { throughputChart } from '../charts/throughput.js';
 import type { ReportContext } from '../context.js';
 import { chartBlock, type Block, type Section } from '../document.js';
 import type { Table } from '../table.js';
-import { comparisonsInWords, detailsTable, pairedTable } from './comparisons.js';
+import { comparisonsTable, contrastsTable, detailsTable, pairedTable } from './comparisons.js';
 import { conventionsTable, lawsTable, parallelSentences, savingsSentences, savingsTable } from './laws.js';
 
 export function evidenceSection(context: ReportContext): Section {
@@ -22,8 +23,10 @@ export function evidenceSection(context: ReportContext): Section {
     chart: (context: ReportContext, family: string) => ReturnType<typeof frontierChart>,
   ): Block[] => families.flatMap((family) => chartBlock(chart(context, family)));
   const blocks: Block[] = [
-    ...comparisonsInWords(context),
+    ...tableBlock(comparisonsTable(context), 'speedups'),
+    ...tableBlock(contrastsTable(context), 'contrasts', true),
     ...perFamily(frontierChart),
+    ...perFamily(sizesChart),
     ...tableBlock(lawsTable(context), 'laws'),
     ...tableBlock(conventionsTable(context), 'size-laws', true),
     ...parallelSentences(context).map((text): Block => ({ kind: 'prose', text })),

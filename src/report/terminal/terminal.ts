@@ -4,9 +4,10 @@ import type { Speedup } from '../../fit/analysis.js';
 import { renderTable, type CellValue } from '../../store/tableText.js';
 import { buildDocument } from '../buildDocument.js';
 import { reportContext, type ReportContext, type ReportInput } from '../context.js';
+import { differenceGroups, equalLossText, type DifferenceGroup } from '../differences.js';
 import { factorDigits, formatLoss, formatPowerOfTen } from '../format.js';
 import { richToPlain } from '../rich.js';
-import { costLabel, headlineOf, speedupText } from '../text.js';
+import { costLabel, headlineOf, shortInterval, signedNats, speedupText } from '../text.js';
 import { textIntervals, textPlot } from './textPlot.js';
 
 const PLOT_HEIGHT = 14;
@@ -26,6 +27,7 @@ export function renderTerminal(input: ReportInput, columns: number): string {
     wrap(richToPlain(document.summary), width, ''),
     ...answers(document.sections[0]?.blocks ?? [], width),
     speedups(context, width),
+    ...differenceGroups(context).map((group) => differences(group, width)),
     ...context.families.map((family) => frontiers(context, family, width)),
     limits(input, width),
   ];
@@ -87,6 +89,34 @@ function toInterval(comparison: Speedup): Parameters<typeof textIntervals>[0][nu
   // A bound is what was measured; the factor behind it is extrapolated.
   if (at.relation !== '=' && at.bound !== null) return [{ label, value: at.bound, low: null, high: null }];
   return [{ label, ...at.factor }];
+}
+
+/** What was compared with one baseline at one budget, as a table and as intervals around 0. */
+function differences({ baseline, budgetFlops, entries }: DifferenceGroup, width: number): string {
+  const rows = entries.map(({ arch, size, differenceNats, verdict, compute }): CellValue[] => [
+    arch,
+    size ?? 'optimal',
+    shortInterval(differenceNats, signedNats),
+    verdict ?? 'no interval',
+    equalLossText(compute) ?? '\u2013',
+  ]);
+  const names = ['architecture', 'size', 'nats (95% interval)', 'verdict', 'worth compute (95%)'];
+  const table = renderTable({ columns: names, rows }, 'table').trimEnd();
+  // Around 0 a difference is drawn as a factor is around 1.
+  const exp = (nats: number | null): number | null => (nats === null ? null : Math.exp(nats));
+  const plot = textIntervals(
+    entries.map(({ arch, isBaselineSize, size, differenceNats: { value, low, high } }) => ({
+      label: isBaselineSize || size === null ? arch : `${arch}, ${size}`,
+      value: Math.exp(value),
+      low: exp(low),
+      high: exp(high),
+    })),
+    width,
+    (factor) => signedNats(Math.log(factor)),
+    '0',
+  );
+  const title = heading(`Change of loss over ${baseline} with ${formatPowerOfTen(budgetFlops)} FLOPs`, '-');
+  return [title, table, '', 'In nats, left of 0 is better:', ...plot].join('\n');
 }
 
 function frontiers({ analysis, archs }: ReportContext, family: string, width: number): string {

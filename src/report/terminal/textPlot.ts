@@ -87,12 +87,14 @@ export interface TextInterval {
 /**
  * Factors with their intervals over one logarithmic axis, and a line at 1.
  *
+ * @param oneLabel - what is written below that line
  * @returns lines; none where there is no factor
  */
 export function textIntervals(
   intervals: readonly TextInterval[],
   width: number,
   format: (value: number) => string,
+  oneLabel = '1',
 ): string[] {
   if (intervals.length === 0) return [];
   const margin = Math.max(...intervals.map(({ label }) => label.length)) + 2;
@@ -112,18 +114,23 @@ export function textIntervals(
     cells[place(value)] = '●';
     return `${label.padEnd(margin)}${cells.join('')}`.trimEnd();
   });
-  return [...rows, `${' '.repeat(margin)}${scaleLine(axis, columns, one, format)}`];
+  return [...rows, `${' '.repeat(margin)}${scaleLine(axis, columns, [one, oneLabel], format)}`];
 }
 
 /** The ends and the 1 of an axis, those that have room. */
-function scaleLine(axis: Axis, columns: number, one: number, format: (value: number) => string): string {
+function scaleLine(
+  axis: Axis,
+  columns: number,
+  [one, oneLabel]: readonly [number, string],
+  format: (value: number) => string,
+): string {
   const cells = new Array<string>(columns).fill(' ');
   const write = (text: string, from: number): void => {
     const start = Math.max(0, Math.min(columns - text.length, from));
     const isFree = cells.slice(Math.max(0, start - 1), start + text.length + 1).every((cell) => cell === ' ');
     if (isFree) Array.from(text).forEach((character, i) => (cells[start + i] = character));
   };
-  write('1', one);
+  write(oneLabel, one);
   if (axis.high > 1) write(format(axis.high), columns);
   if (axis.low < 1) write(format(axis.low), 0);
   return cells.join('').trimEnd();
