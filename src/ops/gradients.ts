@@ -1,11 +1,13 @@
 /**
  * Gradients that TensorFlow.js lacks or has wrong, registered for every backend: einsum, topk, gatherND, scatterND,
- * mirrorPad, stridedSlice and most comparisons have none; that of cumsum transposes its result where the axis is not the
- * last; those of sum and mean fill an array as large as what was summed, which would be gigabytes where a large model is
- * traced.
+ * tensorScatterUpdate, mirrorPad, stridedSlice, diag, all, any and most comparisons have none; that of unstack fails where
+ * there is one part; those of sum and mean fill an array as large as what was summed, which would be gigabytes where a
+ * large model is traced. Running sums and products: scanGradients.ts; convolutions and pooling: windowGradients.ts.
  */
 import { parseEinsum } from './einsumEquation.js';
+import { registerScanGradients } from './scanGradients.js';
 import { uniformTensor } from './uniform.js';
+import { registerWindowGradients } from './windowGradients.js';
 import type { Tensor } from './tf.js';
 import type tfjs from '@tensorflow/tfjs';
 import type { Rank } from '@tensorflow/tfjs';
@@ -53,8 +55,60 @@ function spreadOverSum(tf: Tf, dy: Tensor, x: Tensor, axes: readonly number[]): 
   return tf.mul(tf.reshape(dy, kept), uniformTensor(tf, x.shape, 1));
 }
 
+/**
+ * For updates that are written over rows of a tensor: dy where nothing was written, and for each update the dy of its place,
+ * where no later update was written over it.
+ */
+function registerTensorScatterUpdate(tf: Tf): void {
+  tf.registerGradient({
+    kernelName: 'TensorScatterUpdate',
+    inputsToSave: ['tensor', 'indices', 'updates'],
+    gradFunc: (dy, saved) => {
+      const [tensor, indices, updates] = saved as [Tensor, Tensor, Tensor];
+      return {
+        // Not by writing zeros over dy: the cpu backend writes into the tensor that it is given.
+        tensor: () => {
+          const writes = tf.scatterND(indices, uniformTensor(tf, updates.shape, 1), tensor.shape);
+          return tf.mul(dy as Tensor, tf.cast(tf.equal(writes, 0), 'float32'));
+        },
+        indices: () => tf.zerosLike(indices),
+        updates: () => {
+          const depth = indices.shape.at(-1)!;
+          const count = indices.shape.slice(0, -1);
+          const numbers = tf.reshape(tf.range(0, indices.size / depth), count);
+          const nobody = tf.fill(tensor.shape.slice(0, depth), -1);
+          const last = tf.gatherND(tf.tensorScatterUpdate(nobody, indices, numbers), indices);
+          const isLast = tf.reshape(tf.cast(tf.equal(last, numbers), 'float32'), [
+            ...count,
+            ...tensor.shape.slice(depth).map(() => 1),
+          ]);
+          return tf.mul(tf.gatherND(dy as Tensor, indices), isLast);
+        },
+      };
+    },
+  });
+}
+
+/**
+ * TensorFlow.js hands out the very list of results that it keeps for the backward pass, so that `tf.unstack(x).reverse()`,
+ * which reverses a list in place, would give every part the gradient of another. Here callers get a list of their own.
+ */
+function keepResultLists(tf: Tf): void {
+  const engine = tf.engine();
+  const run = engine.runKernel.bind(engine);
+  const withOwnLists = (...args: Parameters<typeof run>): Tensor | Tensor[] => {
+    const results: Tensor | Tensor[] = run<Tensor | Tensor[]>(...args);
+    return Array.isArray(results) ? [...results] : results;
+  };
+  engine.runKernel = withOwnLists as typeof engine.runKernel;
+}
+
 /** Called once, by the file that loads TensorFlow.js. */
 export function registerGradients(tf: Tf): void {
+  keepResultLists(tf);
+  registerScanGradients(tf);
+  registerWindowGradients(tf);
+  registerTensorScatterUpdate(tf);
   tf.registerGradient({
     kernelName: 'Einsum',
     saveAllInputs: true,
@@ -116,21 +170,28 @@ export function registerGradients(tf: Tf): void {
       gradFunc: (_, saved) => ({ a: () => zeros(saved[0]!), b: () => zeros(saved[1]!) }),
     });
   }
+  for (const kernelName of ['LogicalNot', 'All', 'Any']) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: ['x'],
+      gradFunc: (_, saved) => ({ x: () => zeros(saved[0]!) }),
+    });
+  }
   tf.registerGradient({
-    kernelName: 'LogicalNot',
+    kernelName: 'Diag',
     inputsToSave: ['x'],
-    gradFunc: (_, saved) => ({ x: () => zeros(saved[0]!) }),
-  });
-  tf.registerGradient({
-    kernelName: 'Cumsum',
-    gradFunc: (dy, _, attrs) => {
-      const { axis, exclusive, reverse } = attrs as unknown as {
-        axis: number;
-        exclusive: boolean;
-        reverse: boolean;
-      };
-      return { x: () => tf.cumsum(dy as Tensor, axis, exclusive, !reverse) };
+    gradFunc: (dy, saved) => {
+      const { size, shape } = saved[0]!;
+      const square = tf.reshape(dy as Tensor, [size, size]);
+      return { x: () => tf.reshape(tf.sum(tf.mul(square, tf.eye(size)), 1), shape) };
     },
+  });
+  tf.unregisterGradient('Unpack');
+  tf.registerGradient({
+    kernelName: 'Unpack',
+    gradFunc: (dy, _, attrs) => ({
+      value: () => tf.stack([dy].flat(), (attrs as unknown as { axis: number }).axis),
+    }),
   });
   const reducedAxes = (x: Tensor, attrs: unknown): number[] =>
     tf.util.parseAxisParam((attrs as { axis: number | number[] }).axis, x.shape);

@@ -5,7 +5,7 @@ import {
   TracedRandomError,
   TracedValueError,
   UnsupportedOperationError,
-} from '../../src/engine/trace/backend.js';
+} from '../../src/engine/trace/errors.js';
 import { trace, type TensorFunction, type Tensors } from '../../src/engine/trace/trace.js';
 import type { TensorSpec } from '../../src/engine/tensors.js';
 import type { Rank } from '@tensorflow/tfjs';
@@ -43,10 +43,30 @@ describe('reading a traced value', () => {
     expect(reading((x) => x.dataSync())).toThrow(/input "x"/);
   });
 
-  it('rejects the asynchronous forms', async () => {
-    let pending: Promise<unknown> = Promise.resolve();
-    reading((x) => (pending = tf.exp(x).data()))();
-    await expect(pending).rejects.toThrow(/operation "Exp"/);
+  it.each<[string, (x: Tensor) => unknown, RegExp]>([
+    ['data', (x) => tf.exp(x).data(), /operation "Exp"/],
+    ['array', (x) => x.array(), /input "x"/],
+    ['whereAsync', (x) => tf.whereAsync(tf.greater(x, 0)), /^tf\.whereAsync reads values.*tf\.where\(mask/],
+    [
+      'booleanMaskAsync',
+      (x) => tf.booleanMaskAsync(x, tf.tensor1d([1, 0], 'bool')),
+      /fixed shapes|tf\.whereAsync reads values|never/,
+    ],
+    [
+      'setdiff1dAsync',
+      (x) => tf.setdiff1dAsync(tf.slice(x.flatten(), 0, 3), [1, 2]),
+      /^tf\.setdiff1dAsync reads/,
+    ],
+  ])('%s, which has to wait, fails the trace and leaves no promise rejected', async (_, read, message) => {
+    let rejections = 0;
+    const count = (): number => rejections++;
+    process.on('unhandledRejection', count);
+    expect(reading(read)).toThrow(message);
+    // What waited is taken for a tensor.
+    expect(() => traceOf((x) => tf.add(x, read(x) as Tensor))).toThrow(message);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    process.off('unhandledRejection', count);
+    expect(rejections).toBe(0);
   });
 
   it('inside a gradient names the operation too', () => {
@@ -63,14 +83,99 @@ describe('reading a traced value', () => {
 });
 
 describe('operations without a kernel', () => {
-  it.each<[string, (x: Tensor) => Tensor]>([
-    ['SearchSorted', (x) => tf.searchSorted(x, x)],
-    ['MaxPool', (x) => tf.maxPool(tf.reshape<Rank.R4>(x, [1, 2, 3, 1]), 2, 1, 'same')],
+  it.each<[string, (x: Tensor) => Tensor, RegExp]>([
+    ['SearchSorted', (x) => tf.searchSorted(x, x), /which tf\.searchSorted needs\. Count what is smaller/],
+    ['Unique', (x) => tf.unique(x.flatten()).values, /tf\.unique needs.*fixed shapes/],
+    ['Complex', (x) => tf.real(tf.spectral.rfft(x)), /tf\.rfft needs.*no complex numbers/],
+    ['ResizeNearestNeighbor', upSampled, /tf\.resizeNearestNeighbor needs.*tf\.tile/],
+    [
+      'LRN',
+      (x) => tf.localResponseNormalization(tf.reshape<Rank.R4>(x, [1, 2, 3, 1])),
+      /Write it with other/,
+    ],
     // A gradient of an operation that the engine has not either.
-    ['AvgPool', tf.grad((x) => tf.avgPool(tf.reshape<Rank.R4>(x, [1, 2, 3, 1]), 2, 1, 'same'))],
-  ])('%s is named', (kernel, fn) => {
+    [
+      'MaxPool3D',
+      tf.grad((x) => tf.maxPool3d(tf.reshape<Rank.R5>(x, [1, 1, 2, 3, 1]), 2, 1, 'same')),
+      /avgPool here/,
+    ],
+  ])('%s is named, with the function that needs it and what to write instead', (kernel, fn, advice) => {
     expect(() => traceOf(fn)).toThrow(UnsupportedOperationError);
     expect(() => traceOf(fn)).toThrow(`"${kernel}"`);
+    expect(() => traceOf(fn)).toThrow(advice);
+  });
+});
+
+function upSampled(x: Tensor): Tensor {
+  const image = tf.reshape(x, [1, 2, 3, 1]);
+  return tf.layers.upSampling2d({ size: [2, 2] }).apply(image) as Tensor;
+}
+
+describe('shapes that do not go together', () => {
+  it.each<[string, (x: Tensor) => Tensor, RegExp]>([
+    [
+      'matMul',
+      (x) => tf.matMul(x, tf.ones([2, 4])),
+      /^tf\.matMul of \[2,3\] and \[2,4\]: the 3 columns.*the 2 rows/,
+    ],
+    ['matMul of a vector', (x) => tf.matMul(x, tf.ones([3])), /^tf\.matMul of .*have to be matrices/],
+    [
+      'a transposed product',
+      (x) => tf.matMul(x, tf.ones([2, 3]), true, true),
+      /transposes taken into account/,
+    ],
+    ['add', (x) => tf.add(x, tf.ones([4])), /^tf\.add of \[2,3\] and \[4\]: cannot broadcast/],
+    ['where', (x) => tf.where(tf.greater(tf.ones([4]), 0), x, x), /broadcast together with shapes 4 and 2,3/],
+    [
+      'reshape',
+      (x) => tf.reshape(x, [4, 2]),
+      /^tf\.reshape of \[2,3\]: 6 elements can't have the shape \[4,2\]/,
+    ],
+    ['reshape with -1', (x) => tf.reshape(x, [-1, 4]), /6 elements can't have/],
+    [
+      'slice',
+      (x) => tf.slice(x, [1, 0], [2, 3]),
+      /^tf\.slice of \[2,3\]: there are not \[2,3\] elements from \[1,0\]/,
+    ],
+    ['concat', (x) => tf.concat([x, tf.ones([3, 2])], 0), /^tf\.concat of .*differ in axis 0 alone/],
+    ['stack', (x) => tf.stack([x, tf.ones([3, 2])]), /may not differ|same shape|match/],
+    ['split by sizes', (x) => tf.split(x, [1, 1], 1)[0]!, /^tf\.split of \[2,3\]: parts of 1, 1 are not 3/],
+    ['sum', (x) => tf.sum(x, 2), /^tf\.sum of \[2,3\]: there is no axis 2 in a tensor of rank 2/],
+    ['cumsum', (x) => tf.cumsum(x, 3), /no axis 3/],
+    ['pad', (x) => tf.pad(x, [[1, 1]]), /^tf\.pad of \[2,3\]: paddings for 1 axes/],
+    ['gather', (x) => tf.gather(x, tf.zeros([3, 1], 'int32'), 1, 1), /the first 1 axes of both/],
+    [
+      'einsum',
+      (x) => tf.einsum('ij,jk->ik', x, tf.ones([4, 2])),
+      /^tf\.einsum of .*j of .* is 3 here and 4 there/,
+    ],
+    [
+      'einsum of other axes',
+      (x) => tf.einsum('ijk,jk->ik', x, x),
+      /"ijk" of .* does not name the axes of \[2,3\]/,
+    ],
+    [
+      'unsortedSegmentSum',
+      (x) => tf.unsortedSegmentSum(x, tf.tensor1d([0, 1, 0], 'int32'), 2),
+      /begin with the axes of the ids/,
+    ],
+    [
+      'a dilated convolution with a number as pad',
+      (x) => tf.conv2d(tf.reshape<Rank.R4>(x, [1, 2, 3, 1]), tf.ones([1, 2, 1, 1]), 1, 1, 'NHWC', 2),
+      /^tf\.conv2d of .*pad x yourself/,
+    ],
+  ])('of %s are named', (_, fn, message) => {
+    expect(() => traceOf(fn)).toThrow(message);
+  });
+});
+
+describe('variables', () => {
+  it('made by the model are refused, and forgotten', () => {
+    const own = () => traceOf((x) => tf.mul(x, tf.variable(tf.ones([3]), true, 'mine')));
+    expect(own).toThrow(/variable of its own \(mine; .*List it in params\(\)/);
+    expect(own).toThrow(/variable of its own \(mine/);
+    const dense = tf.layers.dense({ units: 2, kernelInitializer: 'ones' });
+    expect(() => traceOf((x) => dense.apply(x) as Tensor)).toThrow(/variable of its own/);
   });
 });
 
@@ -124,6 +229,13 @@ describe('random numbers', () => {
   ])('tf.%s throws, with and without a seed', (_, draw) => {
     for (const seed of seeded)
       expect(() => traceOf((x) => draw(x, seed))).toThrow(/TracedRandom|random|Multinomial|truncated/i);
+  });
+
+  it('Math.random throws in a trace alone', () => {
+    expect(() => traceOf((x) => tf.mul(x, Math.random()))).toThrow(
+      /^Math\.random\(\) was called while tracing/,
+    );
+    expect(Math.random()).toBeLessThan(1);
   });
 
   it('dropout that drops nothing is no random operation', () => {

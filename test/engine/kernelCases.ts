@@ -14,6 +14,7 @@ import {
   type KernelCase,
 } from './kernelCase.js';
 import { PRACTICE_CASES } from './practiceCases.js';
+import { WINDOW_CASES } from './windowCases.js';
 
 export type { KernelCase } from './kernelCase.js';
 
@@ -297,4 +298,5 @@ export const KERNEL_CASES: readonly KernelCase[] = [
   ...contractions,
   ...fused,
   ...PRACTICE_CASES,
+  ...WINDOW_CASES,
 ];

@@ -46,6 +46,7 @@ const elementwise: readonly KernelCase[] = [
       ['Prelu', (x) => tf.prelu(x, tf.scalar(0.1))],
       ['Relu6', tf.relu6],
       ['Round', tf.round],
+      ['BitwiseAnd', (x) => tf.bitwiseAnd(x, tf.fill([2, 4], 3, 'int32'))],
       ['BatchMatMul', (x) => tf.matMul(x, x, false, true)],
       ['IsNan', tf.isNaN],
       ['OneHot', (x) => tf.oneHot(x, 4)],
@@ -171,16 +172,25 @@ const composed: readonly KernelCase[] = [
         0.01,
       ),
   ),
-  kernelCase('Multiply', 'diag', { x: { shape: [2, 2] } }, ({ x }) => tf.diag(x!), NONE),
+  kernelCase('Multiply', 'diag', { x: { shape: [2, 2] } }, ({ x }) => tf.diag(x!)),
 ];
 
 const reductions: readonly KernelCase[] = [
   kernelCase('All', 'by row', { x: BITS }, ({ x }) => tf.all(bool(x!), 1), NONE),
   kernelCase('Any', 'by column, kept', { x: BITS }, ({ x }) => tf.any(bool(x!), 0, true), NONE),
   unary('ArgMin', (x) => tf.argMin(x, 1), -2, 2, NONE),
-  unary('Cumprod', (x) => tf.cumprod(x, 1), 0.5, 2, NONE),
-  unary('Cumprod', (x) => tf.cumprod(x, 0, true), 0.5, 2, NONE),
-  unary('Cumprod', (x) => tf.cumprod(x, 1, true, true), 0.5, 2, NONE),
+  unary('Cumprod', (x) => tf.cumprod(x, 1), 0.5, 2),
+  unary('Cumprod', (x) => tf.cumprod(x, 0, true), 0.5, 2),
+  unary('Cumprod', (x) => tf.cumprod(x, 1, true, true), 0.5, 2),
+  kernelCase(
+    'Cumprod',
+    'with zeros among the factors',
+    { x: { shape: [2, 5], floats: [0.5, 0, 2, -1, 3, 1, 2, 0, 0, 0.5] } },
+    ({ x }) => tf.cumprod(x!, 1),
+  ),
+  // All and any of comparisons, as a factor: their own derivative is 0.
+  unary('All', (x) => tf.mul(x, tf.cast(tf.all(tf.greater(x, -1.5), 1, true), 'float32'))),
+  unary('Any', (x) => tf.mul(x, tf.cast(tf.any(tf.greater(x, 1), 1, true), 'float32'))),
   unary('Cumprod', (x) => tf.grad((y: Tensor) => tf.prod(y, 1))(x), 0.5, 2, NONE),
 ];
 
@@ -221,6 +231,25 @@ const picking: readonly KernelCase[] = [
     'summing what meets',
     { x: { shape: [4, 2] }, i: { shape: [4, 1], ints: [3, 0, 3, 3] } },
     ({ x, i }) => tf.scatterND(i!, x!, [5, 2]),
+  ),
+  ...(
+    [
+      ['rows', [3, 0]],
+      ['one row twice, of which the later stands', [3, 3]],
+    ] as const
+  ).map(([about, rows]) =>
+    kernelCase(
+      'TensorScatterUpdate',
+      about,
+      { x: { shape: [4, 2] }, updates: { shape: [2, 2] }, i: { shape: [2, 1], ints: rows } },
+      ({ x, updates, i }) => tf.tensorScatterUpdate(x!, i!, updates!),
+    ),
+  ),
+  kernelCase(
+    'TensorScatterUpdate',
+    'elements',
+    { x: { shape: [3, 2] }, updates: { shape: [3] }, i: { shape: [3, 2], ints: [2, 0, 0, 1, 1, 1] } },
+    ({ x, updates, i }) => tf.tensorScatterUpdate(x!, i!, updates!),
   ),
   unary('Reverse', (x) => tf.reverse(x)),
   unary('Reverse', (x) => tf.reverse(x, -1)),
@@ -277,14 +306,6 @@ const convolutions: readonly KernelCase[] = [
   ...conv2d(2, 'same'),
   ...depthwise(1, 'same'),
   ...depthwise(2, 'valid'),
-  // tfjs has no gradient of it.
-  kernelCase(
-    'DepthwiseConv2dNative',
-    'dilated',
-    images(3, 2),
-    ({ x, filter }) => tf.depthwiseConv2d(x! as Tensor4D, filter! as Tensor4D, 1, 'valid', 'NHWC', 2),
-    NONE,
-  ),
   kernelCase(
     'Conv2D',
     'conv1d, causal by padding',
@@ -310,8 +331,39 @@ const composites: readonly KernelCase[] = [
   unary('Reshape', (x) => tf.squeeze(tf.expandDims(x, 1))),
   unary('Reshape', (x) => x.flatten()),
   unary('Select', (x) => tf.where(tf.greater(x, 0), x, tf.zerosLike(x))),
-  // tfjs has no gradient of an unstacking into one.
-  unary('Select', (x) => tf.linalg.bandPart(x, -1, 0), -2, 2, NONE),
+  unary('Select', (x) => tf.linalg.bandPart(x, -1, 0)),
+  unary('Pack', (x) => tf.stack(tf.unstack(tf.expandDims(x, 0), 0))),
+  unary('BatchMatMul', (x) => tf.mul(tf.linalg.bandPart(tf.matMul(x, x, false, true), 0, 1), 2)),
+  unary('Sum', (x) => tf.norm(x, 'euclidean', 1, true)),
+  unary('Abs', (x) => tf.norm(x, 1, 0)),
+  unary('Max', (x) => tf.norm(x, Infinity, 1)),
+  unary('Softplus', tf.logSigmoid, -4, 4),
+  unary('Mean', (x) => {
+    const { mean, variance } = tf.moments(x, 1, true);
+    return tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-3)));
+  }),
+  unary('Multiply', (x) => tf.mul(x, tf.cast(tf.logicalXor(tf.greater(x, 0), tf.less(x, 1)), 'float32'))),
+  unary('RealDiv', (x) => tf.divNoNan(x, tf.relu(x)), 0.5, 2, NONE),
+  unary('Add', (x) => tf.movingAverage(tf.zerosLike(x), x, 0.9, 1, false)),
+  unary('Select', (x) => {
+    const [columns, rows] = tf.meshgrid(tf.range(0, 5), tf.range(0, 3)) as [Tensor, Tensor];
+    return tf.where(tf.greaterEqual(rows, columns), x, tf.mul(x, 0.1));
+  }),
+  unary('OneHot', (x) => tf.mul(x, tf.oneHot(tf.argMax(x, 1), 5, 1, 0, 'float32'))),
+  unary('Sigmoid', (x) => {
+    const [c, h] = tf.basicLSTMCell(
+      tf.scalar(1),
+      tf.fill([8, 12], 0.1),
+      tf.zeros([12]),
+      x as Tensor2D,
+      tf.ones([3, 3]),
+      tf.ones([3, 3]),
+    );
+    return tf.concat([c, h], 1);
+  }),
+  unary('Exp', (x) => tf.losses.softmaxCrossEntropy(tf.softmax(tf.ones([3, 5])), x)),
+  unary('SquaredDifference', (x) => tf.losses.meanSquaredError(tf.ones([3, 5]), x)),
+  unary('Abs', (x) => tf.losses.huberLoss(tf.zeros([3, 5]), x)),
   unary('Sigmoid', (x) => tf.mul(x, tf.sigmoid(x))),
   unary('Tanh', (x) => tf.mul(x, tf.tanh(tf.softplus(x)))),
   ...binary('Multiply', (a, b) => tf.add(tf.mul(a, b), tf.sub(a, b))),

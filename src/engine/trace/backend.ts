@@ -6,9 +6,18 @@ import { composites } from './composites.js';
 import { contractionKernels } from './contractions.js';
 import { convolutionKernels } from './convolutions.js';
 import { elementwiseKernels } from './elementwise.js';
+import {
+  describeOrigin,
+  TracedRandomError,
+  TracedShapeError,
+  TracedTypeError,
+  TracedValueError,
+  UnsupportedOperationError,
+} from './errors.js';
 import { fusedKernels } from './fused.js';
 import type { Attrs, AttrValue, ConstantData, TraceDType, TraceNode, TraceValue } from './graph.js';
-import type { Kernel, KernelTable } from './kernel.js';
+import type { Kernel, KernelTable, TraceType } from './kernel.js';
+import { poolingKernels } from './pooling.js';
 import { selectionKernels } from './selection.js';
 import { shapeKernels } from './shapes.js';
 
@@ -23,6 +32,7 @@ const plainKernels: KernelTable = {
   ...selectionKernels,
   ...contractionKernels,
   ...convolutionKernels,
+  ...poolingKernels,
 };
 
 /** The kernel table of a mode. */
@@ -36,53 +46,6 @@ export function kernelNamed(name: string): Kernel {
   return kernel;
 }
 
-/** The model uses an operation that the engine cannot record. */
-export class UnsupportedOperationError extends Error {
-  override readonly name = 'UnsupportedOperationError';
-  constructor(kernelName: string) {
-    super(
-      `the engine has no kernel for the TensorFlow.js operation "${kernelName}". Write it with supported operations ` +
-        `(docs/operations.md), or add a kernel (ARCHITECTURE.md, "How to")`,
-    );
-  }
-}
-
-/** The model looked at a value, which does not exist while it is being traced. */
-export class TracedValueError extends Error {
-  override readonly name = 'TracedValueError';
-  constructor(operation: string) {
-    super(
-      `the value of a traced tensor (the result of ${operation}) was read. A model is traced once without data, so it ` +
-        `cannot call dataSync(), arraySync(), print() or branch on values; use tf.where and other tensor operations instead`,
-    );
-  }
-}
-
-/** An operation was given data of a type that it does not take, or that gives something else than one would think. */
-export class TracedTypeError extends Error {
-  override readonly name = 'TracedTypeError';
-  constructor(kernelName: string, dtype: TraceDType, accepts: readonly TraceDType[]) {
-    super(
-      `the TensorFlow.js operation "${kernelName}" was given a tensor of dtype ${dtype}; here it takes ` +
-        `${accepts.join(' or ')}. Write tf.cast(x, 'float32') around what it is given` +
-        (accepts.length === 1 && dtype === 'int32'
-          ? ' (TensorFlow.js itself would round the result to whole numbers)'
-          : ''),
-    );
-  }
-}
-
-/** The model drew random numbers with tfjs, which would silently become constants of the graph. */
-export class TracedRandomError extends Error {
-  override readonly name = 'TracedRandomError';
-  constructor(operation: string) {
-    super(
-      `tf.${operation} was called while tracing: its numbers would be the same at every step. ` +
-        `Use ops.dropout or ops.random, which draw anew at each step, and give initial values in params()`,
-    );
-  }
-}
-
 type Slot =
   | { readonly kind: 'traced'; readonly value: TraceValue }
   | { readonly kind: 'host'; readonly data: ConstantData; readonly dtype: TraceDType };
@@ -93,20 +56,6 @@ type Slot =
  */
 const RANDOM_OPERATION =
   /^\s*at (?:\S+\.)?(rand|randomNormal|randomUniform|randomUniformInt|randomStandardNormal|truncatedNormal|randomGamma)_(?:_op)? /m;
-
-function describeOrigin(value: TraceValue): string {
-  switch (value.origin.kind) {
-    case 'node':
-      return `operation "${value.origin.node.kernel}", shape [${value.shape.join()}]`;
-    case 'input':
-      return `input "${value.origin.name}"`;
-    case 'constant':
-    case 'uniform':
-      return 'a constant';
-    default:
-      return value.origin satisfies never;
-  }
-}
 
 function cleanAttrs(attrs: Readonly<Record<string, unknown>> | undefined): Attrs {
   return Object.fromEntries(
@@ -125,18 +74,39 @@ function hostData(values: unknown, dtype: string): { data: ConstantData; dtype: 
   throw new Error(`tensors of dtype ${dtype} cannot be traced; use float32, int32 or bool`);
 }
 
+/** What a kernel gives, checked: tfjs looks at shapes in its kernels, which are not run. */
+function inferred(
+  kernelName: string,
+  kernel: Kernel,
+  inputs: readonly TraceValue[],
+  attrs: Attrs,
+): readonly TraceType[] {
+  try {
+    const types = kernel.infer(inputs, attrs);
+    const odd = types.find(({ shape }) => !shape.every((dim) => Number.isInteger(dim) && dim >= 0));
+    if (odd !== undefined) throw new Error(`the result would have the shape [${odd.shape.join()}]`);
+    return types;
+  } catch (error) {
+    throw new TracedShapeError(kernelName, inputs, error);
+  }
+}
+
 /** State with a life: lives as long as the process, its slots as long as one trace. */
 export class TraceBackend extends tf.KernelBackend implements UniformBackend {
   private slots = new WeakMap<object, Slot>();
   /** Constants are one value per tensor, so that a mask used by every layer is stored once. */
   private constantValues = new WeakMap<object, TraceValue>();
   private recorded: TraceNode[] = [];
+  private refused: Error | null = null;
+  private onRecord: ((node: TraceNode) => void) | null = null;
 
-  /** Forgets what was recorded before. */
-  begin(): void {
+  /** Forgets what was recorded before. @param onRecord is told of every node when it is recorded */
+  begin(onRecord: ((node: TraceNode) => void) | null = null): void {
     this.slots = new WeakMap();
     this.constantValues = new WeakMap();
     this.recorded = [];
+    this.refused = null;
+    this.onRecord = onRecord;
   }
 
   get nodes(): readonly TraceNode[] {
@@ -157,7 +127,8 @@ export class TraceBackend extends tf.KernelBackend implements UniformBackend {
     const slot = this.slots.get(info.dataId);
     if (slot === undefined) {
       throw new Error(
-        `a tensor of shape [${info.shape.join()}] made outside the traced function was used in it; pass it as an input`,
+        `a tensor of shape [${info.shape.join()}] made outside the traced function was used in it: make constants inside the ` +
+          'function, and give what is to be trained as a parameter',
       );
     }
     if (slot.kind === 'traced') {
@@ -183,10 +154,11 @@ export class TraceBackend extends tf.KernelBackend implements UniformBackend {
     if (refused !== undefined) throw new TracedTypeError(kernelName, refused.dtype, accepts!);
     const outputs: TraceValue[] = [];
     const node: TraceNode = { kernel: kernelName, inputs: values, attrs, outputs };
-    for (const { shape, dtype } of kernel.infer(values, attrs)) {
+    for (const { shape, dtype } of inferred(kernelName, kernel, values, attrs)) {
       outputs.push({ shape: [...shape], dtype, origin: { kind: 'node', node, index: outputs.length } });
     }
     this.recorded.push(node);
+    this.onRecord?.(node);
     return outputs.map((value) => this.store(value));
   }
 
@@ -197,11 +169,8 @@ export class TraceBackend extends tf.KernelBackend implements UniformBackend {
   }
 
   override write(values: unknown, _shape: number[], dtype: string): object {
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 40;
     const random = RANDOM_OPERATION.exec(new Error('stack').stack ?? '');
-    Error.stackTraceLimit = limit;
-    if (random !== null) throw new TracedRandomError(random[1]!);
+    if (random !== null) throw new TracedRandomError(`tf.${random[1]!}`);
     const dataId = {};
     this.slots.set(dataId, { kind: 'host', ...hostData(values, dtype) });
     return dataId;
@@ -218,9 +187,22 @@ export class TraceBackend extends tf.KernelBackend implements UniformBackend {
     return slot.data;
   }
 
-  // An async function, so that a caller of data() gets the same error as a rejection.
-  override async read(dataId: object): Promise<ConstantData> {
-    return Promise.resolve(this.readSync(dataId));
+  /**
+   * A read that has to wait is refused when the trace ends (`refusedRead`): nobody would be there to see the promise rejected,
+   * and Node would end the process. It is never settled.
+   */
+  override read(dataId: object): Promise<ConstantData> {
+    try {
+      return Promise.resolve(this.readSync(dataId));
+    } catch (error) {
+      this.refused ??= error as Error;
+      return new Promise(() => undefined);
+    }
+  }
+
+  /** The error of the first asynchronous read of a value that there is not; null where there was none. */
+  get refusedRead(): Error | null {
+    return this.refused;
   }
 
   // Tensors are records here: nothing is allocated, so nothing is counted or freed.

@@ -122,6 +122,47 @@ export const composites: Readonly<Record<string, Composite>> = {
     const centred = tf.mul(tf.sub(x!, mean!), tf.rsqrt(tf.add(variance!, epsilon)));
     return biased(scale === undefined ? centred : tf.mul(centred, scale), offset);
   },
+  /** Blocks of the dimensions after the first become a batch: [batch, h, w] is [blocks * batch, h / block, w / block]. */
+  SpaceToBatchND({ x }, attrs) {
+    const blocks = attrs['blockShape'] as number[];
+    const paddings = attrs['paddings'] as [number, number][];
+    const padded = tf.pad(
+      x!,
+      x!.shape.map((_, axis) => paddings[axis - 1] ?? [0, 0]),
+    );
+    const [batch = 1, ...rest] = padded.shape;
+    const inner = rest.slice(blocks.length);
+    const split = blocks.flatMap((block, i) => [rest[i]! / block, block]);
+    // Axes of the blocks, then the batch, then places among the blocks, then what is left.
+    const perm = [
+      ...blocks.map((_, i) => 2 * i + 2),
+      0,
+      ...blocks.map((_, i) => 2 * i + 1),
+      ...inner.map((_, i) => 2 * blocks.length + 1 + i),
+    ];
+    const moved = tf.transpose(tf.reshape(padded, [batch, ...split, ...inner]), perm);
+    const count = blocks.reduce((product, block) => product * block, batch);
+    return tf.reshape(moved, [count, ...blocks.map((block, i) => rest[i]! / block), ...inner]);
+  },
+  /** The reverse, `crops` being cut off in the end. */
+  BatchToSpaceND({ x }, attrs) {
+    const blocks = attrs['blockShape'] as number[];
+    const crops = attrs['crops'] as [number, number][];
+    const [count = 1, ...rest] = x!.shape;
+    const batch = blocks.reduce((quotient, block) => quotient / block, count);
+    const inner = rest.slice(blocks.length);
+    const n = blocks.length;
+    const perm = [n, ...blocks.flatMap((_, i) => [n + 1 + i, i]), ...inner.map((_, i) => 2 * n + 1 + i)];
+    const split = tf.reshape(x!, [...blocks, batch, ...rest]);
+    const whole = tf.reshape(tf.transpose(split, perm), [
+      batch,
+      ...blocks.map((block, i) => rest[i]! * block),
+      ...inner,
+    ]);
+    const begin = whole.shape.map((_, axis) => crops[axis - 1]?.[0] ?? 0);
+    const size = whole.shape.map((length, axis) => length - begin[axis]! - (crops[axis - 1]?.[1] ?? 0));
+    return tf.slice(whole, begin, size);
+  },
   Diag({ x }) {
     const { size, shape } = x!;
     return tf.reshape(tf.mul(tf.eye(size), tf.reshape(x!, [size, 1])), [...shape, ...shape]);

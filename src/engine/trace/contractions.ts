@@ -15,9 +15,16 @@ import type { TraceNode } from './graph.js';
 
 /** Sizes of a (batched) product a[.., m, k] x b[.., k, n], transposes taken into account. */
 function productShape(a: TraceType, b: TraceType, transposeA: boolean, transposeB: boolean) {
+  if (a.shape.length < 2 || b.shape.length < 2)
+    throw new Error('both have to be matrices, or batches of them');
   const m = a.shape.at(transposeA ? -1 : -2)!;
   const k = a.shape.at(transposeA ? -2 : -1)!;
   const n = b.shape.at(transposeB ? -2 : -1)!;
+  const summed = b.shape.at(transposeB ? -1 : -2)!;
+  if (k !== summed) {
+    const transposed = transposeA || transposeB ? ' (transposes taken into account)' : '';
+    throw new Error(`the ${k} columns of the first are not the ${summed} rows of the second${transposed}`);
+  }
   return { batch: broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2)), m, k, n };
 }
 
@@ -94,6 +101,12 @@ function runningProducts(builder: GraphBuilder, x: OnnxValue, attrs: TraceNode['
   return products;
 }
 
+/** A result like x, running along an axis that x has. */
+const running = (x: TraceType, attrs: TraceNode['attrs']): TraceType[] => {
+  positiveAxis(numberAttr(attrs, 'axis'), x.shape.length);
+  return [counting(x)];
+};
+
 /** Truth values are counted as whole numbers. */
 const counting = ({ dtype, shape }: TraceType): TraceType => ({
   shape,
@@ -166,13 +179,13 @@ export const contractionKernels: KernelTable = {
   ArgMin: argument('ArgMin'),
   Cumprod: {
     inputNames: ['x'],
-    infer: ([x]) => [counting(x!)],
+    infer: ([x], attrs) => running(x!, attrs),
     lower: ({ builder, inputs, attrs }) => [runningProducts(builder, counted(builder, inputs[0]!), attrs)],
     cost: REDUCTION,
   },
   Cumsum: {
     inputNames: ['x'],
-    infer: ([x]) => [counting(x!)],
+    infer: ([x], attrs) => running(x!, attrs),
     lower: ({ builder, inputs, attrs }) => {
       const x = counted(builder, inputs[0]!);
       const axis = builder.scalar(positiveAxis(numberAttr(attrs, 'axis'), x.shape.length), 'int64');

@@ -2,11 +2,11 @@
 import { tf } from '../../ops/tf.js';
 import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
 import type { Shape } from '../tensors.js';
+import { channelsFirst, channelsLast, float, onnxPads, outputPadding, type Shape4 } from './channels.js';
 import type { Attrs, TraceNode } from './graph.js';
 import { numbersAttr, type Kernel, type KernelTable } from './kernel.js';
 
 type Conv2DInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
-type Shape4 = [number, number, number, number];
 
 /** What both the trace and ONNX have to know of a convolution of x with a filter. */
 function convolution(x: Shape, filter: Shape, attrs: Attrs, depthwise: boolean): Conv2DInfo {
@@ -17,6 +17,10 @@ function convolution(x: Shape, filter: Shape, attrs: Attrs, depthwise: boolean):
     const [first = 1, second = first] = attrs[name] === undefined ? [] : numbersAttr(attrs, name);
     return [first, second];
   };
+  if (typeof attrs['pad'] === 'number' && attrs['pad'] > 0 && pair('dilations').some((step) => step > 1)) {
+    // TensorFlow.js gives the result the shape that it would have without dilations.
+    throw new Error('a number as pad does not go with dilations; pad x yourself (tf.pad) and take "valid"');
+  }
   type Pad = Parameters<typeof tf.backend_util.computeConv2DInfo>[4];
   type Rounding = Parameters<typeof tf.backend_util.computeConv2DInfo>[5];
   return tf.backend_util.computeConv2DInfo(
@@ -30,18 +34,12 @@ function convolution(x: Shape, filter: Shape, attrs: Attrs, depthwise: boolean):
   );
 }
 
-const onnxAttrs = (info: Conv2DInfo, group: number) => {
-  const { top, bottom, left, right } = info.padInfo;
-  return {
-    group,
-    strides: [info.strideHeight, info.strideWidth],
-    dilations: [info.dilationHeight, info.dilationWidth],
-    pads: [top, left, bottom, right],
-  };
-};
-
-const channelsFirst = (builder: GraphBuilder, x: OnnxValue): OnnxValue => builder.transpose(x, [0, 3, 1, 2]);
-const channelsLast = (builder: GraphBuilder, x: OnnxValue): OnnxValue => builder.transpose(x, [0, 2, 3, 1]);
+const onnxAttrs = (info: Conv2DInfo, group: number) => ({
+  group,
+  strides: [info.strideHeight, info.strideWidth],
+  dilations: [info.dilationHeight, info.dilationWidth],
+  pads: onnxPads(info),
+});
 
 /** [height, width, in, out] to [out, in, height, width]; depthwise, [height, width, in, multiplier] to [in * multiplier, 1, ...]. */
 function onnxFilter(builder: GraphBuilder, filter: OnnxValue, depthwise: boolean): OnnxValue {
@@ -49,8 +47,6 @@ function onnxFilter(builder: GraphBuilder, filter: OnnxValue, depthwise: boolean
   const [height, width, channels, multiplier] = filter.shape as Shape4;
   return builder.reshape(builder.transpose(filter, [2, 3, 0, 1]), [channels * multiplier, 1, height, width]);
 }
-
-const float = (shape: Shape) => ({ shape, dtype: 'float32' }) as const;
 
 /** 2 for each multiplication and addition: every output element is a product over the filter's window. */
 function flopsOf(info: Conv2DInfo, depthwise: boolean): number {
@@ -96,12 +92,7 @@ const byInput = (depthwise: boolean): Kernel => {
       const [dy, filter] = inputs as [OnnxValue, OnnxValue];
       const info = infoOf(filter, attrs);
       const [batch, height, width, channels] = outputs[0]!.shape as Shape4;
-      const { top, bottom, left, right } = info.padInfo;
-      // Rows and columns at the end that no window reached, where strides skip them.
-      const output_padding = [
-        height - ((info.outHeight - 1) * info.strideHeight + info.effectiveFilterHeight - top - bottom),
-        width - ((info.outWidth - 1) * info.strideWidth + info.effectiveFilterWidth - left - right),
-      ];
+      const output_padding = outputPadding(info, height, width);
       const dx = builder.op(
         'ConvTranspose',
         [channelsFirst(builder, dy), onnxFilter(builder, filter, depthwise)],

@@ -154,6 +154,10 @@ export const elementwiseKernels: KernelTable = {
   LogicalAnd: comparison('And'),
   LogicalOr: comparison('Or'),
   LogicalNot: unary('Not', ['bool']),
+  BitwiseAnd: {
+    ...binary((builder, a, b) => builder.binary('BitwiseAnd', a, b)),
+    accepts: ['int32'],
+  },
 
   Abs: unary('Abs'),
   Acos: ofFloats('Acos'),

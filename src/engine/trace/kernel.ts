@@ -73,5 +73,10 @@ export const numbersAttr = (attrs: Attrs, name: string): readonly number[] => {
 
 export const flagAttr = (attrs: Attrs, name: string): boolean => attrs[name] === true;
 
-/** A possibly negative axis as a non-negative one. */
-export const positiveAxis = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+/** A possibly negative axis as a non-negative one. @throws Error where there is no such axis */
+export function positiveAxis(axis: number, rank: number): number {
+  const positive = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(positive) || positive < 0 || positive >= rank)
+    throw new Error(`there is no axis ${axis} in a tensor of rank ${rank}`);
+  return positive;
+}

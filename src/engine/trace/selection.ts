@@ -18,7 +18,15 @@ import {
 function letterSizes(equation: string, shapes: readonly Shape[]): Map<string, number> {
   const sizes = new Map<string, number>();
   parseEinsum(equation).operands.forEach((letters, operand) => {
-    letters.forEach((letter, axis) => sizes.set(letter, shapes[operand]![axis]!));
+    const shape = shapes[operand] ?? [];
+    if (letters.length !== shape.length)
+      throw new Error(`"${letters.join('')}" of "${equation}" does not name the axes of [${shape.join()}]`);
+    letters.forEach((letter, axis) => {
+      const known = sizes.get(letter) ?? shape[axis]!;
+      if (known !== shape[axis])
+        throw new Error(`${letter} of "${equation}" is ${known} here and ${shape[axis]} there`);
+      sizes.set(letter, known);
+    });
   });
   return sizes;
 }
@@ -139,6 +147,31 @@ export const selectionKernels: KernelTable = {
       return [builder.reshape(sums, shape)];
     },
     cost: REDUCTION,
+  },
+  /** Rows of the tensor written over; of updates of one place the last one stands. */
+  TensorScatterUpdate: {
+    inputNames: ['tensor', 'indices', 'updates'],
+    infer: ([tensor]) => [tensor!],
+    lower: ({ builder, inputs, outputs }) => {
+      const [tensor, indices, updates] = inputs as [OnnxValue, OnnxValue, OnnxValue];
+      const { shape, dtype } = outputs[0]!;
+      const depth = depthOf(indices);
+      const [places, width] = [sizeOf(shape.slice(0, depth)), sizeOf(shape.slice(depth))];
+      const rows = sizeOf(indices.shape.slice(0, -1));
+      const index = builder.reshape(linearIndex(builder, indices, shape.slice(0, depth)), [rows, 1]);
+      const written = builder.op(
+        'ScatterElements',
+        [
+          builder.reshape(tensor, [places, width]),
+          builder.expand(index, [rows, width]),
+          builder.reshape(updates, [rows, width]),
+        ],
+        { shape: [places, width], dtype },
+        { attrs: { axis: 0 } },
+      );
+      return [builder.reshape(written, shape)];
+    },
+    cost: MOVE,
   },
   Reverse: {
     inputNames: ['x'],

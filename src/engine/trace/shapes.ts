@@ -1,6 +1,6 @@
 /** tfjs kernels that only move data: reshaping, slicing, joining, gathering, filling, casting. All cost 0 by FLOP rule 1. */
 import { typedArray, type GraphBuilder, type OnnxValue } from '../onnx/graph.js';
-import { sizeOf, type Shape } from '../tensors.js';
+import { sameShape, sizeOf, type Shape } from '../tensors.js';
 import type { TraceDType } from './graph.js';
 import {
   MOVE,
@@ -21,7 +21,10 @@ const dtypeAttr = (value: unknown): TraceDType => {
 /** A shape with at most one -1 filled in. */
 function completeShape(shape: readonly number[], size: number): Shape {
   const known = shape.reduce((product, dim) => (dim === -1 ? product : product * dim), 1);
-  return shape.map((dim) => (dim === -1 ? size / known : dim));
+  const complete = shape.map((dim) => (dim === -1 ? size / known : dim));
+  if (sizeOf(complete) !== size || !complete.every(Number.isInteger))
+    throw new Error(`${size} elements can't have the shape [${shape.join()}]`);
+  return complete;
 }
 
 const reinterpret = (
@@ -63,7 +66,17 @@ function splitSizes(
 
 function completeSizes(sizes: readonly number[], total: number): readonly number[] {
   const known = sizes.reduce((sum, size) => (size === -1 ? sum : sum + size), 0);
-  return sizes.map((size) => (size === -1 ? total - known : size));
+  const complete = sizes.map((size) => (size === -1 ? total - known : size));
+  if (complete.reduce((sum, size) => sum + size, 0) !== total)
+    throw new Error(`parts of ${sizes.join(', ')} are not ${total}`);
+  return complete;
+}
+
+/** @throws Error where shapes differ elsewhere than in `axis` (anywhere, where it is null) */
+function requireSameShapes(parts: readonly TraceType[], axis: number | null): void {
+  const rest = ({ shape }: TraceType): string => (axis === null ? shape : shape.toSpliced(axis, 1)).join();
+  if (parts.some((part) => part.shape.length !== parts[0]!.shape.length || rest(part) !== rest(parts[0]!)))
+    throw new Error(`their shapes may ${axis === null ? 'not differ' : `differ in axis ${axis} alone`}`);
 }
 
 /** tfjs lets begin and size name the leading axes alone, and leave the size out. */
@@ -78,6 +91,11 @@ function sliceSizes(
     const wanted = givenSize[axis] ?? -1;
     return wanted < 0 ? dim - begin[axis]! : wanted;
   });
+  if (
+    givenBegin.length > shape.length ||
+    shape.some((dim, axis) => begin[axis]! < 0 || begin[axis]! + size[axis]! > dim)
+  )
+    throw new Error(`there are not [${size.join()}] elements from [${givenBegin.join()}] on`);
   return { begin, size };
 }
 
@@ -173,6 +191,7 @@ export const shapeKernels: KernelTable = {
         );
       }
       const axis = positiveAxis(numberAttr(attrs, 'axis'), parts[0]!.shape.length);
+      requireSameShapes(parts, axis);
       const total = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
       return [{ shape: parts[0]!.shape.with(axis, total), dtype: parts[0]!.dtype }];
     },
@@ -187,6 +206,7 @@ export const shapeKernels: KernelTable = {
     inputNames: 'list',
     infer: (parts, attrs) => {
       const axis = positiveAxis(numberAttr(attrs, 'axis'), parts[0]!.shape.length + 1);
+      requireSameShapes(parts, null);
       return [{ shape: parts[0]!.shape.toSpliced(axis, 0, parts.length), dtype: parts[0]!.dtype }];
     },
     lower: ({ builder, inputs, attrs, outputs }) => {
@@ -225,6 +245,10 @@ export const shapeKernels: KernelTable = {
     inputNames: ['x'],
     infer: ([x], attrs) => {
       const paddings = attrs['paddings'] as readonly (readonly number[])[];
+      if (paddings.length !== x!.shape.length)
+        throw new Error(
+          `paddings for ${paddings.length} axes do not go with a tensor of rank ${x!.shape.length}`,
+        );
       return [
         {
           shape: x!.shape.map((dim, axis) => dim + paddings[axis]![0]! + paddings[axis]![1]!),
@@ -294,6 +318,9 @@ export const shapeKernels: KernelTable = {
     infer: ([x, indices], attrs) => {
       const axis = positiveAxis(numberAttr(attrs, 'axis'), x!.shape.length);
       const batchDims = numberAttr(attrs, 'batchDims');
+      const batch = ({ shape }: TraceType): string => shape.slice(0, batchDims).join();
+      if (batch(x!) !== batch(indices!))
+        throw new Error(`the first ${batchDims} axes of both have to be equal`);
       return [
         {
           shape: [
@@ -318,9 +345,12 @@ export const shapeKernels: KernelTable = {
   },
   UnsortedSegmentSum: {
     inputNames: ['x', 'segmentIds'],
-    infer: ([x, ids], attrs) => [
-      { shape: [numberAttr(attrs, 'numSegments'), ...x!.shape.slice(ids!.shape.length)], dtype: 'float32' },
-    ],
+    infer: ([x, ids], attrs) => {
+      const rank = ids!.shape.length;
+      if (!sameShape(x!.shape.slice(0, rank), ids!.shape))
+        throw new Error('x has to begin with the axes of the ids');
+      return [{ shape: [numberAttr(attrs, 'numSegments'), ...x!.shape.slice(rank)], dtype: 'float32' }];
+    },
     lower: ({ builder, inputs, outputs }) => {
       const ids = inputs[1]!;
       const x = builder.cast(inputs[0]!, 'float32');
