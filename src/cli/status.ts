@@ -12,7 +12,7 @@ export function addStatusCommand(program: Command): void {
     .option('--json', 'print every run as JSON')
     .addHelpText('after', '\nExamples:\n  isoloss status\n  isoloss status quick --json')
     .action(async (sweep: string | undefined, flags: { readonly results: string; readonly json?: true }) => {
-      const { statusText, sweepStates } = await import('../sweeps/status.js');
+      const { fullDiskText, statusText, sweepStates } = await import('../sweeps/status.js');
       const states = sweepStates(flags.results, sweep);
       if (flags.json === true) console.log(JSON.stringify(states, null, 2));
       else {
@@ -22,6 +22,8 @@ export function addStatusCommand(program: Command): void {
         console.log(states.length === 0 ? `No sweep in ${flags.results} yet.` : statusText(states));
         if (running !== '') console.log(`\n${running}`);
       }
+      const full = states.length === 0 ? null : fullDiskText(flags.results);
+      if (full !== null) process.stderr.write(`${full}\n`);
       const { queueText } = await import('../sweeps/slurmQueue.js');
       for (const { sweep: name } of states) {
         const text = await queueText(flags.results, name);

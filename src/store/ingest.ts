@@ -8,7 +8,7 @@ import { hasEnded, type MetricRow, type RunRecord, type Timings } from './record
 import { compareCopies, readRunRecord, readSweepRecord, readTimings } from './runDirectory.js';
 import { fingerprint, scanSources } from './sources.js';
 import type { Source } from './sources.js';
-import { isWorkedOn } from './workedOn.js';
+import { isWorkedOn, ORPHANED } from './workedOn.js';
 import { prepareWriter } from './writer.js';
 import type { IndexWriter } from './writer.js';
 
@@ -78,8 +78,7 @@ function interruptOrphans(db: Database.Database, resultsDir: string): void {
   const interrupt = db.prepare<[string, number]>(
     "UPDATE runs SET status = 'interrupted', cause = coalesce(cause, ?) WHERE runId = ?",
   );
-  const cause = 'Its process ended without a word; `isoloss run` goes on with it.';
-  for (const { runId } of orphans) interrupt.run(cause, runId);
+  for (const { runId } of orphans) interrupt.run(ORPHANED, runId);
 }
 
 /** @returns how many metric rows were written */

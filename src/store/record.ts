@@ -154,6 +154,8 @@ export const runRecordSchema = z.object({
       /** Seconds spent in training calls, evaluation and compilation excluded. */
       trainSeconds: z.number(),
       resumes: z.number().int(),
+      /** Why earlier attempts at this run came to no end, and after which step; the last ones, where there were many. */
+      interruptions: z.array(z.object({ step: z.number().int(), cause: z.string() })).optional(),
       /** The run of the same trunk whose first steps were taken over instead of being trained again. */
       branch: z.object({ runKey: z.string(), step: z.number().int().positive() }).optional(),
     })

@@ -8,7 +8,7 @@ type PlainFields = Omit<
   'format' | 'sweep' | 'setup' | 'keyParts' | 'paramsByGroup' | 'flopsByKind' | 'final' | 'execution'
 >;
 
-type PlainExecution = Omit<Execution, 'branch'>;
+type PlainExecution = Omit<Execution, 'branch' | 'interruptions'>;
 
 /** The columns of `runs` that are written. */
 export type RunRow = PlainFields & {

@@ -2,6 +2,10 @@
 import { machineIdentity, processState } from '../data/processIdentity.js';
 import { readLock } from './lock.js';
 
+/** Cause of the interruption of a run whose run.json says that it runs, and that nobody works on. */
+export const ORPHANED =
+  'its process ended without a word (killed, or the machine went down); `isoloss run` goes on with it';
+
 /** Free, held or stale by a process of this machine, or another machine's, of which nothing is known without waiting. */
 export function lockState(directory: string): 'free' | 'held' | 'stale' | 'unknown' {
   const holder = readLock(directory);

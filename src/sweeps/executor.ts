@@ -26,6 +26,8 @@ export interface RunTask {
   readonly engine: EngineName;
   readonly threads: number;
   readonly stepsPerCall: number;
+  /** Seconds of training between two checkpoints; the trainer's own where undefined. */
+  readonly checkpointSeconds?: number | undefined;
   /**
    * Run keys of the shorter runs of the same trunk, the longest first. This run goes on from where one of them leaves the
    * trunk, so it waits for the first of them while that is under way in the same sweep.

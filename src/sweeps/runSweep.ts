@@ -123,7 +123,7 @@ async function trainRuns(
       tasks,
       executor,
       findEnded: (runKey) => endedRecord(plan.resultsDir, runKey),
-      recordFailure,
+      recordCause,
       onEvent: (event) => {
         if (event.kind === 'ended') learn(plan.speed, event.record);
         display.onEvent(event);
@@ -155,23 +155,26 @@ function taskOf(plan: SweepPlan, run: PlannedRun): RunTask {
     engine: plan.setting.engine,
     threads: plan.setting.threads,
     stepsPerCall: sweep.stepsPerCall,
+    checkpointSeconds: sweep.checkpointSeconds,
     trunkRuns: plan.trunks.get(run.runKey)!.map(({ runKey }) => runKey),
   };
 }
 
-/** Writes down that a run failed, unless another process works on it by now. */
-async function recordFailure(task: RunTask, cause: string): Promise<void> {
-  const directory =
-    findRun(task.resultsDir, task.runKey)?.found.directory ??
-    createRunDirectory(task.resultsDir, task.record);
-  const claim = await acquireLock(directory);
-  if (!claim.acquired) return;
+/** Writes down why an attempt came to no end, unless another process works on the run, or has ended it, by now. */
+async function recordCause(task: RunTask, status: 'interrupted' | 'failed', cause: string): Promise<void> {
   try {
-    updateRunRecord(directory, { status: 'failed', cause });
+    const known = findRun(task.resultsDir, task.runKey)?.found.directory;
+    if (known === undefined && status === 'interrupted') return;
+    const directory = known ?? createRunDirectory(task.resultsDir, task.record);
+    const claim = await acquireLock(directory);
+    if (!claim.acquired) return;
+    try {
+      if (endedRecord(task.resultsDir, task.runKey) === null) updateRunRecord(directory, { status, cause });
+    } finally {
+      claim.lock.release();
+    }
   } catch (error) {
-    // A broken run.json is then the cause itself, and stays as it is for whoever looks into it.
-    if (!(error instanceof UsageError)) throw error;
-  } finally {
-    claim.lock.release();
+    // What keeps the run from going on, a full disk or a broken run.json, may keep this from being written as well.
+    if (!(error instanceof UsageError) && !(error instanceof Error && 'code' in error)) throw error;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Gets every run of a sweep to its end: most work first, the runs of a trunk one after the other, a crashed one once more
+ * Gets every run of a sweep to its end: most work first, the runs of a trunk one after the other, a crashed one again
  * from its checkpoint, one that another runner works on left to it and looked at again.
  */
 import type { RunRecord } from '../store/record.js';
@@ -34,8 +34,8 @@ export interface ScheduleOptions {
   readonly executor: Executor;
   /** The final record of a run that has ended by now, trained by whomever; null where it has not. */
   readonly findEnded: (runKey: string) => RunRecord | null;
-  /** Writes down that a run failed. */
-  readonly recordFailure: (task: RunTask, cause: string) => Promise<void>;
+  /** Writes down why an attempt at a run came to no end. */
+  readonly recordCause: (task: RunTask, status: 'interrupted' | 'failed', cause: string) => Promise<void>;
   readonly onEvent: (event: SweepEvent) => void;
   /** Aborted: no new runs, those under way stop after their call. */
   readonly stopAfterCall: AbortSignal;
@@ -45,10 +45,10 @@ export interface ScheduleOptions {
   readonly pollSeconds?: number;
 }
 
-/** Attempts at a run before it counts as failed. */
-const ATTEMPTS = 2;
+/** Crashes in a row after which a run counts as failed, if no step was done that had not been done before. */
+const FRUITLESS_CRASHES = 2;
 
-/** Runs the tasks of a sweep. Rejects only if `recordFailure` does. */
+/** Runs the tasks of a sweep. Rejects only if `recordCause` does. */
 export async function schedule(options: ScheduleOptions): Promise<ScheduleResult> {
   const { executor, onEvent } = options;
   const pollMs = (options.pollSeconds ?? 2) * 1000;
@@ -57,7 +57,8 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
     trunkRuns[0] === undefined || !unsettled.has(trunkRuns[0]);
   const queue = taskQueue(options.tasks, isReady, pollMs);
   const running = new Map<RunTask, Promise<void>>();
-  const attempts = new Map<RunTask, number>();
+  const furthest = new Map<RunTask, number>();
+  const crashes = new Map<RunTask, { readonly step: number; readonly fruitless: number }>();
   const ended = new Map<string, RunRecord>();
   const failed: { task: RunTask; cause: string }[] = [];
   const left: RunTask[] = [];
@@ -79,27 +80,30 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
 
   const crashed = async (task: RunTask, cause: string, environment: boolean): Promise<void> => {
     // Ctrl-C reaches workers that are still loading too, and ends them; what else ends one now shows itself next time.
-    if (state.stopping) {
+    if (state.stopping || environment) {
       leave(task);
+      if (!environment) return;
+      if (!state.stopping) {
+        state.halted = cause;
+        stop('afterCall', cause);
+      }
+      await options.recordCause(task, 'interrupted', cause);
       return;
     }
-    if (environment) {
-      state.halted = cause;
-      leave(task);
-      stop('afterCall', cause);
-      return;
-    }
-    const count = (attempts.get(task) ?? 0) + 1;
-    attempts.set(task, count);
-    if (count < ATTEMPTS) {
+    const step = furthest.get(task) ?? 0;
+    const last = crashes.get(task) ?? { step: -1, fruitless: 0 };
+    const fruitless = step > last.step ? 1 : last.fruitless + 1;
+    crashes.set(task, { step, fruitless });
+    if (fruitless < FRUITLESS_CRASHES) {
       onEvent({ kind: 'retrying', task, cause });
+      await options.recordCause(task, 'interrupted', cause);
       queue.putFirst(task);
       return;
     }
     failed.push({ task, cause });
     unsettled.delete(task.runKey);
     onEvent({ kind: 'failed', task, cause });
-    await options.recordFailure(task, cause);
+    await options.recordCause(task, 'failed', cause);
   };
 
   const settle = async (task: RunTask, outcome: TaskOutcome): Promise<void> => {
@@ -136,6 +140,7 @@ export async function schedule(options: ScheduleOptions): Promise<ScheduleResult
       .run(
         task,
         (progress) => {
+          furthest.set(task, Math.max(furthest.get(task) ?? 0, progress.stepsDone));
           onEvent({ kind: 'progress', task, progress });
         },
         (text) => {

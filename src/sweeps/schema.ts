@@ -284,6 +284,13 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
     stepsPerCall: wholePositive
       .default(8)
       .describe('Training steps a call of the engine; no effect on results.'),
+    checkpointSeconds: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe(
+        'Seconds of training between two checkpoints of a run; where not given 10, or 20 times as long as writing one takes. No effect on results.',
+      ),
     slurm: slurmSchema
       .optional()
       .describe('How `isoloss run --executor slurm` submits its jobs; no effect on results.'),

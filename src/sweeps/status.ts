@@ -1,4 +1,5 @@
 /** `isoloss status`: where the runs of the sweeps in the results stand. */
+import { statfsSync } from 'node:fs';
 import { UsageError } from '../store/errors.js';
 import { readMetrics } from '../store/metricsLog.js';
 import type { RunRecord, SweepRecord } from '../store/record.js';
@@ -51,7 +52,7 @@ export function sweepStates(resultsDir: string, name: string | undefined): Sweep
 function sweepState(resultsDir: string, sweep: SweepRecord): SweepState {
   const counts = { planned: 0, running: 0, interrupted: 0, done: 0, diverged: 0, failed: 0 };
   const runs = sweep.runs.map(({ runKey, arch, dModel, nLayers, budgetFlops, seed }): RunState => {
-    const { found, record, status } = surveyRun(resultsDir, runKey);
+    const { found, record, status, cause } = surveyRun(resultsDir, runKey);
     counts[status] += 1;
     const last = found !== null && status !== 'done' ? lastStep(found.directory) : null;
     return {
@@ -65,10 +66,20 @@ function sweepState(resultsDir: string, sweep: SweepRecord): SweepState {
       stepsDone: last?.step ?? record?.stepsDone ?? 0,
       steps: record?.setup.steps ?? null,
       lossNats: record?.final?.test.lossNats ?? last?.lossNats ?? null,
-      cause: record?.cause ?? null,
+      cause,
     };
   });
   return { sweep: sweep.name, counts, runs };
+}
+
+/** Less free space than a run of any size needs. */
+const FULL_BYTES = 2 ** 20;
+
+/** A sentence where the disk of the results is full, so that no sweep can go on; null where it is not. */
+export function fullDiskText(resultsDir: string): string | null {
+  const { bavail, bsize } = statfsSync(resultsDir);
+  const free = bavail * bsize;
+  return free >= FULL_BYTES ? null : `The disk that holds ${resultsDir} is full: ${free} bytes are free.`;
 }
 
 /** The last training step on disk: run.json is only written when the status changes. */

@@ -1,7 +1,7 @@
 /** Where runs stand, by what lies in the results. */
 import type { RunRecord } from '../store/record.js';
 import { findRun, type FoundRun } from '../store/runDirectory.js';
-import { isWorkedOn } from '../store/workedOn.js';
+import { isWorkedOn, ORPHANED } from '../store/workedOn.js';
 
 /** What the results hold of one run. */
 export interface SurveyedRun {
@@ -10,13 +10,21 @@ export interface SurveyedRun {
   readonly record: RunRecord | null;
   /** As in run.json, but interrupted where the process that trained it is gone. */
   readonly status: RunRecord['status'];
+  /** Why it failed, diverged or was interrupted. */
+  readonly cause: string | null;
 }
 
 /** Looks a run up under every sweep. */
 export function surveyRun(resultsDir: string, runKey: string): SurveyedRun {
   const known = findRun(resultsDir, runKey);
-  if (known === null) return { runKey, found: null, record: null, status: 'planned' };
+  if (known === null) return { runKey, found: null, record: null, status: 'planned', cause: null };
   const { found, record } = known;
   const orphaned = record.status === 'running' && !isWorkedOn(found.directory);
-  return { runKey, found, record, status: orphaned ? 'interrupted' : record.status };
+  return {
+    runKey,
+    found,
+    record,
+    status: orphaned ? 'interrupted' : record.status,
+    cause: record.cause ?? (orphaned ? ORPHANED : null),
+  };
 }

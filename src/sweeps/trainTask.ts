@@ -60,6 +60,7 @@ export const trainTask: Trainer = async ({ task, record, directory, shouldStop, 
     threads: task.threads,
     stepsPerCall: task.stepsPerCall,
     cache: defaultModelCache(),
+    ...(task.checkpointSeconds === undefined ? {} : { checkpointSeconds: task.checkpointSeconds }),
     trunkDirectories: task.trunkRuns.flatMap(
       (runKey) => findRun(task.resultsDir, runKey)?.found.directory ?? [],
     ),

@@ -31,6 +31,8 @@ export interface StartingPoint {
   readonly evaluations: readonly EvalRow[];
   /** Rows of steps that will be repeated, by step: the repetition must give the same. */
   readonly repeated: ReadonlyMap<number, TrainRow>;
+  /** The last step whose row was on disk, be it after `step`. */
+  readonly lastStep: number;
   readonly resumed: boolean;
   /** Why a checkpoint was passed over, for people; null where none was. */
   readonly notice: string | null;
@@ -65,6 +67,7 @@ export function startingPoint(
       rows: [],
       evaluations: [],
       repeated: new Map(mustRepeat.map((row) => [row.step, row])),
+      lastStep: cut.at(-1)?.step ?? 0,
       resumed: false,
       notice: reason ?? notUsable(checkpoint, previous, present),
     };
@@ -78,6 +81,7 @@ export function startingPoint(
     rows: trainRows(kept),
     evaluations: kept.filter((row) => row.kind === 'eval'),
     repeated: new Map(trainRows(cut).map((row) => [row.step, row])),
+    lastStep: cut.at(-1)?.step ?? checkpoint.step,
     resumed: true,
     notice: reason,
   };

@@ -8,6 +8,7 @@ import { sizeOf, type HostTensors } from '../engine/tensors.js';
 import { MetricsLog } from '../store/metricsLog.js';
 import type { EvalRow, RunRecord, TrainRow } from '../store/record.js';
 import { readRunRecord, writeRunRecord } from '../store/runDirectory.js';
+import { ORPHANED } from '../store/workedOn.js';
 import { packageVersion } from '../store/version.js';
 import { watchDivergence } from './divergence.js';
 import { compileEvaluation, type EvalSplit } from './evaluate.js';
@@ -47,7 +48,7 @@ export interface TrainOptions {
   readonly engine?: Engine;
   /** Where compiled models are kept; see `EngineOptions`. */
   readonly cache?: ModelCache | undefined;
-  /** Seconds of training between checkpoints. */
+  /** Seconds of training between checkpoints; where not given 10, or 20 times as long as writing one took. */
   readonly checkpointSeconds?: number;
   /** Directories of shorter runs of the same trunk, whose first steps need not be trained again. */
   readonly trunkDirectories?: readonly string[];
@@ -55,6 +56,13 @@ export interface TrainOptions {
 
 type Ending =
   { readonly status: 'done' } | { readonly status: 'interrupted' | 'diverged'; readonly cause: string };
+
+/** Seconds of training between checkpoints, and over the seconds of writing one, where nothing else was asked for. */
+const CHECKPOINT_SECONDS = 10;
+const TRAINING_PER_CHECKPOINT = 20;
+
+/** Interruptions that run.json keeps. */
+const MOST_INTERRUPTIONS = 20;
 
 function presentExecution(engine: Engine, options: TrainOptions, previous: Execution | null): Execution {
   return {
@@ -75,6 +83,19 @@ function presentExecution(engine: Engine, options: TrainOptions, previous: Execu
 }
 
 /**
+ * Why earlier attempts came to no end, the one that left the record as it is now included.
+ *
+ * @param step the last one that it finished
+ */
+function interruptionsOf(before: RunRecord | null, step: number): Pick<Execution, 'interruptions'> {
+  if (before?.execution == null) return {};
+  const cause = before.cause ?? (before.status === 'running' ? ORPHANED : null);
+  const last = cause === null ? [] : [{ step, cause }];
+  const all = [...(before.execution.interruptions ?? []), ...last].slice(-MOST_INTERRUPTIONS);
+  return all.length === 0 ? {} : { interruptions: all };
+}
+
+/**
  * Trains one run, going on from its checkpoint if it has one. The caller holds the run's lock.
  * @returns the record as it now stands in run.json: done, diverged or interrupted
  * @throws Error where training itself fails; what was logged stays
@@ -82,7 +103,8 @@ function presentExecution(engine: Engine, options: TrainOptions, previous: Execu
 export async function trainRun(options: TrainOptions): Promise<RunRecord> {
   const { record, directory } = options;
   const engine = options.engine ?? ortEngine;
-  const previous = readRunRecord(directory)?.execution ?? null;
+  const before = readRunRecord(directory);
+  const previous = before?.execution ?? null;
   const runner = await compileTraining(engine, record.setup, {
     threads: options.threads,
     precision: record.setup.precision,
@@ -101,6 +123,7 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
       resumes: start.resumed ? execution.resumes + 1 : 0,
       startedAt: start.resumed ? execution.startedAt : new Date().toISOString(),
       ...(branch === undefined ? {} : { branch }),
+      ...interruptionsOf(before, own.lastStep),
     };
     const running: RunRecord = {
       ...record,
@@ -171,6 +194,7 @@ async function trainSteps(
   let step = start.step;
   let trainSeconds = start.rows.at(-1)?.wallSeconds ?? 0;
   let checkpointedAt = trainSeconds;
+  let pause = options.checkpointSeconds ?? CHECKPOINT_SECONDS;
   const leavesTrunkAt = branchStep(schedule, steps) ?? 0;
   while (step < steps) {
     const callEnd = step < leavesTrunkAt ? leavesTrunkAt : steps;
@@ -213,9 +237,12 @@ async function trainSteps(
     });
     if (step === leavesTrunkAt) await saveTrunk(directory, record, runner, step);
     const stopping = options.shouldStop() && step < steps;
-    if (stopping || step === steps || trainSeconds - checkpointedAt >= (options.checkpointSeconds ?? 10)) {
+    if (stopping || step === steps || trainSeconds - checkpointedAt >= pause) {
+      const began = performance.now();
       await checkpointRun(directory, record.runKey, runner, step);
       checkpointedAt = trainSeconds;
+      const seconds = (performance.now() - began) / 1000;
+      pause = options.checkpointSeconds ?? Math.max(pause, seconds * TRAINING_PER_CHECKPOINT);
     }
     if (stopping) {
       return {

@@ -29,7 +29,7 @@ export function expectedLoss(record: RunRecord): number {
   return lossOf(state);
 }
 
-/** What the first attempt at a run meets after half of its steps; a second one finds that it has been. */
+/** What the first attempt at a run meets after half of its steps; a second one finds that it has been. `exit-always` is met before the first step. */
 function mishap(kind: unknown, directory: string): void {
   const mark = join(directory, 'mishap-met');
   const always = kind === 'exit-always';
@@ -52,6 +52,7 @@ export const fakeTrainer: Trainer = async ({ task, record, directory, shouldStop
     ? (JSON.parse(readFileSync(checkpoint, 'utf8')) as { step: number; state: string })
     : { step: 0, state: `seed ${seed}` };
   writeRunRecord(directory, { ...record, status: 'running', stepsDone: step });
+  if (record.keyParts['mishap'] === 'exit-always') mishap('exit-always', directory);
   while (step < steps) {
     if (shouldStop()) {
       const interrupted: RunRecord = { ...record, status: 'interrupted', stepsDone: step };

@@ -33,12 +33,24 @@ evalTokens: 512
 baselines: [transformer]
 `;
 
-/** A folder with a small text and the sweep file `tiny.yaml`. */
-export function tinyFolder(seeds: readonly number[], flops: number): string {
+/** A folder with a small text and the sweep file `tiny.yaml`. @param more lines of that file */
+export function tinyFolder(seeds: readonly number[], flops: number, more = ''): string {
   const folder = textFolder(3000);
+  tinySweep(folder, 'tiny', seeds, flops, more);
+  return folder;
+}
+
+/** Writes a sweep file of two architectures of one size. @returns its name */
+export function tinySweep(
+  folder: string,
+  name: string,
+  seeds: readonly number[],
+  flops: number,
+  more = '',
+): string {
   writeFileSync(
-    join(folder, 'tiny.yaml'),
-    `${sweepHead('tiny')}learningRate: { base: 0.01, referenceWidth: 64 }
+    join(folder, `${name}.yaml`),
+    `${sweepHead(name)}learningRate: { base: 0.01, referenceWidth: 64 }
 sizes:
   d8: { dModel: 8, nLayers: 1, nHeads: 2 }
 cells:
@@ -46,9 +58,9 @@ cells:
     budgets:
       - { flops: ${flops}, sizes: [d8], seeds: [${seeds.join(', ')}] }
 workers: 2
-`,
+${more}`,
   );
-  return folder;
+  return `${name}.yaml`;
 }
 
 export interface RunningProgram {

@@ -3,14 +3,25 @@
  * jumping clock, a worker that gets no more memory. Each cause is named, and the next start ends with the same bits.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listRuns } from '../../src/store/runDirectory.js';
+import { listRuns, metricsPath, readRunRecord } from '../../src/store/runDirectory.js';
+import { childrenOf } from './disturbances.js';
+import { memoryGroup } from './memoryGroup.js';
 import {
   IS_BUILT,
+  isoloss,
   outcomeOf,
   rowsOnDisk,
   type RunningProgram,
@@ -61,6 +72,9 @@ describe.skipIf(!IS_BUILT)('a sweep (needs `npm run build`)', { timeout: 60_000 
       const { exit, output } = start('full');
       expect(await exit).toBe(1);
       expect(output()).toMatch(/can't go on: the disk that holds the results is full \(ENOSPC/);
+      expect(await isoloss(folder, 'status', '--results', 'full')).toMatch(
+        /[12] interrupted.*The disk that holds full is full/s,
+      );
       expect(works('mount', '-o', 'remount,size=20m', results)).toBe(true);
       await expectSameBits('full');
     } finally {
@@ -74,7 +88,17 @@ describe.skipIf(!IS_BUILT)('a sweep (needs `npm run build`)', { timeout: 60_000 
     expect(output()).toMatch(
       /can't go on: a file of the results has reached the largest size allowed \(ulimit -f\)/,
     );
+    expect(await isoloss(folder, 'status', '--results', 'limited')).toMatch(
+      /interrupted .* a file of the results has reached the largest size allowed/,
+    );
     await expectSameBits('limited');
+    const causes = listRuns(join(folder, 'limited'), 'tiny').flatMap(
+      ({ directory }) => readRunRecord(directory)!.execution!.interruptions ?? [],
+    );
+    expect(causes).toContainEqual({
+      step: expect.any(Number) as number,
+      cause: expect.stringContaining('largest size allowed') as string,
+    });
   });
 
   it.skipIf(!isLinux)('names a folder that can not be written', async (context) => {
@@ -96,7 +120,7 @@ describe.skipIf(!IS_BUILT)('a sweep (needs `npm run build`)', { timeout: 60_000 
     await expectSameBits('closed');
   });
 
-  it('says that a checkpoint is damaged, and goes on from the one before or from the start', async () => {
+  it('says that a checkpoint is damaged, and goes on from the one before or from the start; cuts a torn row', async () => {
     const results = join(folder, 'damaged');
     const stopped = start('damaged');
     while (rowsOnDisk(results) < 50) await sleep(5);
@@ -113,6 +137,8 @@ describe.skipIf(!IS_BUILT)('a sweep (needs `npm run build`)', { timeout: 60_000 
       bytes[bytes.length - 5] = (bytes[bytes.length - 5] ?? 0) ^ 1;
       writeFileSync(path, index % 2 === 0 ? bytes : bytes.subarray(0, bytes.length / 2));
     }
+    for (const { directory } of listRuns(results, 'tiny'))
+      appendFileSync(metricsPath(directory), '{"kind":"train","step":9');
     const output = await expectSameBits('damaged');
     expect(output).toMatch(/note: \S+ d8 .*checkpoint\.safetensors can't be used: /);
   });
@@ -146,14 +172,36 @@ globalThis.Date = class extends RealDate {
     }
   });
 
+  it.skipIf(!isLinux)('names the kernel where it kills a worker for its memory', async (context) => {
+    const group = memoryGroup(2 ** 20);
+    if (group === null) context.skip('no control group with a memory limit can be made here');
+    try {
+      const results = join(folder, 'oom');
+      const { child, exit, output } = start('oom');
+      while (rowsOnDisk(results) < 20) await sleep(5);
+      for (const pid of childrenOf(child.pid!)) group!.put(pid);
+      expect(await exit, output()).toBe(0);
+      expect(output()).toMatch(
+        /trying again: .*was killed by the kernel, since memory ran out; fewer workers/,
+      );
+      expect(outcomeOf(results)).toEqual(expected);
+      const causes = listRuns(results, 'tiny').flatMap(
+        ({ directory }) => readRunRecord(directory)!.execution!.interruptions ?? [],
+      );
+      expect(causes.map(({ cause }) => cause).join()).toContain('by the kernel, since memory ran out');
+    } finally {
+      group?.remove();
+    }
+  });
+
   it.skipIf(!isLinux || !works('prlimit', '--version'))(
     'names lack of memory where a worker gets none, and trains the run in another worker',
     async () => {
       const results = join(folder, 'memory');
       const { child, exit, output } = start('memory');
       while (rowsOnDisk(results) < 20) await sleep(5);
-      const workers = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ');
-      for (const pid of workers) execFileSync('prlimit', ['--pid', pid, '--as=1000000', '--data=1000000']);
+      for (const pid of childrenOf(child.pid!))
+        execFileSync('prlimit', ['--pid', String(pid), '--as=1000000', '--data=1000000']);
       expect(await exit, output()).toBe(0);
       expect(output()).toMatch(/trying again: .*(could get no more|ran out of JavaScript) memory/);
       expect(outcomeOf(results)).toEqual(expected);

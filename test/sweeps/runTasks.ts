@@ -32,7 +32,7 @@ export async function runTasks(
         const known = findRun(resultsDir, runKey);
         return known !== null && hasEnded(known.record) ? known.record : null;
       },
-      recordFailure: () => Promise.resolve(),
+      recordCause: () => Promise.resolve(),
       onEvent: () => undefined,
       stopAfterCall: new AbortController().signal,
       stopNow: new AbortController().signal,

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/store/record.js';
-import type { Executor, RunTask, TaskOutcome } from '../../src/sweeps/executor.js';
+import type { Executor, RunProgress, RunTask, TaskOutcome } from '../../src/sweeps/executor.js';
 import { schedule, type ScheduleOptions, type SweepEvent } from '../../src/sweeps/scheduler.js';
 import { finishedRecord } from './finished.js';
 import { makeTask } from './tasks.js';
@@ -14,7 +14,11 @@ const crash = (cause: string, environment = false): TaskOutcome => ({ kind: 'cra
 /** An executor that asks `behave` what becomes of each attempt, and keeps count of what is under way. */
 function fakeExecutor(
   capacity: number,
-  behave: (task: RunTask, attempt: number) => Promise<TaskOutcome> | TaskOutcome,
+  behave: (
+    task: RunTask,
+    attempt: number,
+    onProgress: (progress: RunProgress) => void,
+  ) => Promise<TaskOutcome> | TaskOutcome,
 ) {
   const attempts = new Map<string, number>();
   const stops: string[] = [];
@@ -23,13 +27,13 @@ function fakeExecutor(
   let most = 0;
   const executor: Executor = {
     capacity,
-    run: async (task) => {
+    run: async (task, onProgress) => {
       const attempt = (attempts.get(task.runKey) ?? 0) + 1;
       attempts.set(task.runKey, attempt);
       begun.push(task.label);
       most = Math.max(most, ++underWay);
       await Promise.resolve();
-      const outcome = await behave(task, attempt);
+      const outcome = await behave(task, attempt, onProgress);
       underWay--;
       return outcome;
     },
@@ -43,15 +47,16 @@ function options(
   list: readonly RunTask[],
   executor: Executor,
   changes: Partial<ScheduleOptions> = {},
-): ScheduleOptions & { events: SweepEvent[]; failures: string[] } {
+): ScheduleOptions & { events: SweepEvent[]; failures: string[]; interruptions: string[] } {
   const events: SweepEvent[] = [];
   const failures: string[] = [];
+  const interruptions: string[] = [];
   return {
     tasks: list,
     executor,
     findEnded: () => null,
-    recordFailure: (task, cause) => {
-      failures.push(`${task.label}: ${cause}`);
+    recordCause: (task, status, cause) => {
+      (status === 'failed' ? failures : interruptions).push(`${task.label}: ${cause}`);
       return Promise.resolve();
     },
     onEvent: (event) => events.push(event),
@@ -60,6 +65,7 @@ function options(
     pollSeconds: 0.005,
     events,
     failures,
+    interruptions,
     ...changes,
   };
 }
@@ -115,9 +121,22 @@ describe('schedule', () => {
     const result = await schedule(opts);
     expect(fake.begun).toEqual(['run 0', 'run 0', 'run 1', 'run 1', 'run 2']);
     expect(opts.failures).toEqual(['run 0: attempt 2']);
+    expect(opts.interruptions).toEqual(['run 0: attempt 1', 'run 1: once']);
     expect(result.failed.map(({ task, cause }) => [task.label, cause])).toEqual([['run 0', 'attempt 2']]);
     expect([...result.ended.keys()]).toHaveLength(2);
     expect(result.left).toEqual([]);
+  });
+
+  it('tries one that crashes again and again as long as each attempt gets further', async () => {
+    const fake = fakeExecutor(1, (_, attempt, onProgress) => {
+      const stepsDone = [8, 16, 24, 24, 32][attempt - 1]!;
+      onProgress({ stepsDone, steps: 40, lossNats: 4, tokensPerSecond: 1 });
+      return crash(`attempt ${attempt}`);
+    });
+    const opts = options(tasks(1), fake.executor);
+    await schedule(opts);
+    expect(opts.failures).toEqual(['run 0: attempt 4']);
+    expect(opts.interruptions).toHaveLength(3);
   });
 
   it('stops the sweep where the next run would fail for the same reason', async () => {
@@ -130,6 +149,7 @@ describe('schedule', () => {
     expect(fake.begun).toEqual(['run 0', 'run 1']);
     expect(fake.stops).toEqual(['afterCall']);
     expect(opts.failures).toEqual([]);
+    expect(opts.interruptions).toEqual(['run 1: no space left on device']);
     expect(result.left.map((task) => task.label)).toEqual(['run 1', 'run 2', 'run 3']);
   });
 

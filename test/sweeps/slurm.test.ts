@@ -1,13 +1,14 @@
 /** The Slurm executor on a real cluster of one node: the built program, real models, tasks cancelled at random. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/store/errors.js';
 import { packTasks } from '../../src/sweeps/executors/packTasks.js';
 import { sbatchOptions, slurmSettings } from '../../src/sweeps/slurmSettings.js';
-import { IS_BUILT, outcomeOf, rowsOnDisk, runToEnd, startProgram, tinyFolder } from './program.js';
+import { randomNumbers } from './disturbances.js';
+import { IS_BUILT, outcomeOf, rowsOnDisk, runToEnd, startProgram, tinyFolder, tinySweep } from './program.js';
 import { startTestCluster, type TestCluster } from './testCluster.js';
 
 describe('packing', () => {
@@ -54,31 +55,63 @@ const cluster: TestCluster | string = IS_BUILT
 if (typeof cluster === 'string') console.warn(`Slurm is not tested: ${cluster}`);
 
 describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
-  const { env, stop } = cluster as TestCluster;
+  const { env, isOwn, stop } = cluster as TestCluster;
   const onSlurm = ['--executor', 'slurm', '--slurm', 'tasksAtOnce=2', '--slurm', 'pollSeconds=0.3'];
   let folder: string;
   beforeAll(() => {
-    folder = tinyFolder([0, 1, 2, 3, 4, 5], 2.5e9);
+    const seeds = Array.from({ length: 20 }, (_, seed) => seed);
+    folder = tinyFolder(seeds, 6e8, 'checkpointSeconds: 0.1\n');
   });
   afterAll(() => {
     stop();
     rmSync(folder, { recursive: true, force: true });
-  });
+  }, 60_000);
 
   const slurm = (command: string, ...args: string[]): string =>
     execFileSync(command, args, { env: { ...process.env, ...env }, encoding: 'utf8' });
-  const living = (): string[] =>
-    slurm('squeue', '-h', '--array', '-t', 'running,pending', '-o', '%F_%K')
-      .trim()
-      .split('\n')
-      .filter(Boolean);
+  /** Tasks in the queue as `JOB_INDEX`. */
+  const tasks = (states: string): string[] =>
+    slurm('squeue', '-h', '--array', '-t', states, '-o', '%F_%K').trim().split('\n').filter(Boolean);
+  const living = (): string[] => tasks('running,pending');
   const start = (results: string, ...more: string[]) =>
     startProgram(folder, ['run', 'tiny.yaml', '--results', results, ...onSlurm, ...more], { env });
+  const output = async (...args: string[]): Promise<string> => {
+    const program = startProgram(folder, args, { env });
+    await program.exit;
+    return program.output();
+  };
 
-  it('a sweep whose tasks are cancelled at random ends as on one machine', { timeout: 120_000 }, async () => {
+  /** What users, administrators and other jobs do to a task. */
+  const disturbances: Readonly<Record<string, (task: string) => void>> = {
+    cancelled: (task) => slurm('scancel', task),
+    killed: (task) => slurm('scancel', '--full', '--signal=KILL', task),
+    warned: (task) => slurm('scancel', '--batch', '--signal=TERM', task),
+    requeued: (task) => slurm('scontrol', 'requeue', task),
+    ...(isOwn && {
+      preempted: () =>
+        slurm('sbatch', '--partition=urgent', '--output=/dev/null', '--cpus-per-task=1', '--wrap=sleep 0.5'),
+    }),
+  };
+  /** Slurm lets a job that it has put back wait for two minutes. */
+  const releaseRequeued = (): void => {
+    for (const line of slurm('squeue', '-h', '--array', '-t', 'pending', '-o', '%F_%K %r').split('\n'))
+      if (line.endsWith('BeginTime'))
+        tryTo('scontrol', 'update', `JobId=${line.split(' ')[0]!}`, 'StartTime=now');
+  };
+  /** The task may have ended in the meantime. */
+  const tryTo = (command: string, ...args: string[]): boolean => {
+    try {
+      slurm(command, ...args);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  it('40 runs whose tasks are cut off at random end as on one machine', { timeout: 300_000 }, async () => {
     await runToEnd(folder, 'local');
     const expected = outcomeOf(join(folder, 'local'));
-    expect(expected).toHaveLength(12);
+    expect(expected).toHaveLength(40);
     const results = join(folder, 'cluster');
 
     // A runner that is killed leaves its jobs to the next one.
@@ -88,6 +121,9 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
     await first.exit;
     const orphaned = living();
     expect(orphaned.length, first.output()).toBeGreaterThan(0);
+    expect(await output('status', '--results', 'cluster')).toMatch(
+      /tiny: tasks in Slurm's queue: \d running/,
+    );
 
     // Ctrl-C reaches those jobs as well, and their checkpoints are written.
     const second = start('cluster', '--json');
@@ -96,50 +132,71 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
     second.child.kill('SIGINT');
     expect(await second.exit, second.output()).toBe(130);
     expect(living()).toEqual([]);
-    const status = startProgram(folder, ['status', '--results', 'cluster', '--json'], { env });
-    await status.exit;
-    expect(status.output()).not.toContain('"status": "running"');
+    expect(await output('status', '--results', 'cluster', '--json')).not.toContain('"status": "running"');
 
+    const seed = Number(process.env['ISOLOSS_SEED'] ?? Math.floor(Math.random() * 1e6));
+    const random = randomNumbers(seed);
+    const story = [`ISOLOSS_SEED=${seed}`];
     const third = start('cluster');
     const progress = { ended: false };
     void third.exit.then(() => (progress.ended = true));
-    let cancelled = 0;
+    const kinds = Object.keys(disturbances).sort(() => random() - 0.5);
     let most = 0;
     while (!progress.ended) {
-      await sleep(1200);
-      const tasks = living();
-      most = Math.max(
-        most,
-        slurm('squeue', '-h', '--array', '-t', 'running', '-o', '%K').trim().split('\n').length,
-      );
-      const victim = tasks[Math.floor(Math.random() * tasks.length)];
-      if (victim === undefined || cancelled === 2) continue;
-      slurm('scancel', ...(cancelled % 2 === 0 ? [victim] : ['--full', '--signal=KILL', victim]));
-      cancelled += 1;
+      await sleep(600 + 1200 * random());
+      const running = tasks('running');
+      most = Math.max(most, running.filter((task) => !task.endsWith('N/A')).length);
+      const victim = running[Math.floor(random() * running.length)];
+      releaseRequeued();
+      if (victim === undefined || kinds.length === 0) continue;
+      const kind = kinds.shift()!;
+      try {
+        disturbances[kind]!(victim);
+        story.push(kind);
+      } catch {
+        // The task has ended in the meantime.
+      }
     }
-    expect(await third.exit, third.output()).toBe(0);
+    const told = `${story.join(', ')}\n${third.output()}`;
+    expect(await third.exit, told).toBe(0);
     expect(most).toBeLessThanOrEqual(2);
-    expect(cancelled, third.output()).toBeGreaterThan(0);
-    expect(outcomeOf(results)).toEqual(expected);
+    expect(story.length, told).toBeGreaterThan(2);
+    expect(outcomeOf(results), told).toEqual(expected);
     expect(living()).toEqual([]);
 
-    // The index, which no job has opened, has all of it.
-    const query = startProgram(
-      folder,
-      [
-        'query',
-        'select count(*) as runs from runs where status = $$done$$'.replaceAll('$$', "'"),
-        '--results',
-        'cluster',
-        '--json',
-      ],
-      { env },
+    // The index, which no job has opened, has all of it, once.
+    const sql = "select count(*) as runs, sum(status = 'done') as done from runs";
+    expect(JSON.parse(await output('query', sql, '--results', 'cluster', '--json'))).toEqual([
+      { runs: 40, done: 40 },
+    ]);
+    expect(await output('run', 'tiny.yaml', '--results', 'cluster', ...onSlurm)).toContain(
+      '40 done already, 0 to do',
     );
-    await query.exit;
-    expect(query.output()).toMatch(/"runs": ?12/);
-    const again = start('cluster');
-    expect(await again.exit).toBe(0);
-    expect(again.output()).toContain('12 done already, 0 to do');
+  });
+
+  it('jobs have the environment that was asked for', { timeout: 60_000 }, async () => {
+    const seen = join(folder, 'seen');
+    const lines = [
+      'tasksAtOnce=1',
+      'time=5',
+      'setup=export FROM_SETUP=yes',
+      `setup=printenv FROM_SETUP SLURM_CPUS_PER_TASK SLURM_JOB_NAME CUDA_VISIBLE_DEVICES > ${seen} || true`,
+      `container=env IN_CONTAINER=yes bash -c 'echo $IN_CONTAINER >> ${seen}; exec "$@"' container`,
+      ...(isOwn ? ['gpus=1'] : []),
+    ];
+    const sweep = tinySweep(folder, 'one', [0], 1e8);
+    const run = await output(
+      'run',
+      sweep,
+      '--results',
+      'one',
+      ...onSlurm,
+      ...lines.flatMap((line) => ['--slurm', line]),
+    );
+    expect(run).toContain('2 runs are done');
+    expect(readFileSync(seen, 'utf8')).toMatch(
+      isOwn ? /^yes\n1\nisoloss-one\n[01]\nyes\n$/ : /^yes\n1\nisoloss-one\n/,
+    );
   });
 
   it('names why a job could not begin', { timeout: 60_000 }, async () => {

@@ -193,7 +193,10 @@ describe('runners that share results', () => {
                     const record = findRun(results, runKey)?.record;
                     return record !== undefined && hasEnded(record) ? record : null;
                   },
-                  recordFailure: (task, cause) => Promise.reject(new Error(`${task.label}: ${cause}`)),
+                  recordCause: (task, status, cause) =>
+                    status === 'failed'
+                      ? Promise.reject(new Error(`${task.label}: ${cause}`))
+                      : Promise.resolve(),
                   onEvent: () => undefined,
                   stopAfterCall: new AbortController().signal,
                   stopNow: new AbortController().signal,

@@ -21,6 +21,8 @@ interface PoolWorker {
   readonly child: ChildProcess;
   ready: boolean;
   stderr: string;
+  /** Of the whole system, when it was started. */
+  readonly oomKillsBefore: number;
   attempt: {
     settle: (outcome: TaskOutcome) => void;
     onProgress: (progress: RunProgress) => void;
@@ -32,7 +34,6 @@ interface PoolWorker {
 export function localExecutor(options: LocalExecutorOptions): Executor {
   const script = options.script ?? fileURLToPath(new URL('../worker.js', import.meta.url));
   const pool = new Set<PoolWorker>();
-  const oomKillsBefore = oomKills();
   let stopped: 'afterCall' | 'now' | null = null;
 
   const discard = (worker: PoolWorker): void => {
@@ -45,7 +46,13 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
       execArgv: [...(options.execArgv ?? process.execArgv)],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    const worker: PoolWorker = { child, ready: false, stderr: '', attempt: null };
+    const worker: PoolWorker = {
+      child,
+      ready: false,
+      stderr: '',
+      oomKillsBefore: oomKills(),
+      attempt: null,
+    };
     pool.add(worker);
     child.stderr?.on('data', (chunk: Buffer) => {
       worker.stderr = (worker.stderr + chunk.toString('utf8')).slice(-STDERR_KEPT);
@@ -60,7 +67,10 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     child.on('error', (error) => died(`a worker process could not be started: ${error.message}`, true));
     // One that ends by itself before it is ready would do so for every run.
     child.on('exit', (code, signal) =>
-      died(exitCause(code, signal, worker, oomKills() > oomKillsBefore), !worker.ready && signal === null),
+      died(
+        exitCause(code, signal, worker, oomKills() > worker.oomKillsBefore),
+        !worker.ready && signal === null,
+      ),
     );
     child.on('message', (message) => receive(worker, message as FromWorker, discard));
     return worker;
@@ -162,10 +172,10 @@ function exitCause(
   return `the worker process ended with code ${code ?? 0}${last}`;
 }
 
-/** Processes of this control group that the kernel has killed for lack of memory; 0 where the system doesn't tell. */
+/** Processes that the kernel has killed for lack of memory, whoever's; 0 where the system doesn't tell. */
 function oomKills(): number {
   try {
-    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/sys/fs/cgroup/memory.events', 'utf8'))?.[1] ?? 0);
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
   } catch {
     return 0;
   }
