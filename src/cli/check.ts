@@ -27,7 +27,7 @@ export function addCheckCommand(program: Command): void {
     .option('--vocab <tokens>', 'vocabulary size', '256')
     .option('--batch <sequences>', 'sequences of a batch', '4')
     .option('--positions <kind>', "absolute, relative or rotary; the architecture's own where not given")
-    .option('--graph <file>', 'draw the forward pass, in blocks: FILE.svg, or FILE.mmd for Mermaid')
+    .option('--graph <file>', 'draw the forward pass, in blocks: FILE.svg, FILE.png, or FILE.mmd for Mermaid')
     .option('--json', 'print everything as JSON')
     .addHelpText(
       'after',
@@ -49,7 +49,7 @@ export function addCheckCommand(program: Command): void {
       const { checkJson, checkText } = await import('../report/checkText.js');
       if (flags.graph !== undefined && blocks !== null) {
         const { writeGraph } = await import('../report/checkText.js');
-        writeGraph(flags.graph, blocks, check.setup.preset);
+        await writeGraph(flags.graph, blocks, check.setup.preset);
       }
       console.log(flags.json === true ? JSON.stringify(checkJson(check), null, 2) : checkText(check));
       if (!check.passed) process.exitCode = 1;

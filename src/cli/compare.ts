@@ -14,6 +14,7 @@ interface CompareFlags {
   readonly budgets?: string;
   readonly sizes?: string;
   readonly tune?: boolean;
+  readonly check: boolean;
   readonly results: string;
   readonly out?: string;
   readonly workers?: string;
@@ -37,6 +38,7 @@ export function addCompareCommand(program: Command): void {
     .option('--sizes <names>', 'sizes of the sweep, separated by commas; those of each budget by default')
     .option('--tune', 'tune the learning rate as the baselines’ were (the default where they were tuned)')
     .option('--no-tune', 'take the first baseline’s tuned rates instead')
+    .option('--no-check', 'train the variant even where `isoloss check` finds it wrong')
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--out <dir>', 'folder of the report (default: reports/compare-NAME)')
     .option('--workers <n>', 'runs at the same time')
@@ -74,6 +76,11 @@ async function compare(file: string, flags: CompareFlags): Promise<void> {
     resultsDir,
   };
   const comparison = await prepareComparison(request);
+  if (flags.check) {
+    const { requireSound } = await import('../sweeps/compareCheck.js');
+    await requireSound(file, comparison.sweep);
+    process.stderr.write(`${file} passes isoloss check\n`);
+  }
   for (const note of comparison.notes) process.stderr.write(`${note}\n`);
   const { planSweep, loadSweep } = await import('../sweeps/plan.js');
   const planOf = async (path: string): Promise<SweepPlan> => planSweep(path, { resultsDir, ...options });

@@ -147,10 +147,20 @@ export async function compileOrtFunction(
   options: EngineOptions,
 ): Promise<ExecutableFunction> {
   const graph = trace(program.fn, program.inputs, isOptimised(options) ? 'fused' : 'naive');
+  return compileOrtGraph(graph, program.inputs, provider, options);
+}
+
+/** A recorded graph, which may have been given other outputs since, as a function. */
+export async function compileOrtGraph(
+  graph: TraceGraph,
+  inputs: readonly TensorSpec[],
+  provider: Provider,
+  options: EngineOptions,
+): Promise<ExecutableFunction> {
   const session = await sessionOf(graph, 'function', encodeFunction, provider, options);
   return {
-    async run(inputs) {
-      const results = await session.run(feedsOf(program.inputs, inputs));
+    async run(values) {
+      const results = await session.run(feedsOf(inputs, values));
       return Object.fromEntries(
         Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
       );

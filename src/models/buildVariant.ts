@@ -1,12 +1,15 @@
 /** The model of a variant: what its functions give is checked at every build, since it depends on the size. */
 import { z } from 'zod';
+import { shortPath } from '../ops/callSite.js';
 import { isTraining } from '../ops/random.js';
 import { tf, type Tensor } from '../ops/tf.js';
 import { decoder } from './decoder.js';
+import type { Activation, DecoderOptions } from './decoderOptions.js';
 import { ModelError, problemsOf } from './error.js';
 import type { LanguageModel, ModelShape, Params, Positions } from './model.js';
 import type { ParamSpec } from './params.js';
-import { isForwardVariant, presetOfVariant, type VariantDefinition } from './variant.js';
+import { inUserCode } from './userCode.js';
+import { isForwardVariant, presetOfVariant, type ForwardVariant, type VariantDefinition } from './variant.js';
 
 const paramsSchema = z
   .array(
@@ -46,34 +49,71 @@ export function buildVariant(
   shape: ModelShape,
   positions: Positions,
 ): LanguageModel {
-  if (!isForwardVariant(variant)) return decoder(shape, presetOfVariant(variant).options, positions);
+  if (!isForwardVariant(variant)) return decoder(shape, optionsOf(variant, file), positions);
   if (positions !== variant.positions) {
     throw new ModelError(
       `${variant.name} (${file}) has ${variant.positions} positions written into its forward pass and can't have ${positions} ones`,
     );
   }
-  const parsed = paramsSchema.safeParse(variant.params(shape));
-  if (!parsed.success) {
-    throw new ModelError(
-      `params() of ${file} does not give parameters as it should:\n${problemsOf(parsed.error)}`,
-    );
-  }
-  const params = parsed.data as ParamSpec[];
+  const params = paramsOf(variant, file, shape);
   const names = params.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new ModelError(`params() of ${file} gives the parameter "${twice}" twice`);
   const run = (values: Params, tokens: Tensor, batchSize: number) => {
-    const returned: unknown = variant.logits(named(values, names, file), tokens, {
-      batchSize,
-      shape,
-      training: isTraining(),
-    });
-    return checkedOutputs(returned, [shape.contextLength * batchSize, shape.vocabSize], file);
+    const context = { batchSize, shape, training: isTraining() };
+    const returned: unknown = inUserCode(file, 'logits()', () =>
+      variant.logits(named(values, names, file), tokens, context),
+    );
+    return checkedOutputs(returned, [shape.contextLength * batchSize, shape.vocabSize], shortPath(file));
   };
   return {
     params,
     logits: (values, tokens, batchSize) => run(values, tokens, batchSize).logits,
     logitsAndAuxiliaryLoss: run,
+  };
+}
+
+function paramsOf(variant: ForwardVariant, file: string, shape: ModelShape): ParamSpec[] {
+  const given: unknown = inUserCode(file, 'params()', () => variant.params(shape));
+  const parsed = paramsSchema.safeParse(given);
+  if (!parsed.success) {
+    throw new ModelError(
+      `params() of ${shortPath(file)} does not give parameters as it should:\n${problemsOf(parsed.error, (path) => paramNamed(given, path))}`,
+    );
+  }
+  const params = parsed.data as ParamSpec[];
+  const names = params.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new ModelError(`params() of ${shortPath(file)} gives the parameter "${twice}" twice`);
+  return params;
+}
+
+/** `3.shape.0` as people look for it: `"layer0.mix": shape.0`. */
+function paramNamed(given: unknown, [index, ...rest]: readonly PropertyKey[]): string {
+  const param: unknown = Array.isArray(given) ? given[Number(index)] : undefined;
+  const name = typeof param === 'object' && param !== null && 'name' in param ? param.name : undefined;
+  const where = [index, ...rest].map(String).join('.');
+  return typeof name === 'string' && rest.length > 0 ? `"${name}": ${rest.map(String).join('.')}` : where;
+}
+
+/** The options of a variant; an activation of its own is checked where it is called, since a wrong one would only fail later. */
+function optionsOf(variant: Exclude<VariantDefinition, ForwardVariant>, file: string): DecoderOptions {
+  const { options } = presetOfVariant(variant);
+  const { activation } = options;
+  return typeof activation === 'function'
+    ? { ...options, activation: checkedActivation(activation, file) }
+    : options;
+}
+
+function checkedActivation(activation: Activation, file: string): Activation {
+  return (x) => {
+    const y: unknown = inUserCode(file, 'the activation', () => activation(x));
+    if (!isTensor(y) || y.shape.join() !== x.shape.join() || y.dtype !== x.dtype) {
+      throw new ModelError(
+        `the activation of ${shortPath(file)} has to return a float32 tensor of the shape that it is given ` +
+          `([${x.shape.join()}] here); it returned ${describeReturned(y)}`,
+      );
+    }
+    return y;
   };
 }
 
@@ -121,7 +161,7 @@ function named(values: Params, names: readonly string[], file: string): Params {
     get(target, key, receiver): unknown {
       if (typeof key === 'string' && !Object.hasOwn(target, key)) {
         throw new ModelError(
-          `logits() of ${file} asks for a parameter "${key}", which params() does not give; it gives ${names.join(', ')}`,
+          `logits() of ${shortPath(file)} asks for a parameter "${key}", which params() does not give; it gives ${names.join(', ')}`,
         );
       }
       return Reflect.get(target, key, receiver);

@@ -3,12 +3,14 @@
  * pass in TensorFlow.js. What a file exports is checked here when it is loaded, and again when a model is built from it (buildVariant.ts).
  */
 import { z } from 'zod';
+import { shortPath } from '../ops/callSite.js';
+import { didYouMean } from '../ops/nearest.js';
 import type { Tensor } from '../ops/tf.js';
 import type { Activation, DecoderOptions } from './decoderOptions.js';
 import { ModelError, problemsOf } from './error.js';
 import type { ModelShape, Params, Positions } from './model.js';
 import type { ParamSpec } from './params.js';
-import { PRESETS, type Preset } from './presets.js';
+import { ENCODER_DECODER_PRESETS, PRESETS, type Preset } from './presets.js';
 
 export { kernelOf, matrix, residualScale, table, vector } from './paramSpecs.js';
 export type { Activation, DecoderOptions, ExpertOptions } from './decoderOptions.js';
@@ -88,6 +90,15 @@ const headShape = {
   defaultDff: aFunction<(dModel: number) => number>('from dModel to the width').optional(),
 };
 
+const expertsSchema = z.strictObject({
+  count: z.number().int().min(2),
+  everyNthLayer: z.number().int().positive(),
+  capacityFactor: z.number().positive(),
+  minCapacity: z.number().int().positive(),
+  balanceWeight: z.number().nonnegative(),
+  jitter: z.number().min(0).max(1).optional(),
+});
+
 const optionsSchema = z
   .strictObject({
     block: z.enum(['transformer', 'evolved']),
@@ -100,16 +111,7 @@ const optionsSchema = z
     gated: z.boolean(),
     feedForwardRatio: z.number().positive(),
     feedForwardBiases: z.boolean(),
-    experts: z
-      .strictObject({
-        count: z.number().int().min(2),
-        everyNthLayer: z.number().int().positive(),
-        capacityFactor: z.number().positive(),
-        minCapacity: z.number().int().positive(),
-        balanceWeight: z.number().nonnegative(),
-        jitter: z.number().min(0).max(1).optional(),
-      })
-      .nullable(),
+    experts: expertsSchema.nullable(),
     qkvConvolution: z.enum(['none', 'afterProjection', 'beforeProjection']),
     sharedQueryKey: z.boolean(),
     attentionWeights: z.enum(['queryKey', 'random', 'dense', 'randomPlus']),
@@ -117,11 +119,20 @@ const optionsSchema = z
   } satisfies Record<keyof DecoderOptions, z.ZodType>)
   .partial();
 
+function noPreset(name: string): string {
+  if (Object.hasOwn(ENCODER_DECODER_PRESETS, name))
+    return `"${name}" is an encoder-decoder; a variant starts from a decoder, such as "t5"`;
+  const [preset = '', positions] = name.split('@');
+  if (positions !== undefined && Object.hasOwn(PRESETS, preset))
+    return `write base: '${preset}', and positions: '${positions}' beside it`;
+  const known = Object.keys(PRESETS);
+  return `there is no preset "${name}".${didYouMean(name, known)} There are ${known.join(', ')}`;
+}
+
 const decoderVariantSchema = z.strictObject({
   ...headShape,
   base: z.string().refine((name) => Object.hasOwn(PRESETS, name), {
-    error: ({ input }) =>
-      `there is no preset "${String(input)}"; there are ${Object.keys(PRESETS).join(', ')}`,
+    error: ({ input }) => noPreset(String(input)),
   }),
   options: optionsSchema,
   positions: positionsSchema.optional(),
@@ -134,19 +145,52 @@ const forwardVariantSchema = z.strictObject({
   logits: aFunction<ForwardVariant['logits']>('(params, tokens, { batchSize, shape, training }) => logits'),
 });
 
+/** The keys that there are at a place of a definition. */
+function keysAt(path: readonly PropertyKey[], schema: z.ZodObject): readonly string[] {
+  switch (path.map(String).join('.')) {
+    case '':
+      return Object.keys(schema.shape);
+    case 'options':
+      return Object.keys(optionsSchema.shape);
+    case 'options.experts':
+      return Object.keys(expertsSchema.shape);
+    default:
+      return [];
+  }
+}
+
 /**
  * Checks what a file exports.
  * @param file named in errors
+ * @param source the file's text, for line numbers in errors
  * @throws ModelError saying what is wrong with it
  */
-export function parseVariant(value: unknown, file: string): VariantDefinition {
+export function parseVariant(value: unknown, file: string, source = ''): VariantDefinition {
   const isForward = typeof value === 'object' && value !== null && ('logits' in value || 'params' in value);
-  const schema: z.ZodType = isForward ? forwardVariantSchema : decoderVariantSchema;
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) {
-    throw new ModelError(`${file} does not define a variant as it should:\n${problemsOf(parsed.error)}`);
+  const schema = isForward ? forwardVariantSchema : decoderVariantSchema;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ModelError(
+      `${shortPath(file)} does not define a variant: what it exports is ${Array.isArray(value) ? 'an array' : `a ${typeof value}`}. ` +
+        'Export what defineVariant({ ... }) gives.',
+    );
   }
-  return value as VariantDefinition;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return value as VariantDefinition;
+  const lines = parsed.error.issues.flatMap((issue) => {
+    const word = issue.code === 'unrecognized_keys' ? issue.keys[0] : issue.path.at(-1);
+    return lineOf(source, new RegExp(`\\b${String(word ?? '')}\\b\\s*[:,(}]`)) ?? [];
+  });
+  const place = lines.length > 0 ? `${shortPath(file)}:${Math.min(...lines)}` : shortPath(file);
+  throw new ModelError(
+    `${place} does not define a variant as it should:\n` +
+      problemsOf(parsed.error, undefined, (path) => keysAt(path, schema)),
+  );
+}
+
+/** The first line that a pattern is found in, counted from 1; null where it is nowhere. */
+export function lineOf(source: string, pattern: RegExp): number | null {
+  const line = source.split('\n').findIndex((text) => pattern.test(text));
+  return line < 0 ? null : line + 1;
 }
 
 export const isForwardVariant = (variant: VariantDefinition): variant is ForwardVariant =>

@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../store/files.js';
 import type { BlockGraph } from '../train/blockGraph.js';
 import type { ModelCheck } from '../train/checkModel.js';
 import { graphMermaid, graphSvg } from './graphPicture.js';
+import { renderPng } from './svg.js';
 
 /** Operations that are listed by name; the rest are counted together. */
 const OPERATIONS_SHOWN = 8;
@@ -59,10 +60,13 @@ export function checkJson({ forward, ...check }: ModelCheck): Record<string, unk
 
 /**
  * Draws the blocks of a forward pass.
- * @throws UsageError for an ending other than .svg or .mmd
+ * @throws UsageError for an ending other than .svg, .png or .mmd
  */
-export function writeGraph(path: string, blocks: BlockGraph, title: string): void {
+export async function writeGraph(path: string, blocks: BlockGraph, title: string): Promise<void> {
   switch (extname(path)) {
+    case '.png':
+      writeFileAtomic(path, await renderPng(graphSvg(blocks, title)));
+      return;
     case '.svg':
       writeFileAtomic(path, graphSvg(blocks, title));
       return;
@@ -70,6 +74,6 @@ export function writeGraph(path: string, blocks: BlockGraph, title: string): voi
       writeFileAtomic(path, graphMermaid(blocks));
       return;
     default:
-      throw new UsageError(`--graph writes .svg (a picture) or .mmd (Mermaid), not ${path}`);
+      throw new UsageError(`--graph writes .svg or .png (pictures) or .mmd (Mermaid), not ${path}`);
   }
 }

@@ -3,7 +3,7 @@ import { type ArchitectureCatalogue, isPositions, POSITIONS, splitArchitectureNa
 import { architectureParts, type Cell, cellsOf, resolveArchitecture } from './cells.js';
 import { pathText, type Problem } from './diagnostics.js';
 import { flopsText } from './format.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 import type { SweepFile, TuneSpec } from './schema.js';
 
 interface CheckContext {

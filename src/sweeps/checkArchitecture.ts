@@ -1,14 +1,14 @@
 /** Checks a variant's file, or a preset, at a size. */
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
-import { loadVariant } from '../models/loadVariant.js';
+import { loadVariant, reloadVariant } from '../models/loadVariant.js';
 import { architectureNames, defaultDff, defaultPositions, leastLayers } from '../models/registry.js';
 import { UsageError } from '../store/errors.js';
 import { type BlockGraph, blockGraph } from '../train/blockGraph.js';
 import { checkModel, type ModelCheck } from '../train/checkModel.js';
 import { buildModel } from '../models/registry.js';
 import { isPositions, POSITIONS, splitArchitectureName } from './architecture.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 
 export interface CheckSize {
   readonly dModel: number;
@@ -30,9 +30,11 @@ function headsOf(dModel: number): number {
 }
 
 /** A preset, with positions after an @ where they are given, or a variant, which is then loaded. */
-async function named(nameOrFile: string): Promise<{ preset: string; suffix: string | undefined }> {
+async function named(
+  nameOrFile: string,
+): Promise<{ preset: string; suffix: string | undefined; file: string | null }> {
   const { preset, positions: suffix } = splitArchitectureName(nameOrFile);
-  if (architectureNames().includes(preset)) return { preset, suffix };
+  if (architectureNames().includes(preset)) return { preset, suffix, file: null };
   // Only what looks like a file can be missing as one.
   if (!existsSync(nameOrFile) && extname(nameOrFile) === '' && !nameOrFile.includes('/')) {
     throw new UsageError(
@@ -40,7 +42,8 @@ async function named(nameOrFile: string): Promise<{ preset: string; suffix: stri
         'docs/architectures.md lists the presets; `isoloss new variant NAME` writes a file to start from.',
     );
   }
-  return { preset: (await loadVariant(nameOrFile)).definition.name, suffix: undefined };
+  const { definition, file } = await loadVariant(nameOrFile);
+  return { preset: definition.name, suffix: undefined, file };
 }
 
 /**
@@ -52,7 +55,7 @@ export async function checkArchitecture(
   nameOrFile: string,
   size: CheckSize,
 ): Promise<{ check: ModelCheck; blocks: BlockGraph | null }> {
-  const { preset, suffix } = await named(nameOrFile);
+  const { preset, suffix, file } = await named(nameOrFile);
   const { dModel, nHeads = headsOf(dModel), positions = suffix ?? defaultPositions(preset) } = size;
   if (suffix !== undefined && suffix !== positions) {
     throw new UsageError(`${nameOrFile} and --positions ${positions} say different things`);
@@ -76,7 +79,10 @@ export async function checkArchitecture(
     tiedEmbeddings: false,
     init: 'small',
   } as const;
-  const check = await checkModel(setup, { batchSize });
+  const check = await checkModel(setup, {
+    batchSize,
+    ...(file === null ? {} : { reload: () => reloadVariant(file) }),
+  });
   const blocks = check.forward === null ? null : blockGraph(check.forward, buildModel(setup).params);
   return { check, blocks };
 }

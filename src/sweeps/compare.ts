@@ -14,7 +14,7 @@ import { resolveArchitecture, sizeNamesOf } from './cells.js';
 import { writeBaselineRates } from './compareRates.js';
 import { modelOf } from './expand.js';
 import { flopsText } from './format.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 import { CATALOGUE } from './plan.js';
 import type { SizeSpec, SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
@@ -43,6 +43,8 @@ export interface Comparison {
   /** Name of the comparison's sweep. */
   readonly name: string;
   readonly path: string;
+  /** The sweep that settings and sizes come from. */
+  readonly sweep: SweepFile;
   /** Tuning sweep to run before; null where every rate is known. */
   readonly tuning: { readonly path: string; readonly base: TunedFile } | null;
   /** Labels of the variant, one for each family of positions. */
@@ -95,7 +97,14 @@ export async function prepareComparison(request: CompareRequest): Promise<Compar
     cells: [{ architectures: all.map(({ label }) => label), budgets }],
   };
   const path = writeSweep(folder, sweep);
-  const comparison = { name, path, variants: labels(variants), baselines: labels(baselines), notes };
+  const comparison = {
+    name,
+    path,
+    sweep: base.sweep,
+    variants: labels(variants),
+    baselines: labels(baselines),
+    notes,
+  };
   if (rates.kind === 'rule') return { ...comparison, tuning: null };
   if (rates.missing.length === 0 || rates.tuning === null) {
     writeBaselineRates(folder, tunedName, rates.tuned, rates.missing, sweep.corpus);

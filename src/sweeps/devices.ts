@@ -3,7 +3,7 @@
  * figures; how much of the rate training reaches is an assumption, stated here and wherever the result is shown.
  */
 import { UsageError } from '../store/errors.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 
 export interface Device {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** Turns what the schema refuses into sentences for people: what is wrong, what is allowed, which name was meant. */
 import type { z } from 'zod';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 
 /** One thing wrong with a file: where in its tree, and a sentence. */
 export interface Problem {

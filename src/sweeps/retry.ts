@@ -3,7 +3,7 @@ import { UsageError } from '../store/errors.js';
 import { acquireLock } from '../store/lock.js';
 import { findRun, listSweepFolders, readSweepRecord, updateRunRecord } from '../store/runDirectory.js';
 import { allRunKeys, KEY_START, resolveRunKey } from '../store/runKeys.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 
 /** What became of one run that was to be retried. */
 export interface RetriedRun {

@@ -1,7 +1,7 @@
 /** How jobs are submitted to Slurm: `slurm:` of a sweep file, and `--slurm key=value` on the command line. */
 import { z } from 'zod';
 import { UsageError } from '../store/errors.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 
 export const slurmSchema = z.strictObject({
   partition: z.string().min(1).optional().describe('Partition to submit to.'),

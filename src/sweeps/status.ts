@@ -5,7 +5,7 @@ import { readMetrics } from '../store/metricsLog.js';
 import type { RunRecord, SweepRecord } from '../store/record.js';
 import { listSweepFolders, readSweepRecord } from '../store/runDirectory.js';
 import { renderTable } from '../store/tableText.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 import { surveyRun } from './survey.js';
 
 /** One run of a sweep as it stands. */

@@ -19,7 +19,7 @@ import { UsageError } from '../store/errors.js';
 import type { ArchitectureCatalogue } from './architecture.js';
 import { checkSweep } from './check.js';
 import { type Problem, problemsOf } from './diagnostics.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from '../ops/nearest.js';
 import { type SweepFile, sweepFileSchema, sweepJsonSchema } from './schema.js';
 
 /** A sweep file that has been read and found sound. */

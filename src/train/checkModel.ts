@@ -2,9 +2,10 @@
 import { countFlops, nodeFlops } from '../engine/cost.js';
 import type { Engine } from '../engine/executable.js';
 import { ortEngine } from '../engine/ort.js';
-import type { HostArray, HostTensors } from '../engine/tensors.js';
+import { sizeOf, type HostArray, type HostTensors } from '../engine/tensors.js';
 import { trace } from '../engine/trace/trace.js';
 import type { TraceGraph } from '../engine/trace/graph.js';
+import { ModelError } from '../models/error.js';
 import type { LanguageModel } from '../models/model.js';
 import { countParams, initialValue, type ParamCounts } from '../models/params.js';
 import { buildModel } from '../models/registry.js';
@@ -12,7 +13,8 @@ import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { checkCausality, checkEncoder, checkSequences } from './checkCausality.js';
 import { given, sampleBatch, type CheckedModel, type CheckResult } from './checkedModel.js';
 import { checkGradients } from './checkGradients.js';
-import { forwardProgram, gradientProgram, paramKey } from './programs.js';
+import { checkFinite, checkRepeatable, traceForward, type ForwardTrace } from './checkValues.js';
+import { gradientProgram, paramKey } from './programs.js';
 import { compileTraining, stackStepInputs } from './stepRunner.js';
 
 export interface ModelCheck {
@@ -44,6 +46,8 @@ export interface CheckOptions {
   readonly batchSize: number;
   readonly threads?: number;
   readonly engine?: Engine;
+  /** Reads the architecture's file anew, where it has one. */
+  readonly reload?: () => Promise<unknown>;
 }
 
 /** Steps of the short training, all on one batch, which any model that learns at all soon knows by heart. */
@@ -52,6 +56,10 @@ const TRAINING_STEPS = 20;
 const learningRate = (dModel: number): number => 0.016 * Math.min(1, 64 / dModel);
 /** Least share of the first loss that the training has to take off. */
 const LEAST_DROP = 0.02;
+/** Times the loss of guessing that the first loss may be: beyond, initial values are off by orders of magnitude. */
+const MOST_FIRST_LOSS = 10;
+/** Parameters that a check allocates: several copies of them, with gradients and optimizer state. */
+const MOST_PARAMS = 2 ** 26;
 
 const NOISE_STD = 0.02;
 
@@ -63,18 +71,28 @@ export async function checkModel(setup: ModelSetup, options: CheckOptions): Prom
   const { batchSize, engine = ortEngine } = options;
   const model = buildModel(setup);
   const batch = { batchSize, contextLength: setup.contextLength };
-  const checked: CheckedModel = { setup, model, batch, params: movedParams(model), engine };
   const head = { setup, batchSize, params: countParams(model.params) };
-  let forward: TraceGraph;
+  requireSmall(model, head.params);
+  let traced: ForwardTrace;
   try {
-    const program = forwardProgram(model, batch);
-    forward = trace(program.fn, program.inputs, 'naive');
+    traced = traceForward(model, batch);
   } catch (error) {
     return { ...head, cost: null, forward: null, passed: false, checks: [untraceable(error)] };
   }
+  const forward = traced.graph;
+  const checked: CheckedModel = { setup, model, batch, params: movedParams(model), engine };
+  await options.reload?.();
+  const first: CheckResult[] = [
+    { name: 'trace', passed: true, detail: `${forward.nodes.length} operations forward`, remedy: null },
+    checkRepeatable(model, buildModel(setup), batch, traced),
+  ];
+  const notFinite = await checkFinite(checked, traced);
+  if (notFinite !== null) {
+    return { ...head, cost: null, forward, passed: false, checks: [...first, notFinite] };
+  }
   const gradients = await checkGradients(checked, forward);
   const checks: CheckResult[] = [
-    { name: 'trace', passed: true, detail: `${forward.nodes.length} operations forward`, remedy: null },
+    ...first,
     await checkCausality(checked),
     ...(batchSize > 1 ? [await checkSequences(checked)] : []),
     ...(model.encoder === undefined ? [] : [await checkEncoder(checked)]),
@@ -87,9 +105,18 @@ export async function checkModel(setup: ModelSetup, options: CheckOptions): Prom
 
 function untraceable(error: unknown): CheckResult {
   const detail = error instanceof Error ? error.message : String(error);
-  const remedy =
-    'Write the model as a pure function of its parameters and tokens, with the operations of docs/operations.md.';
-  return { name: 'trace', passed: false, detail, remedy };
+  return { name: 'trace', passed: false, detail, remedy: null };
+}
+
+/** @throws ModelError where the check would not fit into memory, naming the largest parameter */
+function requireSmall({ params }: LanguageModel, { paramsTotal }: ParamCounts): void {
+  if (paramsTotal <= MOST_PARAMS) return;
+  const [largest] = params.toSorted((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
+  throw new ModelError(
+    `the model has ${paramsTotal.toLocaleString('en-US')} parameters at this size (the largest is "${largest!.name}", ` +
+      `[${largest!.shape.join()}]), and a check trains it: give a smaller size (--d, --layers, --vocab). ` +
+      '`isoloss plan --arch` counts models of any size.',
+  );
 }
 
 function movedParams(model: LanguageModel): HostTensors {
@@ -150,7 +177,7 @@ async function checkTraining(
     const detail =
       `${TRAINING_STEPS} steps on one batch take the loss from ${first.toFixed(3)} to ${last.toFixed(3)} nats ` +
       `(guessing: ${Math.log(vocabSize).toFixed(3)})`;
-    const passed = last < first * (1 - LEAST_DROP);
+    const passed = last < first * (1 - LEAST_DROP) && first < MOST_FIRST_LOSS * Math.log(vocabSize);
     const remedy =
       'Look at the initial values (a matrix wants a standard deviation near 1 / sqrt of its rows), at residual connections ' +
       'and norms, and at whether the output depends on the input at all.';

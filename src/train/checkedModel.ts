@@ -6,7 +6,8 @@ import type { ModelSetup } from '../store/record.js';
 import { tokenSpecs, type BatchShape } from './programs.js';
 
 export interface CheckResult {
-  readonly name: 'trace' | 'causality' | 'sequences' | 'encoder' | 'gradients' | 'training';
+  readonly name:
+    'trace' | 'repeatable' | 'values' | 'causality' | 'sequences' | 'encoder' | 'gradients' | 'training';
   readonly passed: boolean;
   /** What was found, in a sentence. */
   readonly detail: string;

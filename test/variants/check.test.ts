@@ -41,9 +41,52 @@ const WRONG: readonly (readonly [string, string, string, RegExp])[] = [
     /changing sequence 0 changes the logits of sequence 1/,
   ],
   ['constant', 'x = tf.mul(x, 0);', 'causality', /changes no logit at all/],
-  ['values', 'if (x.dataSync()[0] > 0) x = tf.neg(x);', 'trace', /the value of a traced tensor/],
-  ['random', 'x = tf.add(x, tf.randomNormal([rows, dModel]));', 'trace', /randomNormal/],
-  ['unsupported', 'x = tf.searchSorted(x, x);', 'trace', /"SearchSorted"/],
+  [
+    'reads',
+    'if (x.dataSync()[0] > 0) x = tf.neg(x);',
+    'trace',
+    /value of a traced tensor.*reads\.ts:18:\d+\)$/,
+  ],
+  [
+    'waits',
+    'x = tf.add(x, x.data());',
+    'trace',
+    /value of a traced tensor.*data\(\).*\(at .*waits\.ts:18:\d+\)$/,
+  ],
+  [
+    'random',
+    'x = tf.add(x, tf.randomNormal([rows, dModel]));',
+    'trace',
+    /randomNormal.*random\.ts:18:\d+\)$/,
+  ],
+  ['chance', 'x = tf.mul(x, Math.random());', 'trace', /^Math\.random\(\) was called.*chance\.ts:18:\d+\)$/],
+  ['variable', 'x = tf.mul(x, tf.variable(tf.ones([dModel])));', 'trace', /variable of its own.*params\(\)/],
+  [
+    'unsupported',
+    'x = tf.searchSorted(x, x);',
+    'trace',
+    /"SearchSorted", which tf\.searchSorted needs.*unsupported\.ts:18:\d+\)$/,
+  ],
+  [
+    'shapes',
+    'x = tf.matMul(x, tf.ones([3, dModel]));',
+    'trace',
+    /^tf\.matMul of \[24,8\] and \[3,8\]: the 8 columns.*shapes\.ts:18:\d+\)$/,
+  ],
+  [
+    'mistyped',
+    'x = tf.rellu(x);',
+    'trace',
+    /^tf\.rellu is not a function \(is the name right.*mistyped\.ts:18:\d+\)$/,
+  ],
+  ['thrown', "throw 'a text';", 'trace', /^logits\(\) of .*thrown\.ts threw a text$/],
+  [
+    'undefined',
+    'x = tf.add(x, tf.log(tf.sub(x, x)));x = tf.sub(x, x);',
+    'values',
+    /NaN first comes out of the operation Sub .* at .*undefined\.ts:18:\d+$/,
+  ],
+  ['huge', 'x = tf.mul(x, 1e6);', 'training', /guessing/],
   ['dead', 'x = tf.relu(tf.sub(tf.tanh(x), 2));', 'gradients', /gradient of .* is 0 everywhere/],
 ];
 
@@ -53,7 +96,59 @@ describe('isoloss check', () => {
     expect(found.map((failure) => failure.name)).toContain(check);
     const failure = found.find((candidate) => candidate.name === check)!;
     expect(failure.detail).toMatch(message);
-    expect(failure.remedy).not.toBeNull();
+    // What can't be traced says in its own words what to do.
+    expect(failure.remedy === null).toBe(check === 'trace');
+  });
+
+  it('finds what is another model each time that it is read', async () => {
+    const changing = async (name: string, head: string, body: string) =>
+      (await failures(name, `${head}\n${forwardFile(name, body)}`)).map(
+        ({ name, detail }) => `${name}: ${detail}`,
+      );
+    const constants = 'repeatable: read again, it is another model: its operations or constants differ';
+    expect(await changing('by-chance', 'const scale = Math.random();', 'x = tf.mul(x, scale);')).toContain(
+      constants,
+    );
+    expect(await changing('by-calls', 'let calls = 0;', 'x = tf.mul(x, 1 + 0.01 * calls++);')).toContain(
+      constants,
+    );
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['number', 'x => 3', /activation of .*number\.ts has to return.*\[24,32\] here\); it returned number/],
+    ['nothing', 'x => { tf.relu(x); }', /it returned nothing \(is a `return` missing/],
+    ['summed', 'x => tf.sum(x, 1)', /it returned a tensor of shape \[24\]/],
+    ['waiting', 'async x => tf.relu(x)', /it returned a promise/],
+    ['unlike', 'x => tf.matMul(x, tf.ones([2, 2]))', /^tf\.matMul of \[24,32\].*unlike\.ts:3:\d+\)$/],
+  ])('finds a wrong activation: %s', async (name, activation, message) => {
+    const text = `import { tf } from 'isoloss/ops';
+import { defineVariant } from 'isoloss/variants';
+export const variant = defineVariant({ name: 'activation-${name}', base: 'transformer', options: { activation: ${activation} } });
+`;
+    const [failure] = await failures(`activation-${name}`, text);
+    expect(failure).toMatchObject({ name: 'trace', detail: expect.stringMatching(message) as string });
+  });
+
+  it('names the line of a helper in another file', async () => {
+    write(
+      'helper.ts',
+      `import { tf } from 'isoloss/ops';\n\nexport const act = (x: any) => tf.reshape(x, [1]);\n`,
+    );
+    const [failure] = await failures(
+      'helped',
+      `import { act } from './helper.ts';
+import { defineVariant } from 'isoloss/variants';
+export const variant = defineVariant({ name: 'helped', base: 'transformer', options: { activation: act } });
+`,
+    );
+    expect(failure!.detail).toMatch(/^tf\.reshape of .*helper\.ts:3:\d+\)$/);
+  });
+
+  it('refuses what would not fit into memory, naming the parameter', async () => {
+    const text = forwardFile('vast', '', `matrix('spare', 2e6, 1e5, 1, 'attention'),`);
+    await expect(checkArchitecture(write('vast.ts', text), SIZE)).rejects.toThrow(
+      /200,000,000,\d+ parameters.*"spare", \[2000000,100000\].*--d/,
+    );
   });
 
   it('names a parameter that is not used, and one that no gradient reaches', async () => {

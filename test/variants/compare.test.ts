@@ -247,5 +247,9 @@ describe.skipIf(!built)('isoloss compare (needs `npm run build`)', () => {
     expect(checked.status, checked.stderr).toBe(1);
     expect(checked.stdout).toMatch(/FAILED causality +changing token 1 changes the logits at position 0/);
     expect(checked.stdout).toContain('ops.causalMask');
+    const compared = run('compare', 'leak.ts', '--sweep', 'tiny.yaml');
+    expect(compared.status).toBe(2);
+    expect(compared.stderr).toMatch(/leak fails `isoloss check leak\.ts`.*\n {2}causality: changing token 1/);
+    expect(compared.stderr).toContain('--no-check');
   });
 });

@@ -1,4 +1,6 @@
 /** Files of variants: every ending, one instance of TensorFlow.js, and an error that names file and cause for each mistake. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadVariant } from '../../src/models/loadVariant.js';
 import { architectureNames, buildModel, defaultDff, defaultPositions } from '../../src/models/registry.js';
@@ -26,16 +28,19 @@ const SHAPE = {
 } as const;
 
 describe('loading a variant', () => {
-  it.each(['ts', 'mts', 'js', 'mjs'])('takes a .%s file and makes its name known', async (ending) => {
-    const typed = ending.endsWith('ts') ? 'const one: number = 1;\n' : 'const one = 1;\n';
-    const name = `from-${ending}`;
-    const text = optionsFile(name, '{ activation: (x) => tf.mul(x, one) }', `positions: 'rotary'`);
-    const { definition } = await loadVariant(write(`${name}.${ending}`, typed + text));
-    expect(definition.name).toBe(name);
-    expect(architectureNames()).toContain(name);
-    expect(defaultPositions(name)).toBe('rotary');
-    expect(buildModel({ ...SHAPE, preset: name, positions: 'rotary' }).params.length).toBeGreaterThan(5);
-  });
+  it.each(['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'])(
+    'takes a .%s file and makes its name known',
+    async (ending) => {
+      const typed = ending.endsWith('ts') ? 'const one: number = 1;\n' : 'const one = 1;\n';
+      const name = `from-${ending}`;
+      const text = optionsFile(name, '{ activation: (x) => tf.mul(x, one) }', `positions: 'rotary'`);
+      const { definition } = await loadVariant(write(`${name}.${ending}`, typed + text));
+      expect(definition.name).toBe(name);
+      expect(architectureNames()).toContain(name);
+      expect(defaultPositions(name)).toBe('rotary');
+      expect(buildModel({ ...SHAPE, preset: name, positions: 'rotary' }).params.length).toBeGreaterThan(5);
+    },
+  );
 
   it('takes a default export too', async () => {
     const text = optionsFile('by-default', '{ gated: true, feedForwardBiases: false }');
@@ -65,8 +70,38 @@ export const variant = defineVariant({ name: 'same-tf', base: 'transformer', opt
   });
 
   it.each<[string, string, string, RegExp]>([
-    ['a syntax error', 'broken.ts', 'export const variant = {', /broken\.ts could not be loaded/],
-    ['an import of nothing', 'lost.ts', `import './nowhere.js';`, /lost\.ts could not be loaded: .*nowhere/],
+    [
+      'a syntax error',
+      'broken.ts',
+      '\nexport const variant = {',
+      /broken\.ts could not be loaded: .*broken\.ts:2:\d+/,
+    ],
+    [
+      'an import of nothing',
+      'lost.ts',
+      `\nimport './nowhere.js';`,
+      /lost\.ts:2 could not be loaded: .*nowhere.*Is the path right/,
+    ],
+    [
+      'an import of a package that is not there',
+      'packages.ts',
+      `import missing from 'isoloss-has-no-such-package';\nexport const variant = missing;`,
+      /packages\.ts:1 could not be loaded: .*npm install isoloss-has-no-such-package/,
+    ],
+    [
+      'an entry that isoloss has not',
+      'entry.ts',
+      `\nimport { tf } from 'isoloss';\nexport const variant = tf;`,
+      /entry\.ts:2 imports "isoloss"; a variant's entries are isoloss\/ops .* isoloss\/variants/,
+    ],
+    [
+      'an error at its top',
+      'top.ts',
+      '\nundefined.x;\nexport const variant = 1;',
+      /top\.ts could.*\(at .*top\.ts:2:\d+\)/,
+    ],
+    ['another name', 'named.ts', 'export const model = {};', /exports no variant.*It exports model\./],
+    ['a function', 'function.ts', 'export const variant = () => 1;', /exports is a function\. Export what/],
     [
       'no export',
       'none.ts',
@@ -74,8 +109,42 @@ export const variant = defineVariant({ name: 'same-tf', base: 'transformer', opt
       /none\.ts exports no variant: write `export const variant/,
     ],
     ['another ending', 'variant.py', 'x = 1', /ending in \.ts/],
-    ['no object', 'number.ts', 'export const variant = 3;', /number\.ts does not define a variant/],
-    ['an unknown option', 'option.ts', optionsFile('option', '{ activatoin: 1 }'), /options: .*activatoin/],
+    [
+      'no object',
+      'number.ts',
+      'export const variant = 3;',
+      /number\.ts does not define a variant: .*a number/,
+    ],
+    [
+      'an unknown option',
+      'option.ts',
+      optionsFile('option', '{ activatoin: 1 }'),
+      /option\.ts:3 does.*options: there is no "activatoin"\. Did you mean "activation"\? There are block, /s,
+    ],
+    [
+      'an unknown key',
+      'key.ts',
+      optionsFile('key', '{}', 'postions: "rotary"'),
+      /there is no "postions"\. Did you mean "positions"/,
+    ],
+    [
+      'an activation that there is not',
+      'activation.ts',
+      optionsFile('activation', `{ activation: 'gleu' }`),
+      /options\.activation: .*"gelu".*, or has to be a function/,
+    ],
+    [
+      'an encoder-decoder as its base',
+      'encdec.ts',
+      optionsFile('encdec', '{}').replace(`'transformer'`, `'t5-encdec'`),
+      /base: "t5-encdec" is an encoder-decoder; a variant starts from a decoder/,
+    ],
+    [
+      'positions in its base',
+      'at.ts',
+      optionsFile('at', '{}').replace(`'transformer'`, `'transformer@rotary'`),
+      /base: 'transformer', and positions: 'rotary'/,
+    ],
     [
       'a wrong option',
       'wrong.ts',
@@ -86,7 +155,7 @@ export const variant = defineVariant({ name: 'same-tf', base: 'transformer', opt
       'an unknown base',
       'base.ts',
       optionsFile('base', '{}').replace(`'transformer'`, `'transformr'`),
-      /base: there is no preset "transformr"; there are transformer,/,
+      /base: there is no preset "transformr"\. Did you mean "transformer"\? There are transformer,/,
     ],
     ["a preset's name", 'preset.ts', optionsFile('primer', '{}'), /"primer" is the name of a preset/],
     ['an unfit name', 'name.ts', optionsFile('a b', '{}'), /name: has to begin with a letter/],
@@ -108,6 +177,12 @@ export const variant = defineVariant({ name: 'same-tf', base: 'transformer', opt
     await expect(loadVariant(write('second.ts', optionsFile('twice', '{}')))).rejects.toThrow(
       /second\.ts: there is a variant "twice" in .*first\.ts/,
     );
+  });
+
+  it('takes paths with blanks and letters of all kinds', async () => {
+    mkdirSync(join(folder, 'my models é'));
+    const file = write(join('my models é', 'a b.ts'), optionsFile('blanks', '{}'));
+    expect((await loadVariant(file)).definition.name).toBe('blanks');
   });
 
   it('takes a file again that was mended', async () => {

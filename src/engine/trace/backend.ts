@@ -1,4 +1,5 @@
 /** The tracing backend: tfjs calls its kernels, they compute nothing and record a node each. */
+import { callSite } from '../../ops/callSite.js';
 import { tf, type NamedTensorInfoMap, type Tensor, type TensorInfo } from '../../ops/tf.js';
 import type { UniformBackend } from '../../ops/uniform.js';
 import { sameShape, type Shape } from '../tensors.js';
@@ -72,6 +73,13 @@ function hostData(values: unknown, dtype: string): { data: ConstantData; dtype: 
   if (dtype === 'int32') return { data: Int32Array.from(values as ArrayLike<number>), dtype };
   if (dtype === 'bool') return { data: Uint8Array.from(values as ArrayLike<number>), dtype };
   throw new Error(`tensors of dtype ${dtype} cannot be traced; use float32, int32 or bool`);
+}
+
+/** Names the line that made the call: when the error is thrown, the call is no longer on the stack. */
+function placed(error: Error): Error {
+  const { place } = callSite(error.stack ?? '');
+  if (place !== null) error.message += ` (at ${place})`;
+  return error;
 }
 
 /** What a kernel gives, checked: tfjs looks at shapes in its kernels, which are not run. */
@@ -195,7 +203,7 @@ export class TraceBackend extends tf.KernelBackend implements UniformBackend {
     try {
       return Promise.resolve(this.readSync(dataId));
     } catch (error) {
-      this.refused ??= error as Error;
+      this.refused ??= placed(error as Error);
       return new Promise(() => undefined);
     }
   }
