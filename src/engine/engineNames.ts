@@ -23,8 +23,11 @@ export interface EngineFacts {
   readonly needs: string | null;
   /** Packages that npm has to have installed. */
   readonly packages: readonly string[];
-  /** Whether its work shares one device, so that a second worker takes from the first. */
-  readonly oneDevice: boolean;
+  /**
+   * What its processes compute on: cores of the CPU; the first GPU, all of them; or a GPU each (CUDA lets a process see one
+   * alone, WebGPU does not).
+   */
+  readonly computesOn: 'cores' | 'first GPU' | 'a GPU each';
   /** Precisions that it can compute in, where its device can. */
   readonly precisions: readonly Precision[];
 }
@@ -34,7 +37,7 @@ export const ENGINES: Readonly<Record<EngineName, EngineFacts>> = {
     summary: 'the traced graph, many steps a call, by ONNX Runtime on the CPU',
     needs: null,
     packages: [],
-    oneDevice: false,
+    computesOn: 'cores',
     precisions: PRECISIONS,
   },
   'onnx:cuda': {
@@ -43,42 +46,42 @@ export const ENGINES: Readonly<Record<EngineName, EngineFacts>> = {
       'Linux x64, an NVIDIA driver with CUDA 12 and cuDNN 9, and the CUDA files of ONNX Runtime, which ' +
       '`ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js` fetches',
     packages: [],
-    oneDevice: true,
+    computesOn: 'a GPU each',
     precisions: PRECISIONS,
   },
   'onnx:webgpu': {
     summary: 'the traced graph, one step a call with its state on the GPU, by ONNX Runtime',
     needs: 'a GPU with a Vulkan driver and libvulkan1 (Linux), Direct3D 12 (Windows) or Metal (macOS)',
     packages: [],
-    oneDevice: true,
+    computesOn: 'first GPU',
     precisions: ['f32', 'f16'],
   },
   'tfjs:cpu': {
     summary: 'TensorFlow.js in plain JavaScript, one operation after the other: the reference',
     needs: null,
     packages: [],
-    oneDevice: false,
+    computesOn: 'cores',
     precisions: ['f32'],
   },
   'tfjs:wasm': {
     summary: 'TensorFlow.js in WebAssembly, one thread',
     needs: null,
     packages: ['@tensorflow/tfjs-backend-wasm'],
-    oneDevice: false,
+    computesOn: 'cores',
     precisions: ['f32'],
   },
   'tfjs:webgpu': {
     summary: 'TensorFlow.js on the GPU by Dawn',
     needs: 'a GPU with a Vulkan driver and libvulkan1 (Linux), Direct3D 12 (Windows) or Metal (macOS)',
     packages: ['@tensorflow/tfjs-backend-webgpu', 'webgpu'],
-    oneDevice: true,
+    computesOn: 'first GPU',
     precisions: ['f32'],
   },
   'tfjs:tensorflow': {
     summary: 'TensorFlow.js over the TensorFlow library, on the CPU or, with tfjs-node-gpu, an NVIDIA GPU',
     needs: '@tensorflow/tfjs-node-gpu instead needs an NVIDIA driver, CUDA and cuDNN',
     packages: ['@tensorflow/tfjs-node'],
-    oneDevice: false,
+    computesOn: 'cores',
     precisions: ['f32'],
   },
 };

@@ -3,6 +3,7 @@ import { eagerEngine } from './eager.js';
 import { EngineError } from './engineError.js';
 import { ENGINES, type EngineName } from './engineNames.js';
 import type { Engine } from './executable.js';
+import { visibleCudaDevices } from './cudaDevices.js';
 import { gpuName } from './gpu.js';
 import { encodeFunction } from './onnx/encode.js';
 import { GraphBuilder } from './onnx/graph.js';
@@ -29,7 +30,10 @@ async function open(name: EngineName, threads: number | undefined): Promise<Engi
       return ortEngine;
     case 'onnx:cuda':
       await tryProvider(name, 'cuda');
-      return loopEngine({ name, version: ORT_VERSION, device: gpuName() }, 'cuda');
+      return loopEngine(
+        { name, version: ORT_VERSION, device: visibleCudaDevices()[0]?.name ?? gpuName() },
+        'cuda',
+      );
     case 'onnx:webgpu':
       await tryProvider(name, 'webgpu');
       return webgpuEngine({ name, version: ORT_VERSION, device: gpuName() });

@@ -98,8 +98,8 @@ async function measure(
   runs: readonly PlannedRun[],
   { setting, variantFiles, loaded }: SweepPreview,
 ): Promise<Calibration> {
-  const { threads, workers, engine } = setting;
-  const timers = startTimers(workers);
+  const { threads, engine } = setting;
+  const timers = startTimers(setting);
   try {
     const models = runs.map(({ architecture, setup }) => ({
       arch: architecture.label,

@@ -1,5 +1,6 @@
 /** What this machine offers, and how many workers and threads a sweep takes of it. */
 import { availableParallelism, freemem } from 'node:os';
+import { type CudaDevice, visibleCudaDevices } from '../engine/cudaDevices.js';
 import { ENGINES, type EngineName } from '../engine/engineNames.js';
 import type { SweepFile } from './schema.js';
 
@@ -11,27 +12,39 @@ export interface WorkerSetting {
   readonly workers: number;
   readonly threads: number;
   readonly engine: EngineName;
+  /** GPUs that workers are bound to in turn, as `CUDA_VISIBLE_DEVICES` names them; none where they are bound to none. */
+  readonly devices: readonly string[];
+}
+
+interface Machine {
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly cudaDevices: () => readonly CudaDevice[];
 }
 
 /**
  * Chooses workers and threads. Small models gain more from a second worker than from a second thread, so `auto` is one
  * thread a worker and one worker a core, as far as memory allows. It depends on the machine alone, not on what is left
- * to do, since a cut-off run goes on only at its own number of threads. An engine on a GPU gets one worker.
+ * to do, since a cut-off run goes on only at its own number of threads. An engine on GPUs gets one worker a GPU that it can
+ * bind a process to.
  */
 export function workerSetting(
   asked: Pick<SweepFile, 'workers' | 'threads' | 'engine'>,
-  machine: { readonly cores: number; readonly memoryBytes: number } = {
+  machine: Machine = {
     cores: availableParallelism(),
     memoryBytes: availableMemory(),
+    cudaDevices: visibleCudaDevices,
   },
 ): WorkerSetting {
   const { engine } = asked;
   const threads = asked.threads === 'auto' ? 1 : asked.threads;
-  if (asked.workers !== 'auto') return { workers: asked.workers, threads, engine };
-  if (ENGINES[engine].oneDevice) return { workers: 1, threads, engine };
+  const { computesOn } = ENGINES[engine];
+  const devices = computesOn === 'a GPU each' ? machine.cudaDevices().map(({ id }) => id) : [];
+  if (asked.workers !== 'auto') return { workers: asked.workers, threads, engine, devices };
+  if (computesOn !== 'cores') return { workers: Math.max(1, devices.length), threads, engine, devices };
   const byCores = Math.floor(machine.cores / threads);
   const byMemory = Math.floor(machine.memoryBytes / WORKER_BYTES);
-  return { workers: Math.max(1, Math.min(byCores, byMemory)), threads, engine };
+  return { workers: Math.max(1, Math.min(byCores, byMemory)), threads, engine, devices };
 }
 
 /** Bytes that processes may still take, limits of a container included where Node knows of them. */

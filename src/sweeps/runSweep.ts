@@ -116,8 +116,7 @@ async function trainRuns(
     options.stream,
   );
   const sweepDir = sweepDirectory(plan.resultsDir, plan.loaded.sweep.name);
-  const executor =
-    options.executor?.({ sweepDir, secondsOf }) ?? localExecutor({ workers: plan.setting.workers });
+  const executor = options.executor?.({ sweepDir, secondsOf }) ?? localExecutor(plan.setting);
   try {
     return await schedule({
       tasks,

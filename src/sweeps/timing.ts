@@ -6,6 +6,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cpuModel } from '../engine/cpu.js';
+import { boundTo } from '../engine/cudaDevices.js';
 import type { EngineName, Precision } from '../engine/engineNames.js';
 import { openEngine } from '../engine/engines.js';
 import type { ModelSetup, OptimizerSetup, Timing, Timings } from '../store/record.js';
@@ -77,7 +78,7 @@ export function distinctModels(models: readonly TimedModel[]): TimedModel[] {
  * @throws Error where a timing process fails, or the machine stays too busy for rounds that agree
  */
 export async function timeModels(models: readonly TimedModel[], options: TimingOptions): Promise<Timings> {
-  const timers = startTimers(options.workers);
+  const timers = startTimers(options);
   try {
     const { engine, precision, threads, stepsPerCall, variantFiles } = options;
     await askAll(timers, {
@@ -165,14 +166,20 @@ function median(values: readonly number[]): number {
 }
 
 /** Timing processes, to be killed when done with. */
-export function startTimers(count: number): ChildProcess[] {
-  return Array.from({ length: count }, startTimer);
+export function startTimers({
+  workers,
+  devices,
+}: Pick<WorkerSetting, 'workers' | 'devices'>): ChildProcess[] {
+  return Array.from({ length: workers }, (_, i) => startTimer(devices[i % devices.length]));
 }
 
-function startTimer(): ChildProcess {
+function startTimer(device: string | undefined): ChildProcess {
   // Beside this file, compiled or not; a loader given to this process is given to the child as well.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return fork(fileURLToPath(new URL(`./timingWorker.${extension}`, import.meta.url)), { stdio: 'inherit' });
+  return fork(fileURLToPath(new URL(`./timingWorker.${extension}`, import.meta.url)), {
+    stdio: 'inherit',
+    ...(device === undefined ? {} : { env: { ...process.env, ...boundTo(device) } }),
+  });
 }
 
 /** Sends the same request to all and waits for all answers. */

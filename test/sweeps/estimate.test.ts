@@ -56,12 +56,17 @@ describe('makespan', () => {
 });
 
 describe('workerSetting', () => {
-  const machine = { cores: 8, memoryBytes: 16 * 2 ** 30 };
+  const machine = { cores: 8, memoryBytes: 16 * 2 ** 30, cudaDevices: () => [] };
 
   const auto = { workers: 'auto', threads: 'auto', engine: 'onnx:cpu' } as const;
 
   it('is one thread a worker and one worker a core, as memory allows', () => {
-    expect(workerSetting(auto, machine)).toEqual({ workers: 8, threads: 1, engine: 'onnx:cpu' });
+    expect(workerSetting(auto, machine)).toEqual({
+      workers: 8,
+      threads: 1,
+      engine: 'onnx:cpu',
+      devices: [],
+    });
     expect(workerSetting({ ...auto, threads: 3 }, machine)).toMatchObject({ workers: 2, threads: 3 });
     expect(workerSetting(auto, { ...machine, memoryBytes: 2 ** 30 })).toMatchObject({
       workers: 1,
@@ -69,7 +74,24 @@ describe('workerSetting', () => {
     });
   });
 
-  it('is one worker where the engine has one device', () => {
+  it('is one worker a GPU on CUDA', () => {
+    const gpus = ['GPU-a', 'GPU-b', 'GPU-c'].map((id) => ({ id, name: 'A GPU' }));
+    const withGpus = { ...machine, cudaDevices: () => gpus };
+    const devices = ['GPU-a', 'GPU-b', 'GPU-c'];
+    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, withGpus)).toMatchObject({ workers: 3, devices });
+    expect(workerSetting({ ...auto, engine: 'onnx:cuda', workers: 6 }, withGpus)).toMatchObject({
+      workers: 6,
+      devices,
+    });
+    expect(workerSetting(auto, withGpus)).toMatchObject({ workers: 8, devices: [] });
+    // No driver that tells: the engine says what is missing when it is opened.
+    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, machine)).toMatchObject({
+      workers: 1,
+      devices: [],
+    });
+  });
+
+  it('is one worker where a process can not be bound to a GPU', () => {
     expect(workerSetting({ ...auto, engine: 'onnx:webgpu' }, machine)).toMatchObject({
       workers: 1,
       threads: 1,

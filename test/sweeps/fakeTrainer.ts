@@ -65,7 +65,10 @@ export const fakeTrainer: Trainer = async ({ task, record, directory, shouldStop
     onProgress({ stepsDone: step, steps, lossNats: lossOf(state), tokensPerSecond: 1000 });
     if (step >= steps / 2) mishap(record.keyParts['mishap'], directory);
   }
-  appendFileSync(join(task.resultsDir, 'finished.log'), `${task.runKey} ${process.pid}\n`);
+  appendFileSync(
+    join(task.resultsDir, 'finished.log'),
+    `${task.runKey} ${process.pid} ${process.env['CUDA_VISIBLE_DEVICES'] ?? ''}\n`,
+  );
   const final = finishedRecord(record, lossOf(state));
   writeRunRecord(directory, final);
   return final;

@@ -70,6 +70,18 @@ describe('workers on this machine', () => {
     expect(new Set(pids).size).toBe(2);
   });
 
+  it('are bound to a GPU each, and so are those that replace one that died', async () => {
+    const list = Array.from({ length: 8 }, (_, i) =>
+      i < 2 ? withMishap(i, 'kill') : makeTask(i, resultsDir),
+    );
+    const result = await runTasks(resultsDir, list, 40, {}, 2, ['GPU-a', 'GPU-b']);
+    expect(result.ended.size).toBe(8);
+    const lines = readFileSync(join(resultsDir, 'finished.log'), 'utf8').trim().split('\n');
+    const deviceOf = new Map(lines.map((line) => [line.split(' ')[1], line.split(' ')[2]]));
+    expect([...deviceOf.values()].sort()).toEqual(['GPU-a', 'GPU-b']);
+    expect(lines.every((line) => deviceOf.get(line.split(' ')[1]) === line.split(' ')[2])).toBe(true);
+  });
+
   it('are replaced when they die, name the cause, and the run goes on from its checkpoint', async () => {
     const events: SweepEvent[] = [];
     const list = ['kill', 'exit', 'abort', 'throw'].map((kind, i) => withMishap(i, kind));

@@ -15,9 +15,11 @@ export async function runTasks(
   steps = 40,
   changes: Partial<ScheduleOptions> = {},
   workers = 2,
+  devices: readonly string[] = [],
 ): Promise<ScheduleResult> {
   const executor = localExecutor({
     workers,
+    devices,
     script: fileURLToPath(new URL('./fakeWorker.ts', import.meta.url)),
     execArgv: JITI,
   });

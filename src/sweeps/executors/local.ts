@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { boundTo } from '../../engine/cudaDevices.js';
 import type { Executor, RunProgress, RunTask, TaskOutcome } from '../executor.js';
 import type { FromWorker, ToWorker } from '../messages.js';
 import { NO_MEMORY, OUT_OF_MEMORY } from '../workerLoop.js';
@@ -11,6 +12,8 @@ const STDERR_KEPT = 4000;
 
 export interface LocalExecutorOptions {
   readonly workers: number;
+  /** GPUs that the workers are bound to, each to the one that has fewest of them. */
+  readonly devices?: readonly string[];
   /** The worker's script; the project's own where not given. */
   readonly script?: string;
   /** Options of Node for the workers. */
@@ -19,6 +22,7 @@ export interface LocalExecutorOptions {
 
 interface PoolWorker {
   readonly child: ChildProcess;
+  readonly device: string | null;
   ready: boolean;
   stderr: string;
   /** Of the whole system, when it was started. */
@@ -41,13 +45,20 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     worker.child.kill('SIGKILL');
   };
 
+  const workersOn = (device: string): number => [...pool].filter((worker) => worker.device === device).length;
+  const freestDevice = (): string | null =>
+    [...(options.devices ?? [])].sort((a, b) => workersOn(a) - workersOn(b))[0] ?? null;
+
   const start = (): PoolWorker => {
+    const device = freestDevice();
     const child = fork(script, [], {
+      ...(device === null ? {} : { env: { ...process.env, ...boundTo(device) } }),
       execArgv: [...(options.execArgv ?? process.execArgv)],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     const worker: PoolWorker = {
       child,
+      device,
       ready: false,
       stderr: '',
       oomKillsBefore: oomKills(),
