@@ -29,12 +29,14 @@ const FIRST_PAUSE_MS = 200;
 /**
  * Asks a server, trying again a few times where it can't be reached or is overloaded.
  *
+ * @param accepted statuses that are no error to the caller
  * @throws CorpusError saying what is wrong and what to do
  */
 export async function fetchChecked(
   url: string,
   headers: Readonly<Record<string, string>>,
   hints: DownloadHints,
+  accepted: readonly number[] = [],
 ): Promise<Answer> {
   for (let attempt = 1; ; attempt++) {
     let answer: Answer;
@@ -46,7 +48,7 @@ export async function fetchChecked(
       continue;
     }
     const { response } = answer;
-    if (response.ok || response.status === 416) return answer;
+    if (response.ok || response.status === 416 || accepted.includes(response.status)) return answer;
     if ((response.status === 429 || response.status >= 500) && attempt < ATTEMPTS) {
       await sleep(FIRST_PAUSE_MS * 2 ** attempt);
       continue;
@@ -89,7 +91,7 @@ async function fetchFollowing(
 }
 
 function meaning(status: number): string {
-  if (status === 404) return 'There is no such dataset, or it has no Parquet form; check the name.';
+  if (status === 404) return 'There is no such dataset, or no such configuration of it; check the name.';
   if (status === 401 || status === 403)
     return 'It needs permission: ask for access on its page, and set HF_TOKEN to a token of yours.';
   return 'Try again later.';

@@ -1,12 +1,13 @@
 /**
- * Hugging Face datasets by name: their Parquet shards, downloaded once into the cache folder. A download that was cut
- * off goes on where it stands (Range), and every shard is checked against the SHA-256 that the server states for it.
+ * Hugging Face datasets by name: their Parquet or JSON Lines shards, downloaded once into the cache folder. A download that
+ * was cut off goes on where it stands (Range), and every shard is checked against the SHA-256 that the server states for it.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { downloadFile, fetchChecked } from './download.js';
+import { type DownloadHints, downloadFile, fetchChecked } from './download.js';
 import { CorpusError, CorpusMissing } from './errors.js';
+import { repositoryShards, type ShardsBySplit } from './huggingFaceFiles.js';
 import type { ResolveOptions } from './resolve.js';
 import { type CorpusSource, SPLIT_NAMES, type SourceFile, type SplitName } from './sources.js';
 
@@ -103,51 +104,79 @@ export async function downloadDataset(corpus: string, options: ResolveOptions): 
   };
 }
 
-interface ListedShard {
-  readonly name: string;
-  readonly url: string;
-  readonly split: SplitName | null;
-}
-
+/** Shards of the server's Parquet form where that has all of the data, otherwise the files of the dataset's author. */
 async function listShards(
   corpus: string,
   dataset: string,
   config: string | undefined,
   most: number,
 ): Promise<ListedShard[]> {
-  const { response } = await fetchChecked(`${endpoint()}/api/datasets/${dataset}/parquet`, {}, hints(corpus));
+  const said = hints(corpus);
+  const splits = await parquetShards(corpus, dataset, config, said);
+  const found = splits ?? (await repositoryShards(endpoint(), dataset, config, said));
+  const known = Object.entries(found).flatMap(([name, shards]) => {
+    const split = SPLIT_OF[name];
+    return split === undefined ? [] : [{ split, shards: split === 'train' ? shards.slice(0, most) : shards }];
+  });
+  if (!known.some(({ split }) => split === 'train')) {
+    const names = Object.keys(found);
+    throw new CorpusError(
+      `Corpus ${corpus}: it has no training data, but ${names.length === 0 ? 'no Parquet or JSON Lines files at all' : names.join(', ')}.`,
+    );
+  }
+  const complete = SPLIT_NAMES.every((split) => known.some((one) => one.split === split));
+  return known
+    .filter(({ split }) => complete || split === 'train')
+    .flatMap(({ split, shards }) =>
+      shards.map(({ url, extension }, index) => ({
+        name: `${split}-${String(index).padStart(5, '0')}.${extension}`,
+        url,
+        split: complete ? split : null,
+      })),
+    );
+}
+
+interface ListedShard {
+  readonly name: string;
+  readonly url: string;
+  readonly split: SplitName | null;
+}
+
+/**
+ * The server's own Parquet form of a dataset.
+ *
+ * @returns null where there is none, or it holds a part only (of more than 5 GB the first: `partial-train`)
+ * @throws CorpusError where the configuration has to be named
+ */
+async function parquetShards(
+  corpus: string,
+  dataset: string,
+  config: string | undefined,
+  said: DownloadHints,
+): Promise<ShardsBySplit | null> {
+  const { response } = await fetchChecked(`${endpoint()}/api/datasets/${dataset}/parquet`, {}, said, [404]);
+  if (!response.ok) return null;
   const parsed = listingSchema.safeParse(await response.json());
   if (!parsed.success)
     throw new CorpusError(`Corpus ${corpus}: the server's list of shards is not understood.`);
   const configs = Object.keys(parsed.data);
   const chosen = config ?? (configs.length === 1 ? configs[0] : configs.find((name) => name === 'default'));
   const splits = chosen === undefined ? undefined : parsed.data[chosen];
-  if (splits === undefined) {
+  if (splits === undefined && configs.length > 0) {
     throw new CorpusError(
       `Corpus ${corpus}: name one of the dataset's configurations: ${configs.map((name) => `hf:${dataset}/${name}`).join(', ')}.`,
     );
   }
-  const known = Object.entries(splits).flatMap(([name, urls]) => {
-    const split = SPLIT_OF[name];
-    return split === undefined ? [] : [{ split, urls: split === 'train' ? urls.slice(0, most) : urls }];
-  });
-  if (!known.some(({ split }) => split === 'train'))
-    throw new CorpusError(
-      `Corpus ${corpus}: it has no training data, but ${Object.keys(splits).join(', ')}.`,
-    );
-  const complete = SPLIT_NAMES.every((split) => known.some((one) => one.split === split));
-  return known
-    .filter(({ split }) => complete || split === 'train')
-    .flatMap(({ split, urls }) =>
-      urls.map((url, index) => ({
-        name: `${split}-${String(index).padStart(5, '0')}.parquet`,
-        url: new URL(url, `${endpoint()}/`).href,
-        split: complete ? split : null,
-      })),
-    );
+  if (splits === undefined || Object.keys(splits).some((name) => name.startsWith('partial-'))) return null;
+  return Object.fromEntries(
+    Object.entries(splits).map(([name, urls]) => [
+      name,
+      urls.map((url) => ({ url: new URL(url, `${endpoint()}/`).href, extension: 'parquet' })),
+    ]),
+  );
 }
 
-function hints(corpus: string): { readonly what: string; readonly origin: string; readonly offline: string } {
+function hints(corpus: string): DownloadHints {
   return {
     what: `Corpus ${corpus}`,
     origin: new URL(endpoint()).origin,

@@ -30,13 +30,16 @@ export function bytesText(bytes: number): string {
   return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]!}`;
 }
 
-/** `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h` */
+/** `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`, `241 d`, `3.4 years` */
 export function durationText(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+  const days = seconds / 86_400;
+  if (days >= 2 * 365) return `${Number((days / 365.25).toPrecision(2)).toLocaleString('en')} years`;
+  if (days >= 100) return `${Math.round(days)} d`;
   const hours = Math.round(seconds / 3600);
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }

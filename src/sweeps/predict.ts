@@ -1,8 +1,14 @@
 /** What each run of a plan will take: seconds and memory, on this machine or on a named device. */
 import { totalmem } from 'node:os';
 import { hasEnded } from '../store/record.js';
-import { runMemory, type RunMemory } from '../train/memory.js';
-import { ASSUMED_OVERHEAD_SECONDS, type Device, deviceBasis, deviceSecondsPerStep } from './devices.js';
+import { fittingBatch, runMemory, type RunMemory } from '../train/memory.js';
+import {
+  ASSUMED_OVERHEAD_SECONDS,
+  type Device,
+  deviceBasis,
+  DEVICES,
+  deviceSecondsPerStep,
+} from './devices.js';
 import { makespan } from './estimate.js';
 import { bytesText } from './format.js';
 import { runsToDo, type SweepPreview } from './plan.js';
@@ -108,13 +114,17 @@ function fitProblems(
   }: Pick<PlanPrediction, 'memoryBytes' | 'memoryAtOnceBytes' | 'workers' | 'device'>,
 ): string[] {
   const where = device?.label ?? 'this machine';
-  const tooLarge = runs.flatMap(({ fits, memory }, i) => {
-    const { architecture, sizeName } = plan.runs[i]!;
-    return fits ? [] : [`${architecture.label} ${sizeName} needs about ${bytesText(memory.totalBytes)}`];
-  });
-  if (tooLarge.length > 0) {
-    return [...new Set(tooLarge)].map(
-      (text) => `${text}, and ${where} has ${bytesText(memoryBytes)}: it would not fit`,
+  const tooLarge = new Map(
+    runs.flatMap(({ fits, memory: { totalBytes } }, i) => {
+      const { architecture, sizeName, setup } = plan.runs[i]!;
+      return fits ? [] : [[`${architecture.label} ${sizeName}`, { totalBytes, setup }] as const];
+    }),
+  );
+  if (tooLarge.size > 0) {
+    return [...tooLarge].map(
+      ([name, { totalBytes, setup }]) =>
+        `${name} needs about ${bytesText(totalBytes)}, and ${where} has ${bytesText(memoryBytes)}` +
+        remedyText(totalBytes, fittingBatch(setup, memoryBytes), plan.loaded.sweep.contextLength),
     );
   }
   if (memoryAtOnceBytes <= memoryBytes) return [];
@@ -122,6 +132,18 @@ function fitProblems(
     `${workers} of the largest runs at the same time need about ${bytesText(memoryAtOnceBytes)}, and ${where} has ` +
       `${bytesText(memoryBytes)}: take fewer workers (--workers)`,
   ];
+}
+
+/** What would make a run fit: fewer sequences a step, or one of the known devices. */
+function remedyText(totalBytes: number, batchSize: number | null, contextLength: number): string {
+  const device = DEVICES.find(({ memoryBytes }) => memoryBytes >= totalBytes);
+  const ways = [
+    ...(batchSize === null
+      ? []
+      : [`with batchSize ${batchSize} (${batchSize * contextLength} tokens a step)`]),
+    ...(device === undefined ? [] : [`on one ${device.label}`]),
+  ];
+  return ways.length === 0 ? '' : `; it would fit ${ways.join(', or ')}`;
 }
 
 /** All of this machine's memory, or what a container limits it to where Node knows of that. */

@@ -20,6 +20,13 @@ export interface RunMemory extends StepMemory {
   readonly totalBytes: number;
 }
 
+/** What memory depends on. */
+interface MemorySetup {
+  readonly model: ModelSetup;
+  readonly optimizer: OptimizerSetup;
+  readonly batchSize: number;
+}
+
 const known = new Map<string, StepMemory>();
 
 /**
@@ -27,11 +34,7 @@ const known = new Map<string, StepMemory>();
  * liveness. The factors are fitted to ONNX Runtime on the CPU: over models of d 32 to 256, batches of
  * 1k to 8k tokens, the prediction was 1.0 to 1.4 times the largest resident size.
  */
-export function runMemory(setup: {
-  readonly model: ModelSetup;
-  readonly optimizer: OptimizerSetup;
-  readonly batchSize: number;
-}): RunMemory {
+export function runMemory(setup: MemorySetup): RunMemory {
   const { model, optimizer, batchSize } = setup;
   // The learning rate is an input of the graph.
   const key = canonicalJson({ model, batchSize, optimizer: { ...optimizer, learningRate: 1 } });
@@ -46,4 +49,16 @@ export function runMemory(setup: {
   const { stateBytes, peakBytes, constantBytes } = step;
   const totalBytes = PROCESS_BYTES + STATE_COPIES * stateBytes + ARENA_FACTOR * peakBytes + 2 * constantBytes;
   return { ...step, totalBytes };
+}
+
+/** The largest batch, in sequences, with which a run would fit, about: memory grows in proportion; null where none would. */
+export function fittingBatch(setup: MemorySetup, memoryBytes: number): number | null {
+  const { batchSize } = setup;
+  const fewer = Math.ceil(batchSize / 8);
+  if (fewer === batchSize) return null;
+  const atAll = runMemory(setup).totalBytes;
+  const atFewer = runMemory({ ...setup, batchSize: fewer }).totalBytes;
+  const perSequence = (atAll - atFewer) / (batchSize - fewer);
+  const fitting = Math.floor(fewer + (memoryBytes - atFewer) / perSequence);
+  return fitting < 1 ? null : Math.min(fitting, batchSize);
 }

@@ -20,6 +20,39 @@ let wrongBytes: boolean;
 let misbehaviour: 'none' | 'redirect' | 'gzip' | 'wrong length' | 'wrong part';
 let server: Server;
 
+/** Datasets of which the server has no whole Parquet form. */
+function repository(
+  base: string,
+  url: string,
+): { readonly body: unknown; readonly headers?: Record<string, string> } | undefined {
+  const file = (path: string) => ({ type: 'file', path, size: 1 });
+  switch (url) {
+    case '/api/datasets/owner/large/parquet':
+      return { body: { en: { 'partial-train': [`${base}/files/part.parquet`] } } };
+    case '/api/datasets/owner/large':
+    case '/api/datasets/owner/plain':
+      return { body: { id: 'owner/large', sha: 'c0ffee' } };
+    case '/api/datasets/owner/large/tree/c0ffee/en?recursive=true':
+      return {
+        body: [
+          file('en/c4-train.00001-of-00002.json.gz'),
+          file('en/c4-train.00000-of-00002.json.gz'),
+          { type: 'directory', path: 'en/notes' },
+          file('en/notes/training.txt'),
+        ],
+        headers: { link: `<${base}/page2>; rel="next"` },
+      };
+    case '/page2':
+      return {
+        body: [file('en/c4-validation.00000-of-00001.json.gz'), file('en/test/odd name.json.gz')],
+      };
+    case '/api/datasets/owner/plain/tree/c0ffee?recursive=true':
+      return { body: [file('README.md'), file('data/b.jsonl'), file('data/a.jsonl')] };
+    default:
+      return undefined;
+  }
+}
+
 beforeAll(async () => {
   server = createServer((request, response) => {
     const { url = '', headers } = request;
@@ -35,11 +68,16 @@ beforeAll(async () => {
       response.end(JSON.stringify({ default: split, other: { train: [shard('train', 2)] } }));
       return;
     }
+    const answer = repository(base, url);
+    if (answer !== undefined) {
+      response.writeHead(200, answer.headers).end(JSON.stringify(answer.body));
+      return;
+    }
     if (url === '/api/datasets/owner/closed/parquet') {
       response.writeHead(401).end();
       return;
     }
-    if (!url.startsWith('/files/')) {
+    if (!url.startsWith('/files/') && !url.includes('/resolve/c0ffee/')) {
       response.writeHead(404).end();
       return;
     }
@@ -153,6 +191,39 @@ describe('a dataset by name', () => {
     part('announced');
     const source = await downloadDataset('hf:owner/texts/other', options('announced'));
     expect(readFileSync(source.files[0]!.path).equals(PARQUET)).toBe(true);
+  });
+
+  it('of which the server has a part as Parquet only comes as the files of its author', async () => {
+    const source = await downloadDataset('hf:owner/large/en#text', options('large'));
+    expect(source.files.map(({ name, split, field }) => [name, split, field])).toEqual([
+      ['train-00000.jsonl.gz', 'train', 'text'],
+      ['train-00001.jsonl.gz', 'train', 'text'],
+      ['val-00000.jsonl.gz', 'val', 'text'],
+      ['test-00000.jsonl.gz', 'test', 'text'],
+    ]);
+    expect(requests.filter((line) => line.includes('/resolve/'))).toEqual([
+      '/datasets/owner/large/resolve/c0ffee/en/c4-train.00000-of-00002.json.gz',
+      '/datasets/owner/large/resolve/c0ffee/en/c4-train.00001-of-00002.json.gz',
+      '/datasets/owner/large/resolve/c0ffee/en/c4-validation.00000-of-00001.json.gz',
+      '/datasets/owner/large/resolve/c0ffee/en/test/odd%20name.json.gz',
+    ]);
+    const first = await downloadDataset('hf:owner/large/en?shards=1', options('large1'));
+    expect(first.files.map(({ name }) => name)).toEqual([
+      'train-00000.jsonl.gz',
+      'val-00000.jsonl.gz',
+      'test-00000.jsonl.gz',
+    ]);
+  });
+
+  it('without any Parquet form, and with files that name no split, is training data', async () => {
+    const source = await downloadDataset('hf:owner/plain', options('plain'));
+    expect(source.files.map(({ name, split }) => [name, split])).toEqual([
+      ['train-00000.jsonl', null],
+      ['train-00001.jsonl', null],
+    ]);
+    await expect(downloadDataset('hf:owner/large/xx', options('xx'))).rejects.toThrow(
+      /name one of the dataset's configurations: hf:owner\/large\/en/,
+    );
   });
 
   it('is not downloaded for a plan, which says how to get it', async () => {

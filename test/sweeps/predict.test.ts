@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { peakBytes } from '../../src/engine/memory.js';
 import { GraphBuilder } from '../../src/engine/onnx/graph.js';
 import { describeModel } from '../../src/train/describe.js';
-import { runMemory } from '../../src/train/memory.js';
+import { fittingBatch, runMemory } from '../../src/train/memory.js';
 import { deviceSecondsPerStep, findDevice } from '../../src/sweeps/devices.js';
 import { bytesText } from '../../src/sweeps/format.js';
 import { gridText } from '../../src/sweeps/gridText.js';
@@ -33,6 +33,16 @@ describe('memory', () => {
     const large = runMemory({ ...setup, batchSize: 16 * setup.batchSize });
     expect(large.stateBytes).toBe(small.stateBytes);
     expect(large.peakBytes).toBeGreaterThan(4 * small.peakBytes);
+  });
+
+  it('tells the largest batch that fits', () => {
+    const { setup } = makeTask(0, '').record;
+    const wanted = { ...setup, batchSize: 512 };
+    const bytes = runMemory({ ...setup, batchSize: 300 }).totalBytes;
+    expect(fittingBatch(wanted, bytes)).toBeGreaterThanOrEqual(295);
+    expect(fittingBatch(wanted, bytes)).toBeLessThanOrEqual(305);
+    expect(fittingBatch(wanted, 1e6)).toBeNull();
+    expect(fittingBatch({ ...setup, batchSize: 1 }, 1e6)).toBeNull();
   });
 });
 

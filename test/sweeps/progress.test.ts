@@ -125,12 +125,15 @@ describe('numbers for people', () => {
     ]);
     expect(flopsText(1.0001e10)).toBe('1.0001e10');
     expect([999, 1000, 12_345, 999_960, 3.4e9].map(countText)).toEqual(['999', '1k', '12.3k', '1M', '3.4G']);
-    expect([5, 60, 200, 7_500, 274_000].map(durationText)).toEqual([
+    expect([5, 60, 200, 7_500, 274_000, 2.2e7, 1e8, 4e10].map(durationText)).toEqual([
       '5 s',
       '1 min 00 s',
       '3 min 20 s',
       '2 h 05 min',
       '3 d 4 h',
+      '255 d',
+      '3.2 years',
+      '1,300 years',
     ]);
   });
 });
