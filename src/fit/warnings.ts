@@ -11,6 +11,11 @@ function formatFlops(flops: number): string {
   return Number(flops.toPrecision(3)).toExponential().replace('e+', 'e');
 }
 
+/** A p-value; smaller ones are all alike. */
+function pText(p: number): string {
+  return p < 0.001 ? 'p < 0.001' : `p = ${p.toPrecision(2)}`;
+}
+
 function listed(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`;
 }
@@ -100,7 +105,7 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
   for (const { arch, saturating, lackOfFit } of frontier) {
     if (lackOfFit !== null && lackOfFit.pValue < SURPRISING) {
       warnings.push(
-        `The optima of ${arch} lie further off their power law than seed noise explains (p = ${lackOfFit.pValue.toPrecision(2)}): it is an approximation over this range.`,
+        `The optima of ${arch} lie further off their power law than seed noise explains (${pText(lackOfFit.pValue)}): it is an approximation over this range.`,
       );
     }
     if (saturating !== null && saturating.aiccDifference < 0) {
@@ -113,7 +118,7 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
   for (const { positions, archs, rejected, pValue } of parallel) {
     if (rejected) {
       warnings.push(
-        `The frontiers of ${listed(archs)} (${positions} positions) are not parallel (p = ${(pValue ?? 0).toPrecision(2)}): ` +
+        `The frontiers of ${listed(archs)} (${positions} positions) are not parallel (${pText(pValue ?? 0)}): ` +
           'the speedup changes with compute, and one factor does not sum it up.',
       );
     }

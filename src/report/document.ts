@@ -18,7 +18,8 @@ export type Block =
   /** The sentences that answer the question, set larger. */
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'heading'; readonly text: string }
-  | { readonly kind: 'list'; readonly items: readonly Rich[] }
+  /** With a summary it is folded below that. */
+  | { readonly kind: 'list'; readonly items: readonly Rich[]; readonly summary?: string }
   | { readonly kind: 'chart'; readonly chart: Chart }
   /** A table of its own; `file` names its CSV. */
   | { readonly kind: 'table'; readonly table: Table; readonly file: string; readonly collapsed: boolean }

@@ -28,8 +28,10 @@ function blockToMarkdown(block: Block): string {
         .join('\n');
     case 'heading':
       return `### ${escapeMarkdown(block.text)}`;
-    case 'list':
-      return block.items.map((item) => `- ${richToMarkdown(item)}`).join('\n');
+    case 'list': {
+      const list = block.items.map((item) => `- ${richToMarkdown(item)}`).join('\n');
+      return block.summary === undefined ? list : collapsed(block.summary, list);
+    }
     case 'chart': {
       const { id, title, caption, alt, table } = block.chart;
       return [

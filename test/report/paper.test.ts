@@ -67,6 +67,20 @@ primer\_ez\#1 & 3~$\times$~10$^{11}$ & 1.99$\times$ \\
     expect(text.match(/ \\\\$/gm)?.length).toBe(61);
   });
 
+  it('are scaled to the line where they are wide, and set long texts as paragraphs', () => {
+    const fields = Array.from({ length: 8 }, (_, i) => `column${i}`);
+    const row = Object.fromEntries(fields.map((field) => [field, 'a value of some length']));
+    const wide: Table = {
+      caption: 'Wide',
+      dataset: datasetOf([...fields, 'note'], [{ ...row, note: 'word '.repeat(20) }]),
+      columns: [...fields, 'note'].map((field) => ({ field, label: field })),
+    };
+    const text = tableToLatex(textsOf(wide), 'wide');
+    expect(text).toContain(String.raw`% \usepackage{booktabs}\usepackage{graphicx}\usepackage{array}`);
+    expect(text).toContain(String.raw`\resizebox{\linewidth}{!}{%`);
+    expect(text).toContain(String.raw`\begin{tabular}{@{}llllllll>{\raggedright\arraybackslash}p{20em}@{}}`);
+  });
+
   it('leave nothing unescaped that LaTeX would read', () => {
     const commands =
       /\\(textbackslash|textasciitilde|textasciicircum|textquotedbl|times)(\{\})?|\\[{}&%$#_,]|\$[^$]*\$|~|--/g;

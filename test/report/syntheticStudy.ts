@@ -273,7 +273,7 @@ export function syntheticStudy(options: SyntheticOptions): Study {
     resolved: {
       settings: { name, corpus: 'sotu', vocabSize: 1024, contextLength: 128, batchSize: 8 },
       corpus: CORPUS,
-      tuning: { sweep: `${name}-lr`, chosenOn: 'val', protocol: {}, rates: tunedRates(archs) },
+      tuning: { sweeps: [`${name}-lr`], chosenOn: 'val', protocol: {}, rates: tunedRates(archs) },
       notices: [],
     },
     baselines: [...baselines],

@@ -17,8 +17,11 @@ export function blockToHtml(block: Block, styles: Styles): Markup {
       return markup`<ul class="${block.answers.some(isRange) ? 'answers wide' : 'answers'}">\n${block.answers.map(answerToHtml)}</ul>\n`;
     case 'heading':
       return markup`<h3 class="apart">${block.text}</h3>\n`;
-    case 'list':
-      return markup`<ul>\n${block.items.map((item) => markup`<li>${richToHtml(item)}</li>\n`)}</ul>\n`;
+    case 'list': {
+      const list = markup`<ul>\n${block.items.map((item) => markup`<li>${richToHtml(item)}</li>\n`)}</ul>\n`;
+      if (block.summary === undefined) return list;
+      return markup`<details><summary>${block.summary}</summary>${list}</details>\n`;
+    }
     case 'chart':
       return chartToHtml(block.chart, styles);
     case 'table': {

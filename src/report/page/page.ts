@@ -88,7 +88,17 @@ ${scripts.map((script) => markup`<script>${script}</script>\n`)}</body>
 function sectionToHtml({ id, title, blocks }: Section, first: boolean, styles: PageInput['styles']): Markup {
   const body = blocks.map((block) => blockToHtml(block, styles));
   if (first) return markup`<section id="${id}" aria-label="${title}">\n${body}</section>\n`;
-  return markup`<section id="${id}">\n<h2>${title}</h2>\n${body}</section>\n`;
+  return markup`<section id="${id}">\n<h2>${title}</h2>\n${contents(blocks, title)}${body}</section>\n`;
+}
+
+/** With more charts than this a section says at its head what there is. */
+const MOST_WITHOUT_CONTENTS = 5;
+
+function contents(blocks: Section['blocks'], title: string): Markup | null {
+  const charts = blocks.flatMap((block) => (block.kind === 'chart' ? [block.chart] : []));
+  if (charts.length <= MOST_WITHOUT_CONTENTS) return null;
+  const links = charts.map((chart) => markup`<li><a href="#${chart.id}">${chart.title}</a></li>\n`);
+  return markup`<nav class="contents" aria-label="${title}"><ul>${links}</ul></nav>\n`;
 }
 
 /** What the page's script needs of a chart; the CSV file's rows are named where a drawn dataset has them. */

@@ -26,13 +26,14 @@ function specOf(figure, overrides) {
     standalone: false,
     colors: darkQuery.matches ? data.darkOf : {},
     scales: figure.scales,
-    hidden: [...hidden],
+    hidden: hiddenIn(figure),
     ...overrides,
   });
 }
 
 async function draw(figure) {
   const dense = figure.chart.dense === true;
+  const drawnWithout = hiddenIn(figure).join();
   const result = await vegaEmbed(figure.place, specOf(figure, {}), {
     mode: 'vega-lite',
     actions: false,
@@ -42,7 +43,18 @@ async function draw(figure) {
   });
   figure.view?.finalize();
   figure.view = result.view;
+  figure.hidden = drawnWithout;
+  await refresh(figure);
   figure.width = figure.place.clientWidth;
+}
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, 0));
+function nearestFirst() {
+  const away = (figure) => {
+    const { top, bottom } = figure.place.getBoundingClientRect();
+    return top > innerHeight ? top - innerHeight : bottom < 0 ? -bottom : 0;
+  };
+  return [...figures].sort((a, b) => away(a) - away(b));
 }
 
 let drawing = Promise.resolve();
@@ -50,13 +62,9 @@ function drawAll(wanted) {
   document.body.classList.toggle('dark-charts', darkQuery.matches);
   drawing = drawing.then(async () => {
     // Those in sight first, and room for the reader's own doings after each.
-    const away = (figure) => {
-      const { top, bottom } = figure.place.getBoundingClientRect();
-      return top > innerHeight ? top - innerHeight : bottom < 0 ? -bottom : 0;
-    };
-    for (const figure of [...figures].sort((a, b) => away(a) - away(b))) {
+    for (const figure of nearestFirst()) {
       if (!wanted(figure)) continue;
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await pause();
       try {
         await draw(figure);
       } catch (error) {
@@ -68,16 +76,32 @@ function drawAll(wanted) {
   return drawing;
 }
 
-function showArch(arch, shown) {
+let showing = 0;
+async function showArch(arch, shown) {
   if (shown) hidden.delete(arch);
   else hidden.add(arch);
   for (const button of document.querySelectorAll('.legend button')) {
     if (button.dataset.arch === arch) button.setAttribute('aria-pressed', String(shown));
   }
-  for (const figure of figures) {
-    const { archs, categories } = figure.chart;
-    if (archs.includes(arch) || categories !== undefined) figure.view?.signal('hiddenArchs', [...hidden]).runAsync();
+  // Those in sight first; a later press takes over, since it knows of this one.
+  const turn = ++showing;
+  for (const figure of nearestFirst()) {
+    await pause();
+    if (turn !== showing) return;
+    await refresh(figure);
   }
+}
+
+/** The hidden series that a figure has to know of. */
+function hiddenIn({ chart }) {
+  return [...hidden].filter((series) => chart.archs.includes(series) || chart.categories !== undefined);
+}
+
+async function refresh(figure) {
+  const names = hiddenIn(figure);
+  if (figure.view === null || figure.hidden === names.join()) return;
+  figure.hidden = names.join();
+  await figure.view.signal('hiddenArchs', names).runAsync();
 }
 
 function save(figure, extension, content, type) {

@@ -63,6 +63,10 @@ button:hover { background: var(--soft); border-color: var(--grid); }
 .tools button { padding: 2px 7px; font-size: 0.8rem; }
 .tools button[aria-pressed='true'] { color: var(--text); background: var(--soft); border-color: var(--grid); }
 details { margin: 8px 0 0; }
+details + p { margin-top: 18px; }
+nav.contents { margin: 0 0 10px; columns: 2; column-gap: 32px; }
+section nav.contents ul { display: block; padding: 0; max-width: none; }
+nav.contents li { margin: 0 0 3px; }
 summary { cursor: pointer; color: var(--muted); font-size: 0.85rem; width: fit-content; max-width: 100%; overflow-wrap: anywhere; }
 summary:hover { color: var(--text); }
 .scroll { overflow: auto; max-height: 70vh; margin: 10px 0 0; }
@@ -92,6 +96,7 @@ footer { margin-top: 72px; padding-bottom: 56px; color: var(--muted); font-size:
   h2 { margin-top: 48px; }
   dl { grid-template-columns: 1fr; gap: 1px; }
   dd { margin-bottom: 10px; }
+  nav.contents { columns: 1; }
   .answers li, .answers.wide li { grid-template-columns: 1fr; }
 }
 @media print {

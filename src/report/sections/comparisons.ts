@@ -19,6 +19,7 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
   const rows = comparisons.flatMap((comparison) => {
     const at = headlineOf(comparison);
     if (at === undefined) return [];
+    const extrapolated = at.relation !== '=' || at.lowExtrapolated || at.highExtrapolated;
     const range = measuredRange(comparison);
     const lowest = comparison.curve.find(({ baselineFlops }) => baselineFlops === range?.[0]);
     return [
@@ -27,10 +28,11 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
         baseline: comparison.baseline,
         positions: comparison.positions,
         speedup: speedupText(at),
-        verdict: at.verdict ?? 'no interval',
-        extrapolated: at.relation !== '=' || at.lowExtrapolated || at.highExtrapolated,
+        verdict: `${at.verdict ?? 'no interval'}${extrapolated ? '; in part extrapolated' : ''}`,
+        extrapolated,
         from: range?.[0] ?? null,
         to: range?.[1] ?? null,
+        range: range === null ? null : `${twoDigits(range[0])} to ${twoDigits(range[1])}`,
         factorAtFrom: lowest?.factor.value ?? null,
       },
     ];
@@ -40,7 +42,18 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
     caption:
       'Every comparison at equal loss and optimal size, and the compute of the baseline between which it was measured',
     dataset: datasetOf(
-      ['arch', 'baseline', 'positions', 'speedup', 'verdict', 'extrapolated', 'from', 'to', 'factorAtFrom'],
+      [
+        'arch',
+        'baseline',
+        'positions',
+        'speedup',
+        'verdict',
+        'extrapolated',
+        'from',
+        'to',
+        'range',
+        'factorAtFrom',
+      ],
       rows,
     ),
     columns: [
@@ -49,10 +62,8 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
       { field: 'positions', label: 'Positions' },
       { field: 'speedup', label: 'Speedup (95%)' },
       { field: 'verdict', label: 'Verdict' },
-      { field: 'extrapolated', label: 'In part extrapolated' },
-      { field: 'from', label: 'Measured from, FLOPs', format: twoDigits },
-      { field: 'to', label: 'to, FLOPs', format: twoDigits },
-      { field: 'factorAtFrom', label: 'Factor where the range starts', format: formatFactor },
+      { field: 'range', label: 'Measured between, FLOPs' },
+      { field: 'factorAtFrom', label: 'Factor at the start', format: formatFactor },
     ],
   };
 }

@@ -11,35 +11,50 @@ import { savingsChart } from '../charts/savings.js';
 import { sizesChart } from '../charts/sizes.js';
 import { speedupCurveChart } from '../charts/speedupCurve.js';
 import { throughputChart } from '../charts/throughput.js';
+import type { Chart } from '../charts/chart.js';
 import type { ReportContext } from '../context.js';
 import { chartBlock, type Block, type Section } from '../document.js';
+import { rich } from '../rich.js';
 import type { Table } from '../table.js';
 import { comparisonsTable, contrastsTable, detailsTable, pairedTable } from './comparisons.js';
 import { conventionsTable, lawsTable, parallelSentences, savingsSentences, savingsTable } from './laws.js';
 
+type FamilyChart = (context: ReportContext, family: string) => Chart | null;
+
 export function evidenceSection(context: ReportContext): Section {
   const { families } = context;
-  const perFamily = (
-    chart: (context: ReportContext, family: string) => ReturnType<typeof frontierChart>,
-  ): Block[] => families.flatMap((family) => chartBlock(chart(context, family)));
+  const [main, ...others] = families;
+  const perFamily = (draw: FamilyChart): Block[] =>
+    families.flatMap((family) => chartBlock(draw(context, family)));
+  // What a chart shows is said once, at the first family.
+  const alike = (draw: FamilyChart): Block[] => {
+    const first = main === undefined ? null : draw(context, main);
+    return first === null
+      ? perFamily(draw)
+      : [first, ...others.map((family) => draw(context, family))].flatMap((chart, i) =>
+          chart === null || i === 0
+            ? chartBlock(chart)
+            : chartBlock({ ...chart, caption: rich`As above, with ${families[i]!} positions.` }),
+        );
+  };
   const blocks: Block[] = [
     ...tableBlock(comparisonsTable(context), 'speedups'),
     ...tableBlock(contrastsTable(context), 'contrasts', true),
-    ...perFamily(frontierChart),
-    ...perFamily(sizesChart),
+    ...alike(frontierChart),
+    ...alike(sizesChart),
     ...tableBlock(lawsTable(context), 'laws'),
     ...tableBlock(conventionsTable(context), 'size-laws', true),
     ...parallelSentences(context).map((text): Block => ({ kind: 'prose', text })),
     ...tableBlock(detailsTable(context), 'comparisons', true),
     ...perFamily(isoflopChart),
-    ...perFamily(optimalSizeChart),
-    ...perFamily(speedupCurveChart),
+    ...alike(optimalSizeChart),
+    ...alike(speedupCurveChart),
     ...perFamily(savingsChart),
     ...tableBlock(savingsTable(context), 'savings-laws'),
     ...savingsSentences(context).map((text): Block => ({ kind: 'prose', text })),
     ...chartBlock(curvesChart(context)),
     ...tableBlock(pairedTable(context), 'paired-differences', true),
-    ...perFamily(fixedSizeChart),
+    ...alike(fixedSizeChart),
     ...chartBlock(heldOutChart(context)),
     ...chartBlock(residualsChart(context)),
     ...breakdownCharts(context).map((chart): Block => ({ kind: 'chart', chart })),

@@ -116,8 +116,8 @@ export function parallelSentences({ analysis }: ReportContext): Rich[] {
         return rich`${who} could not be tested for being parallel: too few budgets. ${shared}`;
       const p = formatNumber(test.pValue ?? 1, 2);
       return test.rejected
-        ? rich`${who} are not parallel in log-log (F test, p = ${p}), so the speedup changes with compute and one factor does not sum it up.`
-        : rich`${who} are compatible with parallel lines in log-log (F test, p = ${p}). ${shared}`;
+        ? rich`${who} are not parallel in log-log (F test, p\u00a0=\u00a0${p}), so the speedup changes with compute and one factor does not sum it up.`
+        : rich`${who} are compatible with parallel lines in log-log (F test, p\u00a0=\u00a0${p}). ${shared}`;
     });
 }
 

@@ -1,12 +1,14 @@
 /** What can't be concluded: every reason for caution that the fits and the store know of, as plain sentences. */
 import type { ReportContext } from '../context.js';
 import type { Block, Section } from '../document.js';
-import { counted, formatFactor, formatNumber, formatPowerOfTen } from '../format.js';
+import { counted, formatFactor, formatNumber, formatPercent, formatPowerOfTen } from '../format.js';
 import { rich, strong, type Rich } from '../rich.js';
 import { headlineOf } from '../text.js';
 import { transferLimits } from '../transfer.js';
 
 const ROUGH_SPENDING = 0.01;
+/** More notices of the sweep itself are folded. */
+const MOST_NOTICES = 6;
 
 export function limitsSection(context: ReportContext): Section {
   const { analysis, study } = context;
@@ -14,14 +16,34 @@ export function limitsSection(context: ReportContext): Section {
     ...scopeOfStudy(context),
     ...transferLimits(context),
     ...unfinished(context),
-    ...analysis.warnings.map((warning) => rich`${warning}`),
+    ...analysis.warnings.map((warning) => rich`${typeset(warning)}`),
     ...power(context),
     ...offBudget(context),
     ...epochs(context),
-    ...[...context.notices, ...study.problems].map((problem) => rich`${problem}`),
+    ...study.problems.map((problem) => rich`${problem}`),
   ];
-  const blocks: Block[] = [{ kind: 'list', items }];
+  const notices = context.notices.map((notice) => rich`${typeset(notice)}`);
+  const fold = notices.length > MOST_NOTICES;
+  const blocks: Block[] = [
+    { kind: 'list', items: fold ? items : [...items, ...notices] },
+    ...(fold
+      ? [
+          {
+            kind: 'list',
+            items: notices,
+            summary: `${notices.length} notes on how the sweep was made up`,
+          } as const,
+        ]
+      : []),
+  ];
   return { id: 'limits', title: 'What can\u2019t be concluded', blocks };
+}
+
+/** Powers of ten and signs as the report writes them, in sentences that the command line prints as well. */
+function typeset(sentence: string): string {
+  return sentence
+    .replaceAll(/\b\d(?:\.\d+)?e\d+\b/g, (flops) => formatPowerOfTen(Number(flops)))
+    .replaceAll(/(?<=\s)-(?=\d)/g, '\u2212');
 }
 
 /** The range and the setting that the numbers hold for. */
@@ -77,7 +99,7 @@ function offBudget({ study }: ReportContext): Rich[] {
     Math.abs(b.flops / b.budgetFlops - 1) > Math.abs(a.flops / a.budgetFlops - 1) ? b : a,
   );
   return [
-    rich`${counted(off.length, 'run')} spent more than 1% more or less than the budget, since a run has whole steps (the largest difference: ${(100 * (worst.flops / worst.budgetFlops - 1)).toFixed(1)}%). Fits use the compute spent.`,
+    rich`${counted(off.length, 'run')} spent more than 1% more or less than the budget, since a run has whole steps (the largest difference: ${formatPercent(worst.flops / worst.budgetFlops - 1)}). Fits use the compute spent.`,
   ];
 }
 
