@@ -1,5 +1,14 @@
 /** What a comparison found, in the lines that a terminal shows: factor, interval, verdict, and what would be needed to tell more. */
-import type { Analysis, BudgetDifference, Interval, Power, Speedup, Verdict } from '../fit/analysis.js';
+import type {
+  Analysis,
+  BudgetDifference,
+  Interval,
+  IsoflopFit,
+  PairedDifference,
+  Power,
+  Speedup,
+  Verdict,
+} from '../fit/analysis.js';
 
 /** One architecture against one baseline. */
 export interface ComparisonVerdict {
@@ -15,33 +24,31 @@ export interface ComparisonVerdict {
   readonly power: Power | null;
   /** Differences of loss at each budget, which need no law. */
   readonly atBudget: readonly BudgetDifference[];
+  /** Differences of loss at equal size, at the largest budget that both were trained with; they need no optimum. */
+  readonly sameSize: readonly PairedDifference[];
+  /** What a law lacks: architectures and budgets without an accepted optimum, and why. Empty where there is a factor. */
+  readonly missing: readonly string[];
   /** Why there is no factor, a sentence; null where there is one. */
   readonly reason: string | null;
 }
 
 /** The verdicts of variants over baselines, within families of positions. */
 export function comparisonVerdicts(
-  { speedup }: Analysis,
+  { speedup, isoflop }: Pick<Analysis, 'speedup' | 'isoflop'>,
   variants: readonly string[],
   baselines: readonly string[],
 ): ComparisonVerdict[] {
   return variants.flatMap((arch) =>
     baselines.flatMap((baseline) => {
       const found = speedup.find((entry) => entry.arch === arch && entry.baseline === baseline);
-      return found === undefined ? [] : [verdictOf(found)];
+      return found === undefined ? [] : [verdictOf(found, isoflop)];
     }),
   );
 }
 
-function verdictOf({
-  arch,
-  baseline,
-  positions,
-  atOptimalSize,
-  reason,
-  power,
-  atBudget,
-}: Speedup): ComparisonVerdict {
+function verdictOf(found: Speedup, isoflop: readonly IsoflopFit[]): ComparisonVerdict {
+  const { arch, baseline, positions, atOptimalSize, reason, power, atBudget, sameSize } = found;
+  const largest = Math.max(...sameSize.map(({ budgetFlops }) => budgetFlops));
   const headline = atOptimalSize.find(({ cost }) => cost === 'flops');
   return {
     arch,
@@ -54,8 +61,22 @@ function verdictOf({
     verdict: headline?.verdict ?? null,
     power,
     atBudget,
+    sameSize: sameSize.filter(({ budgetFlops }) => budgetFlops === largest),
+    missing: headline === undefined ? [arch, baseline].flatMap((name) => missingOptima(name, isoflop)) : [],
     reason: headline === undefined ? (reason ?? 'There is no law to read a speedup from.') : null,
   };
+}
+
+/** Budgets of an architecture without an accepted optimum, one sentence for each reason. */
+function missingOptima(arch: string, isoflop: readonly IsoflopFit[]): string[] {
+  const refused = isoflop.filter((fit) => fit.arch === arch && !fit.accepted);
+  return [...new Set(refused.map(({ reason }) => reason))].map((reason) => {
+    const fits = refused.filter((fit) => fit.reason === reason);
+    const budgets = fits.map(
+      ({ budgetFlops, bestCell }) => `${flops(budgetFlops)} (best size ${bestCell.size})`,
+    );
+    return `${arch} at ${budgets.join(', ')} FLOPs: ${reason ?? 'no optimum was accepted.'}`;
+  });
 }
 
 const times = (value: number): string => `${Number(value.toPrecision(3))}×`;
@@ -89,7 +110,7 @@ function linesOf(found: ComparisonVerdict): string {
     return `  at ${flops(budgetFlops)} FLOPs ${signed(value)} nats${interval}${told === null ? '' : `: ${told}`}`;
   });
   if (factor === null || relation === null) {
-    return [`${head}: no speedup. ${found.reason ?? ''}`, ...budgets].join('\n');
+    return [`${head}: no speedup. ${found.reason ?? ''}`, ...budgets, ...withoutLaw(found)].join('\n');
   }
   const interval =
     factor.low === null || factor.high === null ? '' : ` [${times(factor.low)}, ${times(factor.high)}]`;
@@ -101,6 +122,24 @@ function linesOf(found: ComparisonVerdict): string {
     ...budgets,
   ];
   return [...lines, ...needsOf(verdict, found.power)].join('\n');
+}
+
+/** What can be said without a law, and what a law would take. */
+function withoutLaw({ sameSize, missing }: ComparisonVerdict): string[] {
+  const equal = sameSize.map(({ budgetFlops, size, differenceNats, verdict }) => {
+    const { value, low, high } = differenceNats;
+    const interval =
+      low === null || high === null ? ' (one seed, no interval)' : ` [${signed(low)}, ${signed(high)}]`;
+    return `  at ${flops(budgetFlops)} FLOPs, both at size ${size}: ${signed(value)} nats${interval}${verdict === null ? '' : `: ${verdict}`}`;
+  });
+  if (missing.length === 0) return equal;
+  return [
+    ...equal,
+    '  a speedup is read at optimal sizes, which at least 2 budgets need to have:',
+    ...missing.map((sentence) => `    ${sentence}`),
+    '  take sizes on both sides of the best ones (--sizes, or --sweep FILE with sizes of its own); where the smallest size was ' +
+      'best, larger budgets do as well',
+  ];
 }
 
 /** What more compute would be needed to tell the two apart. */

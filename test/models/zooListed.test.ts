@@ -50,6 +50,15 @@ describe.each(['primer-insertions', 'primer-ablations'])('sweeps/%s.yaml', (name
   it('repeats two sizes of every budget but the control', () => {
     const repeated = cells.filter(({ seed }) => seed === 1);
     expect(new Set(repeated.map(({ budgetFlops }) => budgetFlops)).size).toBe(3);
-    expect(repeated).toHaveLength(9 * 3 * 2);
+    // Of the insertions T5 and its norm too.
+    expect(repeated).toHaveLength((name === 'primer-insertions' ? 11 : 9) * 3 * 2);
+  });
+
+  it('names a baseline in every family that it trains in earnest', () => {
+    const families = new Set(
+      cells.filter(({ seed }) => seed === 1).map(({ architecture }) => architecture.positions),
+    );
+    const baselines = sweep.baselines.map((baseline) => defaultPositions(baseline));
+    expect([...families].filter((positions) => !baselines.includes(positions))).toEqual([]);
   });
 });

@@ -157,6 +157,15 @@ describe('the sweep of a comparison', () => {
   });
 });
 
+/** No optimum was found for either, at one budget each. */
+const ISOFLOP = ['mine', 'theirs'].map((arch) => ({
+  arch,
+  budgetFlops: 2.5e10,
+  accepted: false,
+  reason: 'A smaller size is needed.',
+  bestCell: { size: '24x2' },
+}));
+
 describe('the verdict', () => {
   const speedup = (changes: object): Speedup =>
     ({
@@ -165,6 +174,7 @@ describe('the verdict', () => {
       positions: 'absolute',
       reason: null,
       atBudget: [],
+      sameSize: [],
       power: { detectableFactor: 1.31, seedsMultiple: 4.21 },
       atOptimalSize: [
         {
@@ -179,7 +189,9 @@ describe('the verdict', () => {
       ...changes,
     }) as unknown as Speedup;
   const text = (changes: object): string =>
-    verdictText(comparisonVerdicts({ speedup: [speedup(changes)] } as never, ['mine'], ['theirs']));
+    verdictText(
+      comparisonVerdicts({ speedup: [speedup(changes)], isoflop: ISOFLOP } as never, ['mine'], ['theirs']),
+    );
 
   it('says what would be needed where two are not told apart', () => {
     expect(text({})).toContain('mine over theirs (absolute positions): 1.2× [0.95×, 1.5×], not told apart');
@@ -199,6 +211,21 @@ describe('the verdict', () => {
     const bounded = text({ atOptimalSize: [{ ...headline, relation: '>', bound: 3, verdict: 'better' }] });
     expect(bounded).toContain('> 3× (extrapolated: 1.2× [0.95×, 1.5×]), better');
     expect(text({ atOptimalSize: [], reason: 'Too few budgets.' })).toContain('no speedup. Too few budgets.');
+  });
+
+  it('says without a law what equal sizes tell, and what a law would take', () => {
+    const at = (budgetFlops: number, value: number) => ({
+      budgetFlops,
+      size: '32x2',
+      differenceNats: { value, low: -0.03, high: -0.01, level: 0.95 },
+      verdict: 'better',
+    });
+    const said = text({ atOptimalSize: [], reason: 'None.', sameSize: [at(1e10, -0.5), at(2.5e10, -0.02)] });
+    expect(said).toContain('at 2.5e10 FLOPs, both at size 32x2: −0.0200 nats [−0.0300, −0.0100]: better');
+    expect(said).not.toContain('0.5000');
+    expect(said).toContain('mine at 2.5e10 (best size 24x2) FLOPs: A smaller size is needed.');
+    expect(said).toContain('theirs at 2.5e10');
+    expect(said).toMatch(/sizes on both sides.*larger budgets do as well/);
   });
 });
 

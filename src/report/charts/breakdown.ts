@@ -22,7 +22,7 @@ interface Kind {
   readonly id: string;
   readonly title: string;
   readonly unit: string;
-  readonly caption: Rich;
+  readonly caption: (runs: readonly RunRecord[]) => Rich;
   readonly of: (run: RunRecord) => Readonly<Record<string, number>>;
   readonly format: (value: number) => string;
   readonly tooltipFormat: string;
@@ -33,7 +33,8 @@ const PARAMETERS: Kind = {
   id: 'parameters',
   title: 'Parameters by group',
   unit: 'Parameters',
-  caption: rich`Tied weights count once. Each architecture is shown at the best size of its largest budget.`,
+  caption: (runs) =>
+    rich`Tied weights count once. Each architecture is shown at the best size of its largest budget.${activeText(runs)}`,
   of: (run) => run.paramsByGroup,
   format: formatShortCount,
   tooltipFormat: FORMAT.count,
@@ -44,7 +45,8 @@ const FLOPS: Kind = {
   id: 'flops',
   title: 'Training FLOPs by kind of operation',
   unit: 'FLOPs per step',
-  caption: rich`Forward and backward of one training step by FLOP rule 1, counted on the graph of the plain operations. Kinds below 1% everywhere are added up as “other”.`,
+  caption: () =>
+    rich`Forward and backward of one training step by FLOP rule 1, counted on the graph of the plain operations. Kinds below 1% everywhere are added up as “other”.`,
   of: (run) => run.flopsByKind,
   format: formatPowerOfTen,
   tooltipFormat: FORMAT.flops,
@@ -86,7 +88,7 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
   return {
     id: kind.id,
     title: kind.title,
-    caption: kind.caption,
+    caption: kind.caption(runs),
     alt: `${kind.title}. ${runs
       .map(
         (run) =>
@@ -140,6 +142,17 @@ function breakdownChart(context: ReportContext, kind: Kind): Chart | null {
       ],
     },
   };
+}
+
+/** What a token uses of models with experts: a sentence, empty where there are none. */
+function activeText(runs: readonly RunRecord[]): string {
+  const mixtures = runs.filter((run) => run.paramsActive < run.paramsTotal);
+  if (mixtures.length === 0) return '';
+  const counts = mixtures.map(
+    ({ arch, paramsTotal, paramsActive }) =>
+      `${arch} ${formatShortCount(paramsActive)} of ${formatShortCount(paramsTotal)}`,
+  );
+  return ` A token uses one expert of each mixture: ${counts.join(', ')} parameters.`;
 }
 
 /** A run of the size with the lowest mean loss at the largest budget. */

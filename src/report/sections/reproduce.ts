@@ -206,6 +206,8 @@ function machineFacts({ study }: ReportContext): Fact[] {
 }
 
 function runsTable(runs: readonly RunRecord[]): Table {
+  // Only mixtures of experts use fewer parameters for a token than they have.
+  const mixtures = runs.some((run) => run.paramsActive < run.paramsTotal);
   const columns = [
     'run',
     'arch',
@@ -222,6 +224,7 @@ function runsTable(runs: readonly RunRecord[]): Table {
     'flopsMatmul',
     'paramsTotal',
     'paramsNonEmbedding',
+    ...(mixtures ? (['paramsActive'] as const) : []),
     'learningRate',
     'valNats',
     'testNats',
@@ -249,6 +252,7 @@ function runsTable(runs: readonly RunRecord[]): Table {
         flopsMatmul: run.flopsMatmul,
         paramsTotal: run.paramsTotal,
         paramsNonEmbedding: run.paramsNonEmbedding,
+        paramsActive: run.paramsActive,
         learningRate: run.setup.optimizer.learningRate,
         valNats: run.final?.val.lossNats ?? null,
         testNats: run.final?.test.lossNats ?? null,
@@ -268,6 +272,7 @@ function runsTable(runs: readonly RunRecord[]): Table {
       { field: 'steps', label: 'Steps', format: formatCount },
       { field: 'tokens', label: 'Tokens', format: formatShortCount },
       { field: 'paramsTotal', label: 'Parameters', format: formatShortCount },
+      ...(mixtures ? [{ field: 'paramsActive', label: 'Used for a token', format: formatShortCount }] : []),
       { field: 'learningRate', label: 'Learning rate' },
       { field: 'valNats', label: 'Val, nats', format: formatLoss },
       { field: 'testNats', label: 'Test, nats', format: formatLoss },
