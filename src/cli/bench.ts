@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { DEFAULT_ENGINE, PRECISIONS, type EngineName, type Precision } from '../engine/engineNames.js';
 import type { BenchCase, BenchResult } from '../train/bench.js';
+import type { MemoryRequest, MemoryResult } from '../train/measureMemory.js';
 import { noCacheOption } from './cacheOption.js';
 import { engineOption } from './engineOption.js';
 
@@ -16,8 +17,13 @@ interface BenchFlags {
   readonly threads: string;
   readonly engine?: EngineName;
   readonly precision: Precision;
+  readonly memory?: true;
   readonly json?: boolean;
 }
+
+const STEPS_PER_CALL = 8;
+/** From the second step on there is a state within the call; more steps take no more memory. */
+const MEMORY_STEPS_PER_CALL = 3;
 
 const DEFAULT_ARCHITECTURES = ['transformer', 'transformer++', 'primer-ez', 'primer', 't5', 't5++'];
 
@@ -46,10 +52,12 @@ export function addBenchCommand(program: Command): void {
     .addOption(engineOption())
     .addOption(noCacheOption())
     .addOption(new Option('--precision <type>', 'of the matrix products').choices(PRECISIONS).default('f32'))
+    .option('--memory', 'measure memory instead: a process a case, beside what the graph predicts')
     .option('--json', 'print one JSON object a case, or one object where only one case is asked for')
     .addHelpText(
       'after',
       '\nExamples:\n  $ isoloss bench\n  $ isoloss bench --arch primer-ez --d 128 --layers 4 --json' +
+        '\n  $ isoloss bench --memory --arch llama --d 256 --layers 6' +
         '\n  $ isoloss bench --engine tfjs:tensorflow --arch transformer --d 64 --layers 2',
     )
     .action(async (flags: BenchFlags) => {
@@ -77,13 +85,23 @@ export function addBenchCommand(program: Command): void {
       const cases = shapes.flatMap((shape) =>
         names.map((name): BenchCase => ({ ...name, ...shape, ...common })),
       );
+      const engine = flags.engine ?? DEFAULT_ENGINE;
+      if (flags.memory === true) {
+        const { precision } = flags;
+        await benchMemory(
+          cases,
+          { engine, threads, precision, stepsPerCall: MEMORY_STEPS_PER_CALL },
+          flags.json === true,
+        );
+        return;
+      }
       if (flags.json !== true) process.stdout.write(`${HEADER}\n`);
       for (const benchCase of cases) {
         const result = await benchTraining(benchCase, {
-          engine: flags.engine ?? DEFAULT_ENGINE,
+          engine,
           precision: flags.precision,
           threads,
-          stepsPerCall: 8,
+          stepsPerCall: STEPS_PER_CALL,
           cache,
           roundMs: 700,
           rounds: 3,
@@ -91,6 +109,38 @@ export function addBenchCommand(program: Command): void {
         process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${line(result)}\n`);
       }
     });
+}
+
+const MEMORY_HEADER =
+  'architecture      d layers batch    loaded      peak    growth predicted  ratio  (MiB)    state      live';
+
+async function benchMemory(
+  cases: readonly BenchCase[],
+  how: Omit<MemoryRequest, 'benchCase'>,
+  json: boolean,
+): Promise<void> {
+  const { measureMemory } = await import('../train/measureMemory.js');
+  if (!json) process.stdout.write(`${MEMORY_HEADER}\n`);
+  for (const benchCase of cases) {
+    const result = await measureMemory({ ...how, benchCase });
+    process.stdout.write(`${json ? JSON.stringify(result) : memoryLine(result)}\n`);
+  }
+}
+
+function memoryLine(result: MemoryResult): string {
+  const { preset, dModel, nLayers, batchSize } = result.benchCase;
+  const { predictedGrowthBytes: predicted, measuredGrowthBytes: measured } = result;
+  const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0).padStart(10);
+  return [
+    preset.padEnd(14),
+    String(dModel).padStart(5),
+    String(nLayers).padStart(7),
+    String(batchSize).padStart(6),
+    ...[result.loadedBytes, result.peakBytes, measured, predicted].map(mebibytes),
+    (predicted / measured).toFixed(2).padStart(7),
+    ' '.repeat(7),
+    ...[result.stateBytes, result.liveBytes].map(mebibytes),
+  ].join('');
 }
 
 const HEADER =

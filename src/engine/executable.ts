@@ -16,8 +16,9 @@ export interface StepProgram {
 
 /** A compiled step with its state. */
 export interface Executable {
+  /** The arrays may be kept instead of copied: they are not to be changed afterwards. */
   setState(state: HostTensors): void;
-  /** A copy of the state after the last finished call, from wherever it is kept. */
+  /** The state after the last finished call, from wherever it is kept. Later calls do not change it; nobody else may. */
   getState(): Promise<HostTensors>;
   /**
    * Makes `stepCount` steps. `perStep` holds each input with a leading dimension of `stepCount`.
@@ -38,18 +39,11 @@ export interface ExecutableFunction {
   dispose(): Promise<void>;
 }
 
-/** Compiled models kept from one process to the next. */
+/** Encoded models kept from one process to the next. Whatever goes wrong with it costs time and nothing else. */
 export interface ModelCache {
   /** The bytes kept under a key, checked to be whole; null where there are none. */
   load(key: string): Uint8Array | null;
-  /** Forgets an entry that turned out to be of no use. */
-  drop(key: string): void;
-  /**
-   * Has `write` write a file at the path that it is given, and keeps that.
-   * @returns what `write` returns; null where no file can be written, and `write` was not called
-   * @throws what `write` throws
-   */
-  save<T>(key: string, write: (path: string) => Promise<T>): Promise<T | null>;
+  save(key: string, bytes: Uint8Array): void;
 }
 
 export interface EngineOptions {
@@ -59,7 +53,7 @@ export interface EngineOptions {
   readonly optimise?: boolean;
   /** Arithmetic of matrix products, f32 where not given; an engine that has not got it refuses. */
   readonly precision?: Precision;
-  /** Where compiled models are looked for and kept, by the engines that can; none where not given. */
+  /** Where encoded models are looked for and kept, by the engines that can; nowhere where not given. */
   readonly cache?: ModelCache | undefined;
 }
 

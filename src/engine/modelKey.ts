@@ -1,13 +1,12 @@
 /**
- * The name under which a compiled model is kept: a hash of everything that decides it, so that no entry can be stale. The
+ * The name under which an encoded model is kept: a hash of everything that decides it, so that no entry can be stale. The
  * traced graph stands for the model, the optimizer, the batch and the operations; the source of this folder for what is made
- * of the graph; the versions, options and the processor for what ONNX Runtime makes of that.
+ * of the graph.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cpuFeatures, cpuModel } from './cpu.js';
 import type { EngineOptions } from './executable.js';
 import { hashGraph, type TraceGraph } from './trace/graph.js';
 
@@ -27,22 +26,25 @@ function sourceHash(folder: string): string | null {
 }
 
 /**
- * Key of the model that a graph becomes, 64 hex digits.
+ * Key of the model that a graph becomes, 64 hex digits; null where none can be kept.
  *
- * @param form in which the graph is encoded, and its names where they are not the graph's own
- * @param runtime name and version of what runs it
+ * @param form in which the graph is encoded and for what, with what is not in the graph of it
  */
 export function modelKey(
   graph: TraceGraph,
   form: string,
-  runtime: string,
   { threads, precision = 'f32' }: EngineOptions,
 ): string | null {
   if (SOURCE === null) return null;
   const names = (values: TraceGraph['inputs']): string[] => values.map(({ name }) => name);
-  const machine = [process.platform, process.arch, cpuModel(), cpuFeatures()];
-  const parts = [SOURCE, hashGraph(graph), names(graph.inputs), names(graph.outputs), form, runtime];
-  return createHash('sha256')
-    .update(JSON.stringify([...parts, ...machine, threads, precision]))
-    .digest('hex');
+  const parts = [
+    SOURCE,
+    hashGraph(graph),
+    names(graph.inputs),
+    names(graph.outputs),
+    form,
+    threads,
+    precision,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

@@ -17,68 +17,60 @@ import {
   type Provider,
 } from './ortSession.js';
 import { traceStep } from './stepGraph.js';
-import {
-  checkLength,
-  hostArray,
-  sizeOf,
-  type HostArray,
-  type HostTensors,
-  type TensorSpec,
-} from './tensors.js';
+import { checkLength, hostArray, sizeOf, type HostArray, type HostTensors } from './tensors.js';
 
-const filled = (specs: readonly TensorSpec[]): Record<string, Tensor> =>
-  Object.fromEntries(
-    specs.map((spec) => [spec.name, hostTensor(spec, hostArray(spec.dtype, sizeOf(spec.shape)))]),
-  );
-
-const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(tensors).map(([name, value]) => [prefix + name, value]));
+/** Frees the memory of arrays at once; the garbage collector lets one more state pile up, or two. */
+const letGo = (arrays: readonly HostArray[]): void => {
+  structuredClone(null, { transfer: arrays.map(({ buffer }) => buffer as ArrayBuffer) });
+};
 
 class OrtExecutable implements Executable {
   private readonly program: StepProgram;
   private readonly session: InferenceSession;
-  /** Two sets of state: a call reads one and writes the other, so that a failed call leaves the state as it was. */
-  private current: Record<string, Tensor>;
-  private spare: Record<string, Tensor>;
+  /** Its arrays are read and never written: a call makes new ones, so that a failed call leaves the state as it was. */
+  private state: HostTensors;
+  /** Whether somebody else may have the arrays of the state. */
+  private isShared = false;
 
   constructor(program: StepProgram, session: InferenceSession) {
     this.program = program;
     this.session = session;
-    this.current = filled(program.state);
-    this.spare = filled(program.state);
-  }
-
-  setState(state: HostTensors): void {
-    const values = this.program.state.map((spec) => checkLength(spec, state[spec.name], sizeOf(spec.shape)));
-    this.program.state.forEach(({ name }, i) => {
-      (this.current[name]!.data as HostArray).set(values[i]!);
-    });
-  }
-
-  async getState(): Promise<HostTensors> {
-    return Promise.resolve(
-      Object.fromEntries(
-        this.program.state.map(({ name }) => [name, (this.current[name]!.data as HostArray).slice()]),
-      ),
+    this.state = Object.fromEntries(
+      program.state.map(({ name, dtype, shape }) => [name, hostArray(dtype, sizeOf(shape))]),
     );
   }
 
+  setState(state: HostTensors): void {
+    this.state = Object.fromEntries(
+      this.program.state.map((spec) => [spec.name, checkLength(spec, state[spec.name], sizeOf(spec.shape))]),
+    );
+    this.isShared = true;
+  }
+
+  async getState(): Promise<HostTensors> {
+    this.isShared = true;
+    return Promise.resolve({ ...this.state });
+  }
+
   async run(stepCount: number, perStep: HostTensors): Promise<Record<string, Float32Array>> {
-    const feeds = prefixed(INITIAL, this.current);
-    feeds[STEP_COUNT] = new Tensor('int64', BigInt64Array.of(BigInt(stepCount)), []);
+    const feeds: Record<string, Tensor> = {
+      [STEP_COUNT]: new Tensor('int64', BigInt64Array.of(BigInt(stepCount)), []),
+    };
+    for (const spec of this.program.state)
+      feeds[INITIAL + spec.name] = hostTensor(spec, this.state[spec.name]!);
     for (const spec of this.program.perStep) {
       const data = checkLength(spec, perStep[spec.name], stepCount * sizeOf(spec.shape));
       feeds[`all/${spec.name}`] = hostTensor({ ...spec, shape: [stepCount, ...spec.shape] }, data);
     }
-    const metrics = Object.fromEntries(
-      this.program.metrics.map((name) => [name, new Float32Array(stepCount)]),
+    // Results would be copied into arrays of ours as well: the binding makes new ones in any case.
+    const results = await this.session.run(feeds);
+    const data = (name: string): HostArray => results[name]!.data as HostArray;
+    if (!this.isShared) letGo(Object.values(this.state));
+    this.state = Object.fromEntries(this.program.state.map(({ name }) => [name, data(FINAL + name)]));
+    this.isShared = false;
+    return Object.fromEntries(
+      this.program.metrics.map((name) => [name, data(`all/${name}`) as Float32Array]),
     );
-    const fetches = prefixed(FINAL, this.spare);
-    for (const [name, values] of Object.entries(metrics))
-      fetches[`all/${name}`] = new Tensor('float32', values, [stepCount]);
-    await this.session.run(feeds, fetches);
-    [this.current, this.spare] = [this.spare, this.current];
-    return metrics;
   }
 
   async dispose(): Promise<void> {

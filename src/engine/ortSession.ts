@@ -2,10 +2,11 @@
 import { createRequire } from 'node:module';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EngineName } from './engineNames.js';
-import type { EngineOptions, ExecutableFunction, FunctionProgram, ModelCache } from './executable.js';
+import type { EngineOptions, ExecutableFunction, FunctionProgram } from './executable.js';
 import { modelKey } from './modelKey.js';
 import { encodeFunction } from './onnx/encode.js';
 import type { OnnxGraph } from './onnx/graph.js';
+import { inFrugalOrder } from './onnx/order.js';
 import { lower } from './onnx/lower.js';
 import { optimise, passesFor } from './passes/index.js';
 import { forGpu } from './passes/gpu.js';
@@ -51,7 +52,7 @@ export function prepare(graph: TraceGraph, provider: Provider, options: EngineOp
   // The CPU has no products of its own in these precisions; rounding what goes into them gives the same arithmetic.
   const mode = provider === 'cpu' ? 'rounded' : 'native';
   const precise = withPrecision(rewritten, options.precision ?? 'f32', mode);
-  return provider === 'cpu' ? precise : forGpu(precise, provider);
+  return inFrugalOrder(provider === 'cpu' ? precise : forGpu(precise, provider));
 }
 
 // Parallel execution mode and a disabled memory arena were both measured to be slow; other options made no difference.
@@ -77,8 +78,7 @@ export async function createSession(
 }
 
 /**
- * The session of a traced graph: from the cache where it is there, otherwise compiled and kept. Only for the CPU, whose
- * optimised model does not depend on a device's driver. A model from the cache gives the same bits as one just compiled.
+ * The session of a traced graph. Passes and encoding are left out where the cache has what they would give.
  *
  * @param form names how `encode` writes the graph
  */
@@ -89,40 +89,13 @@ export async function sessionOf(
   provider: Provider,
   options: EngineOptions,
 ): Promise<InferenceSession> {
-  const { cache } = options;
-  const compile = async (more?: InferenceSession.SessionOptions): Promise<InferenceSession> =>
-    createSession(encode(prepare(graph, provider, options)), provider, options, more);
-  const isKept = cache !== undefined && provider === 'cpu' && isOptimised(options);
-  const key = isKept ? modelKey(graph, form, `ort ${ORT_VERSION}`, options) : null;
-  if (cache === undefined || key === null) return compile();
-  return (await keptSession(cache, key, provider, options)) ?? compileAndKeep(cache, key, compile);
-}
-
-async function keptSession(
-  cache: ModelCache,
-  key: string,
-  provider: Provider,
-  options: EngineOptions,
-): Promise<InferenceSession | null> {
-  const bytes = cache.load(key);
-  if (bytes === null) return null;
-  try {
-    // It was optimised before it was kept.
-    return await createSession(bytes, provider, options, { graphOptimizationLevel: 'disabled' });
-  } catch {
-    cache.drop(key);
-    return null;
-  }
-}
-
-async function compileAndKeep(
-  cache: ModelCache,
-  key: string,
-  compile: (more?: InferenceSession.SessionOptions) => Promise<InferenceSession>,
-): Promise<InferenceSession> {
-  const kept = cache.save(key, async (path) => compile({ optimizedModelFilePath: path }));
-  // Whether it is the file or the model that was at fault shows without the file.
-  return (await kept.catch(() => null)) ?? compile();
+  const cache = isOptimised(options) ? options.cache : undefined;
+  const key = cache === undefined ? null : modelKey(graph, `${form} ${provider}`, options);
+  const kept = key === null ? null : cache!.load(key);
+  if (kept !== null) return createSession(kept, provider, options);
+  const model = encode(prepare(graph, provider, options));
+  if (key !== null) cache!.save(key, model);
+  return createSession(model, provider, options);
 }
 
 /** A tensor over host memory, which is not copied. */

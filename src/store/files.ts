@@ -14,7 +14,7 @@ import { basename, dirname, join } from 'node:path';
 import serialize from 'canonicalize';
 
 /** Marks files written aside; one that a killed process left behind is found by it. */
-export const ASIDE_MARK = '.aside-';
+const ASIDE_MARK = '.aside-';
 
 /** Writes all of `bytes` at the file's current position: a single `write` may stop short on a full disk or a signal. */
 export function writeFully(fd: number, bytes: Uint8Array): void {

@@ -1,15 +1,14 @@
 /**
- * Compiled models on disk, shared by all processes and sweeps of a machine. An entry is one file, its checksum before its
- * bytes, put into place by a rename: whatever is torn, damaged or of another version is compiled again.
+ * Encoded models on disk, shared by all processes and sweeps of a machine. An entry is one file, its checksum before its
+ * bytes, put into place by a rename: whatever is torn or damaged is made again.
  */
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { defaultCacheDir } from '../data/cache.js';
 import type { ModelCache } from '../engine/executable.js';
-import { ASIDE_MARK, isAsideName, makeDirectory, sha256Hex, writeAside, writeFully } from './files.js';
+import { isAsideName, sha256Hex, writeFileAtomic } from './files.js';
 
-/** Bytes that all entries may take; those used longest ago go first. An entry of a small model takes 0.1 to 2 MB. */
+/** Bytes that all entries may take; those used longest ago go first. An entry takes 0.1 to 0.5 MB. */
 const MAX_BYTES = 256 * 2 ** 20;
 
 /** After tidying up there is room for some before the next time. */
@@ -33,22 +32,11 @@ export function modelCache(folder: string, maxBytes: number = MAX_BYTES): ModelC
   const place = (key: string): string => join(folder, `${key}${EXTENSION}`);
   return {
     load: (key) => orNull(() => readEntry(place(key))),
-    drop: (key) => void orNull(() => rmSync(place(key), { force: true })),
-    async save(key, write) {
-      const made = join(folder, `${key}${ASIDE_MARK}${process.pid}-${randomBytes(4).toString('hex')}`);
-      const ready = orNull(() => {
-        makeDirectory(folder);
-        return true;
+    save: (key, bytes) => {
+      orNull(() => {
+        writeFileAtomic(place(key), Buffer.concat([Buffer.from(sha256Hex(bytes), 'latin1'), bytes]));
+        tidy(folder, maxBytes);
       });
-      if (ready === null) return null;
-      try {
-        const result = await write(made);
-        orNull(() => putInPlace(made, place(key)));
-        orNull(() => tidy(folder, maxBytes));
-        return result;
-      } finally {
-        orNull(() => rmSync(made, { force: true }));
-      }
     },
   };
 }
@@ -71,20 +59,6 @@ function readEntry(path: string): Uint8Array | null {
   const now = new Date();
   orNull(() => utimesSync(path, now, now));
   return bytes;
-}
-
-function putInPlace(made: string, path: string): void {
-  const bytes = readFileSync(made);
-  const aside = writeAside(path, (fd) => {
-    writeFully(fd, Buffer.from(sha256Hex(bytes), 'latin1'));
-    writeFully(fd, bytes);
-  });
-  try {
-    renameSync(aside, path);
-  } catch (error) {
-    rmSync(aside, { force: true });
-    throw error;
-  }
 }
 
 /** Removes what was used longest ago where there is too much, and what killed processes left. */

@@ -98,7 +98,7 @@ export function memoryOfLargest(plan: SweepPreview): { readonly bytes: number; r
 }
 
 const MEMORY_BASIS =
-  "memory: the peak of the graph's liveness, six times parameters and optimizer state, and the engine's overhead as fitted on a CPU: an estimate";
+  "memory: the peak of the graph's liveness, copies of parameters and optimizer state, and the engine's overhead as fitted on a CPU: an estimate";
 
 const timeBasis = (plan: SweepPreview, device: Device | null): string =>
   `time: ${device === null ? machineBasis(plan.speed) : deviceBasis(device)}`;

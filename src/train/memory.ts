@@ -6,16 +6,27 @@ import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { makeOptimizer } from './optimizers.js';
 import { trainingProgram } from './programs.js';
 
-/** A worker process with the engine loaded and nothing compiled: measured, 150 to 170 MiB and some for the corpus's text. */
-const PROCESS_BYTES = 256 * 2 ** 20;
+/** A process with the engine loaded and nothing compiled (100 to 110 MiB), a corpus's tables and what Node lets pile up. */
+const PROCESS_BYTES = 176 * 2 ** 20;
 
-/** The engine holds two sets of state, the loop two more, and the results of a step and of the optimizer come on top. */
-const STATE_COPIES = 6;
+/** What tracing and compiling leave behind: sessions, graphs, JavaScript's heap. */
+const COMPILED_BYTES = 50 * 2 ** 20;
 
-/** The engine's memory arena grows by doubling and is never compact. */
-const ARENA_FACTOR = 2.7;
+/** The state that a call reads and the one that it returns, on the host. */
+const HOST_STATES = 2;
+
+/**
+ * The arena of the engine over what is alive in it, the state of the step before included: it grows by doubling and is never
+ * compact.
+ */
+const ARENA_FACTOR = 1.5;
+
+/** Checkpoints and the evaluation hold states of their own for a while. */
+const RUN_STATES = 2;
 
 export interface RunMemory extends StepMemory {
+  /** Predicted growth of a process over what it takes with the engine loaded, by compiling and training. */
+  readonly growthBytes: number;
   /** Predicted bytes of the worker process; the corpus lies in the page cache. */
   readonly totalBytes: number;
 }
@@ -30,9 +41,8 @@ interface MemorySetup {
 const known = new Map<string, StepMemory>();
 
 /**
- * Predicts the memory of a run's worker process: a fixed part, six times the state, 2.7 times the peak of the graph's
- * liveness. The factors are fitted to ONNX Runtime on the CPU: over models of d 32 to 256, batches of
- * 1k to 8k tokens, the prediction was 1.0 to 1.4 times the largest resident size.
+ * Predicts the memory of a run's worker process from the liveness of its graph. The constants are fitted to ONNX Runtime on
+ * the CPU, over models of d 32 to 256 and batches of 1k to 2k tokens (`isoloss bench --memory` measures what they predict).
  */
 export function runMemory(setup: MemorySetup): RunMemory {
   const { model, optimizer, batchSize } = setup;
@@ -47,8 +57,9 @@ export function runMemory(setup: MemorySetup): RunMemory {
     known.set(key, step);
   }
   const { stateBytes, peakBytes, constantBytes } = step;
-  const totalBytes = PROCESS_BYTES + STATE_COPIES * stateBytes + ARENA_FACTOR * peakBytes + 2 * constantBytes;
-  return { ...step, totalBytes };
+  const growthBytes =
+    COMPILED_BYTES + HOST_STATES * stateBytes + ARENA_FACTOR * (stateBytes + peakBytes) + 2 * constantBytes;
+  return { ...step, growthBytes, totalBytes: PROCESS_BYTES + growthBytes + RUN_STATES * stateBytes };
 }
 
 /** The largest batch, in sequences, with which a run would fit, about: memory grows in proportion; null where none would. */

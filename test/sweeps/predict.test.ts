@@ -1,6 +1,6 @@
 /** What a plan predicts of memory and of devices, and its picture of the grid. */
 import { describe, expect, it } from 'vitest';
-import { peakBytes } from '../../src/engine/memory.js';
+import { livePeakBytes } from '../../src/engine/onnx/liveness.js';
 import { GraphBuilder } from '../../src/engine/onnx/graph.js';
 import { describeModel } from '../../src/train/describe.js';
 import { fittingBatch, runMemory } from '../../src/train/memory.js';
@@ -19,10 +19,10 @@ describe('memory', () => {
     const d = builder.binary('Mul', c, c, 'int64');
     const outputs = [{ name: 'd', value: d }];
     // a and b: 32 bytes; b and c: 32; c and d, whose elements have 8 bytes: 48.
-    expect(peakBytes({ inputs: [x], outputs, nodes: builder.nodes })).toBe(48);
+    expect(livePeakBytes({ inputs: [x], outputs, nodes: builder.nodes })).toBe(48);
     // With a kept to the end, it is there as well.
     const kept = [...outputs, { name: 'a', value: a }];
-    expect(peakBytes({ inputs: [x], outputs: kept, nodes: builder.nodes })).toBe(64);
+    expect(livePeakBytes({ inputs: [x], outputs: kept, nodes: builder.nodes })).toBe(64);
   });
 
   it('of a run counts parameters and two moments, and grows with the batch', () => {
