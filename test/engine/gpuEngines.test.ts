@@ -36,8 +36,11 @@ async function outcome(
 describe.each(found)('$name', ({ name, engine }) => {
   it.skipIf(engine === null).each([
     ['transformer', {}],
+    ['transformer++', {}],
+    ['primer-ez', {}],
     ['primer', { positions: 'rotary' }],
     ['t5', { positions: 'relative' }],
+    ['llama', {}],
   ] as const)(
     '%s %j: six steps agree with the reference',
     async (preset, change) => {
