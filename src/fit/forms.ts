@@ -3,6 +3,7 @@ import type { LackOfFit, SaturatingLaw } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { chiSquaredUpperTail, fUpperTail } from './distributions.js';
+import { refineSaturating } from './gaussNewton.js';
 import { parabolaAt, type Parabola } from './isoflop.js';
 import { fitPowerLaw, lawAt, type LogPoint } from './powerLaw.js';
 import { predictLog, type PowerSumData, type PowerSumParameters } from './powerSum.js';
@@ -45,18 +46,24 @@ export function fitSaturating(
   centre: number,
   start?: PowerSumParameters,
 ): Saturating {
+  const refined = start === undefined ? null : refineSaturating(points, centre, start);
+  if (refined !== null) return toLaw(refined.parameters, refined.squares, centre);
   const data = toData(points, centre);
-  const found =
+  const { parameters, objective } =
     start === undefined
       ? fitPowerSum(data, { objective: 'logLeastSquares', delta: 1, starts: STARTS, fixed: new Map() })
       : descend(data, start, { kind: 'logLeastSquares', delta: 1 }, 1);
-  const [e, c, k] = found.parameters as unknown as readonly [number, number, number];
+  return toLaw(parameters, objective, centre);
+}
+
+function toLaw(parameters: PowerSumParameters, squares: number, centre: number): Saturating {
+  const [e, c, k] = parameters as unknown as readonly [number, number, number];
   return {
     irreducibleLoss: Math.exp(e),
     logCoefficient: c + k * centre,
     exponent: -k,
-    parameters: found.parameters,
-    squares: found.objective,
+    parameters,
+    squares,
   };
 }
 

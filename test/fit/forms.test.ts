@@ -3,11 +3,40 @@ import { akima, akimaAt, akimaMinimum } from '../../src/fit/akima.js';
 import { analyse } from '../../src/fit/analyse.js';
 import { learningCurveEnvelope, learningCurveSpeedup, type LearningCurve } from '../../src/fit/curves.js';
 import { aicc, fitSaturating } from '../../src/fit/forms.js';
+import { refineSaturating } from '../../src/fit/gaussNewton.js';
 import { findMinimum, fitParabola } from '../../src/fit/isoflop.js';
 import { optimaLaws } from '../../src/fit/optima.js';
 import { fitPowerLaw, fitSharedExponent } from '../../src/fit/powerLaw.js';
 import { powerOf } from '../../src/fit/power.js';
+import { randomStream } from '../../src/fit/random.js';
 import { syntheticRows, type Design } from './synthetic.js';
+
+describe('the law with an irreducible loss', () => {
+  it('refined from a near start comes as low as a search from many starts', () => {
+    const centre = Math.log(1e12);
+    const random = randomStream(3, 0);
+    // Among the draws of the second law some have their lowest point at no irreducible loss at all.
+    for (const [irreducible, deviation] of [
+      [2, 0.0005],
+      [0.3, 0.001],
+    ] as const) {
+      const drawn = (noise: number) =>
+        [0, 1, 2, 3, 4].map((i) => {
+          const x = Math.log(3e11) + i * Math.log(3);
+          const y = Math.log(irreducible + 90 * Math.exp(-0.13 * x)) + noise * random.normal();
+          return { x, y };
+        });
+      const near = fitSaturating(drawn(0), centre);
+      expect(near.irreducibleLoss).toBeCloseTo(irreducible, 4);
+      for (let i = 0; i < 25; i++) {
+        const points = drawn(deviation);
+        const whole = fitSaturating(points, centre);
+        const refined = refineSaturating(points, centre, near.parameters)!;
+        expect(refined.squares / whole.squares).toBeLessThan(1 + 1e-4);
+      }
+    }
+  });
+});
 
 describe('power laws', () => {
   it('fits y = a x^b by least squares in logs', () => {
