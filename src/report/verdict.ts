@@ -73,9 +73,9 @@ function missingOptima(arch: string, isoflop: readonly IsoflopFit[]): string[] {
   return [...new Set(refused.map(({ reason }) => reason))].map((reason) => {
     const fits = refused.filter((fit) => fit.reason === reason);
     const budgets = fits.map(
-      ({ budgetFlops, bestCell }) => `${flops(budgetFlops)} (best size ${bestCell.size})`,
+      ({ budgetFlops, bestCell }) => `${flops(budgetFlops)} FLOPs (best size ${bestCell.size})`,
     );
-    return `${arch} at ${budgets.join(', ')} FLOPs: ${reason ?? 'no optimum was accepted.'}`;
+    return `${arch} at ${budgets.join(', ')}: ${reason ?? 'no optimum was accepted.'}`;
   });
 }
 
@@ -86,8 +86,17 @@ const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(
 /** A few lines for each verdict. */
 export function verdictText(verdicts: readonly ComparisonVerdict[]): string {
   if (verdicts.length === 0) return 'No pair of architectures has enough finished runs to be compared.';
-  return [...verdicts.map(linesOf), ...familyNote(verdicts)].join('\n\n');
+  return [...verdicts.map(linesOf), ...sizesNote(verdicts), ...familyNote(verdicts)].join('\n\n');
 }
+
+/** What to do where optima are missing. */
+const sizesNote = (verdicts: readonly ComparisonVerdict[]): string[] =>
+  verdicts.some(({ missing }) => missing.length > 0)
+    ? [
+        'For a speedup take sizes on both sides of the best ones (--sizes, or --sweep FILE with sizes of its own); where the ' +
+          'smallest size was best, larger budgets do as well.',
+      ]
+    : [];
 
 /** A gain in one family of positions may be one of local order, which others have anyway (docs/numbers.md). */
 function familyNote(verdicts: readonly ComparisonVerdict[]): string[] {
@@ -137,8 +146,6 @@ function withoutLaw({ sameSize, missing }: ComparisonVerdict): string[] {
     ...equal,
     '  a speedup is read at optimal sizes, which at least 2 budgets need to have:',
     ...missing.map((sentence) => `    ${sentence}`),
-    '  take sizes on both sides of the best ones (--sizes, or --sweep FILE with sizes of its own); where the smallest size was ' +
-      'best, larger budgets do as well',
   ];
 }
 

@@ -223,7 +223,7 @@ describe('the verdict', () => {
     const said = text({ atOptimalSize: [], reason: 'None.', sameSize: [at(1e10, -0.5), at(2.5e10, -0.02)] });
     expect(said).toContain('at 2.5e10 FLOPs, both at size 32x2: −0.0200 nats [−0.0300, −0.0100]: better');
     expect(said).not.toContain('0.5000');
-    expect(said).toContain('mine at 2.5e10 (best size 24x2) FLOPs: A smaller size is needed.');
+    expect(said).toContain('mine at 2.5e10 FLOPs (best size 24x2): A smaller size is needed.');
     expect(said).toContain('theirs at 2.5e10');
     expect(said).toMatch(/sizes on both sides.*larger budgets do as well/);
   });
