@@ -6,7 +6,7 @@ export interface EinsumEquation {
   readonly output: readonly string[];
 }
 
-/** @throws Error where the equation has no arrow, dots, or a letter twice in one operand */
+/** @throws Error where the equation has no arrow, dots, more than two operands, or a letter twice in one of them */
 export function parseEinsum(equation: string): EinsumEquation {
   const [left = '', output, ...more] = equation.replace(/\s/g, '').split('->');
   const operands = left.split(',');
@@ -14,6 +14,12 @@ export function parseEinsum(equation: string): EinsumEquation {
   if (output === undefined || more.length > 0 || !terms.every((term) => /^[A-Za-z]*$/.test(term))) {
     throw new Error(
       `einsum "${equation}" cannot be traced: write it with letters and one arrow, as in "ij,jk->ik"`,
+    );
+  }
+  if (operands.length > 2) {
+    throw new Error(
+      `einsum "${equation}" of ${operands.length} operands cannot be traced (nor does TensorFlow.js compute it): write it as ` +
+        'several of two, whose order decides their FLOPs',
     );
   }
   if (terms.some((term) => new Set(term).size < term.length)) {

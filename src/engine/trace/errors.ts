@@ -42,6 +42,8 @@ export const INSTEAD: Readonly<Record<string, string>> = {
   DenseBincount: COUNTS,
   SearchSorted:
     'Count what is smaller: tf.sum(tf.cast(tf.less(tf.expandDims(sorted, -2), tf.expandDims(values, -1)), "int32"), -1).',
+  Multinomial:
+    'Draw by ops.random: tf.argMax(tf.sub(logits, tf.log(tf.neg(tf.log(ops.random(logits.shape))))), -1) in training.',
   DepthToSpace: 'Write it as tf.reshape, tf.transpose and tf.reshape.',
   FlipLeftRight: 'Take tf.reverse(x, 2).',
   ResizeNearestNeighbor: IMAGE,

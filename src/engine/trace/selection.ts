@@ -17,7 +17,10 @@ import {
 /** The size behind every letter of an equation. */
 function letterSizes(equation: string, shapes: readonly Shape[]): Map<string, number> {
   const sizes = new Map<string, number>();
-  parseEinsum(equation).operands.forEach((letters, operand) => {
+  const { operands } = parseEinsum(equation);
+  if (operands.length !== shapes.length)
+    throw new Error(`"${equation}" is of ${operands.length} operands, and was given ${shapes.length}`);
+  operands.forEach((letters, operand) => {
     const shape = shapes[operand] ?? [];
     if (letters.length !== shape.length)
       throw new Error(`"${letters.join('')}" of "${equation}" does not name the axes of [${shape.join()}]`);
