@@ -9,7 +9,8 @@ import { encodeFunction } from './onnx/encode.js';
 import { GraphBuilder } from './onnx/graph.js';
 import { loopEngine, ortEngine } from './ort.js';
 import { webgpuEngine } from './ortDevice.js';
-import { createSession, feedsOf, ORT_VERSION, type Provider } from './ortSession.js';
+import type { Provider } from './ortOptions.js';
+import { createSession, feedsOf, ORT_VERSION } from './ortSession.js';
 
 const opened = new Map<EngineName, Promise<Engine>>();
 

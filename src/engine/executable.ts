@@ -1,7 +1,7 @@
 /** What every engine offers: a training step run many times over its own state, and a function run once a call. */
 import type { TensorFunction, Tensors } from './trace/trace.js';
 import type { EngineName, Precision } from './engineNames.js';
-import type { HostTensors, TensorSpec } from './tensors.js';
+import type { HostArray, HostTensors, TensorSpec } from './tensors.js';
 
 /** One training step in plain TensorFlow.js, with the names and shapes of what goes in and out. */
 export interface StepProgram {
@@ -12,6 +12,36 @@ export interface StepProgram {
   /** Scalars that the step returns beside the state. */
   readonly metrics: readonly string[];
   readonly step: (state: Tensors, perStep: Tensors) => { readonly state: Tensors; readonly metrics: Tensors };
+  /** The same step over equal parts of the batch, where its sequences have nothing to do with each other. */
+  readonly parts?: StepParts;
+}
+
+/** Parameters that are updated together, and their state: what one thread does of an update. */
+export interface UpdateShare {
+  /** Names of state tensors that gradients are taken of. */
+  readonly params: readonly string[];
+  /** Names of all state tensors that change with them, they themselves included. */
+  readonly state: readonly string[];
+}
+
+/**
+ * A step in three functions: gradients of each part of the batch alone; their sum; the update. The last two are made for some
+ * of the shares, so that threads can divide them among themselves.
+ */
+export interface StepParts {
+  /** Whether the batch divides into so many equal parts. */
+  readonly divides: (parts: number) => boolean;
+  readonly shares: readonly UpdateShare[];
+  /** Inputs of the first function that differ from step to step, of the whole batch. */
+  readonly divided: readonly string[];
+  /** A part of one such input of one step. */
+  readonly partOf: (values: HostArray, part: number, parts: number) => HostArray;
+  /** From all parameters and a part of the batch to `gradient/<param>`, and metrics that add up over parts. */
+  readonly gradients: (parts: number) => FunctionProgram;
+  /** From `<part>/gradient/<param>` to `sum/<share>` and `squares`, the sum of all squares. */
+  readonly sum: (parts: number, shares: readonly number[]) => FunctionProgram;
+  /** From these, `<part>/squares` and `<part>/<metric>` of all parts, and the state, to `next/<state>` and all metrics. */
+  readonly update: (parts: number, shares: readonly number[]) => FunctionProgram;
 }
 
 /** A compiled step with its state. */

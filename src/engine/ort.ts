@@ -6,16 +6,17 @@ import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { cpuModel } from './cpu.js';
 import { requirePrecision } from './engineError.js';
 import type { Engine, EngineInfo, Executable, StepProgram } from './executable.js';
-import type { OnnxGraph } from './onnx/graph.js';
 import { encodeLoop, FINAL, INITIAL, STEP_COUNT } from './onnx/encode.js';
+import type { OnnxGraph } from './onnx/graph.js';
+import type { Provider } from './ortOptions.js';
 import {
   compileOrtFunction,
   hostTensor,
   isOptimised,
   ORT_VERSION,
   sessionOf,
-  type Provider,
 } from './ortSession.js';
+import { compileDivided, isDivided } from './partThreads.js';
 import { traceStep } from './stepGraph.js';
 import { checkLength, hostArray, sizeOf, type HostArray, type HostTensors } from './tensors.js';
 
@@ -83,6 +84,9 @@ export const loopEngine = (info: EngineInfo, provider: Provider): Engine => ({
   info,
   async compileStep(program, options) {
     requirePrecision(info.name, options.precision);
+    if (provider === 'cpu' && isOptimised(options) && isDivided(program, options)) {
+      return compileDivided(program, options);
+    }
     const graph = traceStep(program, isOptimised(options) ? 'fused' : 'naive');
     const encode = (prepared: OnnxGraph): Uint8Array => encodeLoop(prepared, program);
     // Which inputs are state and which differ from step to step decides the loop.

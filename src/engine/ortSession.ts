@@ -8,6 +8,7 @@ import { encodeFunction } from './onnx/encode.js';
 import type { OnnxGraph } from './onnx/graph.js';
 import { inFrugalOrder } from './onnx/order.js';
 import { lower } from './onnx/lower.js';
+import { sessionOptions, type Provider } from './ortOptions.js';
 import { optimise, passesFor } from './passes/index.js';
 import { forGpu } from './passes/gpu.js';
 import { withPrecision } from './passes/precision.js';
@@ -19,9 +20,6 @@ const require = createRequire(import.meta.url);
 const { version } = require('onnxruntime-node/package.json') as { version: string };
 
 export const ORT_VERSION = version;
-
-/** ONNX Runtime's own name for where a session computes. */
-export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
 /** The provider of an engine's matrix products; the CPU for those that are not ONNX Runtime's. */
 export function providerOf(engine: EngineName): Provider {
@@ -55,7 +53,6 @@ export function prepare(graph: TraceGraph, provider: Provider, options: EngineOp
   return inFrugalOrder(provider === 'cpu' ? precise : forGpu(precise, provider));
 }
 
-// Parallel execution mode and a disabled memory arena were both measured to be slow; other options made no difference.
 export async function createSession(
   model: Uint8Array,
   provider: Provider,
@@ -63,16 +60,7 @@ export async function createSession(
   more: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
   return InferenceSession.create(model, {
-    executionProviders: [provider],
-    intraOpNumThreads: options.threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: isOptimised(options) ? 'all' : 'disabled',
-    // A planned block of memory would come on top of what the first step has taken: 300 of 990 MiB at (256, 6).
-    enableMemPattern: false,
-    logSeverityLevel: 3,
-    // ONNX Runtime's fused activation is slower than a Relu in place.
-    extra: { optimization: { disable_specified_optimizers: 'GemmActivationFusion' } },
+    ...sessionOptions(provider, options.threads, isOptimised(options)),
     ...more,
   });
 }

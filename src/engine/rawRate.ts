@@ -1,7 +1,8 @@
 /** The machine's own f32 matrix rate through the same runtime: the yardstick for training speed and the probe against load. */
 import { encodeFunction } from './onnx/encode.js';
 import { GraphBuilder } from './onnx/graph.js';
-import { createSession, hostTensor, type Provider } from './ortSession.js';
+import type { Provider } from './ortOptions.js';
+import { createSession, hostTensor } from './ortSession.js';
 
 const SIZE = 1024;
 const PRODUCTS = 4;

@@ -15,7 +15,7 @@ import type { RunRecord } from '../store/record.js';
 import { bytesOf, encodeHeader } from '../store/safetensors.js';
 import { packageVersion } from '../store/version.js';
 import { portableGraph } from '../train/portableForward.js';
-import { paramKey } from '../train/programs.js';
+import { paramKey } from '../train/stateNames.js';
 import type { TrainedModel } from '../train/trainedModel.js';
 
 /** What programs can read of a model's origin: in the ONNX file's metadata and the safetensors file's header. */

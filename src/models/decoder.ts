@@ -122,8 +122,10 @@ export function decoder(shape: ModelShape, options: DecoderOptions, positions: P
   const model: LanguageModel = {
     params: decoderParams(shape, options, positions),
     logits: (params, tokens, batchSize) => run(params, tokens, batchSize).logits,
-    // An activation of the user's own may have dropout in it.
-    ...(typeof activation === 'string' ? { drawsRandomNumbers: (experts?.jitter ?? 0) > 0 } : {}),
+    // An activation of the user's own may have dropout in it, or look at the whole batch.
+    ...(typeof activation === 'string'
+      ? { drawsRandomNumbers: (experts?.jitter ?? 0) > 0, independentSequences: experts === null }
+      : {}),
   };
   if (experts === null) return model;
   return {

@@ -47,6 +47,11 @@ export interface LanguageModel {
     tokens: Tensor,
     batchSize: number,
   ) => { readonly logits: Tensor; readonly auxiliaryLoss: Tensor | null };
+  /**
+   * Whether the logits of a sequence depend on that sequence alone and nothing is drawn at random, so that a batch may be
+   * computed in parts. Not so where it is not said.
+   */
+  readonly independentSequences?: boolean;
   /** Whether a training step draws random numbers (ops/random.ts); found out by computing one where it is not known. */
   readonly drawsRandomNumbers?: boolean;
 }

@@ -2,7 +2,7 @@
 import { nodeFlops } from '../engine/cost.js';
 import type { TraceGraph, TraceNode, TraceValue } from '../engine/trace/graph.js';
 import type { ParamSpec } from '../models/params.js';
-import { paramKey } from './programs.js';
+import { paramKey } from './stateNames.js';
 
 export interface Block {
   /** What its parameters' names begin with, such as `layer0.attention`; `tokens` for the input, `source` for an encoder's. */

@@ -5,7 +5,8 @@ import { crossEntropy } from '../ops/crossEntropy.js';
 import { randomWords } from '../ops/random.js';
 import { tf } from '../ops/tf.js';
 import { given, sampleBatch, type CheckedModel, type CheckResult } from './checkedModel.js';
-import { gradientProgram, paramKey, RANDOM_WORDS } from './programs.js';
+import { gradientProgram, RANDOM_WORDS } from './programs.js';
+import { paramKey } from './stateNames.js';
 
 /** tfjs's words where no path leads from a value to a parameter. */
 const NO_PATH = 'Cannot compute gradient of y=f(x)';

@@ -14,7 +14,8 @@ import { checkCausality, checkEncoder, checkSequences } from './checkCausality.j
 import { given, sampleBatch, type CheckedModel, type CheckResult } from './checkedModel.js';
 import { checkGradients } from './checkGradients.js';
 import { checkFinite, checkRepeatable, traceForward, type ForwardTrace } from './checkValues.js';
-import { gradientProgram, paramKey } from './programs.js';
+import { gradientProgram } from './programs.js';
+import { paramKey } from './stateNames.js';
 import { compileTraining, stackStepInputs } from './stepRunner.js';
 
 export interface ModelCheck {

@@ -7,18 +7,15 @@ import { crossEntropy, tokenNats } from '../ops/crossEntropy.js';
 import { drawsRandomNumbers, inTraining, RANDOM_WORDS_SHAPE } from '../ops/random.js';
 import { tf, type Tensor } from '../ops/tf.js';
 import { scalarSpecs, type Optimizer } from './optimizers.js';
+import { paramKey, slotKey } from './stateNames.js';
+import { stepParts } from './stepParts.js';
+import { clipped, squareSum, updated } from './update.js';
 import { updateUnits } from './updateUnits.js';
-
-const PARAM = 'param/';
 
 export interface BatchShape {
   readonly batchSize: number;
   readonly contextLength: number;
 }
-
-/** Names of the state tensor of a parameter and of its optimizer slots. */
-export const paramKey = (name: string): string => PARAM + name;
-export const slotKey = (slot: string, name: string): string => `${slot}/${name}`;
 
 /** The token tensors of a batch, time-major: inputs, targets, and what an encoder reads where the model has one. */
 export function tokenSpecs(
@@ -86,15 +83,20 @@ function outputsOf(
 
 /**
  * Cross-entropy, and the gradient of every parameter: of the cross-entropy, plus the model's auxiliary loss where it has one.
+ * @param share what the cross-entropy is multiplied by: the part of the batch that these tokens are
  */
 function lossAndGradients(
   model: LanguageModel,
   tensors: Tensors,
   batch: BatchShape,
+  share = 1,
 ): { loss: Tensor; gradients: Record<string, Tensor> } {
   const params = byParamName(model, tensors);
   const names = Object.keys(params);
-  const nats = (logits: Tensor): Tensor => crossEntropy(logits, tensors['targets']!);
+  const nats = (logits: Tensor): Tensor => {
+    const mean = crossEntropy(logits, tensors['targets']!);
+    return share === 1 ? mean : tf.mul(mean, share);
+  };
   let reported: Tensor | undefined;
   const f = (...values: Tensor[]): Tensor => {
     const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
@@ -139,18 +141,6 @@ export function evaluationProgram(model: LanguageModel, batch: BatchShape): Func
   return { inputs: [...paramSpecs(model), ...tokenSpecs(model, batch)], fn };
 }
 
-/** Gradients multiplied by min(1, clipNorm / norm) (Pascanu et al. 2013), and their norm before that. */
-function clipByGlobalNorm(
-  gradients: readonly Tensor[],
-  clipNorm: number | null,
-): { clipped: readonly Tensor[]; norm: Tensor } {
-  const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
-  const norm = tf.sqrt(squares.reduce((sum, square) => tf.add(sum, square)));
-  if (clipNorm === null) return { clipped: gradients, norm };
-  const factor = tf.minimum(tf.div(clipNorm, tf.add(norm, 1e-6)), 1);
-  return { clipped: gradients.map((gradient) => tf.mul(gradient, factor)), norm };
-}
-
 /** One whole training step: forward, backward, clipping, optimizer. Metrics: `loss` (nats per token) and `gradNorm`. */
 export function trainingProgram(
   model: LanguageModel,
@@ -165,33 +155,22 @@ export function trainingProgram(
       dtype: 'float32',
     })),
   );
+  const state = [...paramSpecs(model), ...slotSpecs];
+  const parts = stepParts(model, optimizer, clipNorm, batch, state, (partBatch, share) => ({
+    inputs: [...paramSpecs(model), ...tokenSpecs(model, partBatch)],
+    fn: (inputs) => lossAndGradients(model, inputs, partBatch, share),
+  }));
   return {
-    state: [...paramSpecs(model), ...slotSpecs],
+    state,
     perStep: [...tokenSpecs(model, batch), ...randomSpecs(model, batch), ...scalarSpecs(optimizer)],
     metrics: ['loss', 'gradNorm'],
+    ...(parts === null ? {} : { parts }),
     step(state, perStep) {
       const { loss, gradients } = lossAndGradients(model, { ...state, ...perStep }, batch);
       const units = updateUnits(model.params, optimizer);
-      const { clipped, norm } = clipByGlobalNorm(
-        units.map(({ join }) => join((name) => gradients[name]!)),
-        clipNorm,
-      );
-      const scalars = Object.fromEntries(optimizer.scalars.map((name) => [name, perStep[`scalar/${name}`]!]));
-      const next: Record<string, Tensor> = {};
-      for (const [i, { spec, join, split }] of units.entries()) {
-        const slots = Object.fromEntries(
-          Object.keys(optimizer.slots(spec)).map((slot) => [
-            slot,
-            join((name) => state[slotKey(slot, name)]!),
-          ]),
-        );
-        const param = join((name) => state[paramKey(name)]!);
-        const update = optimizer.update(spec, param, clipped[i]!, slots, scalars);
-        for (const [name, tensor] of split(update.param)) next[paramKey(name)] = tensor;
-        for (const [slot, joined] of Object.entries(update.slots)) {
-          for (const [name, tensor] of split(joined)) next[slotKey(slot, name)] = tensor;
-        }
-      }
+      const joined = units.map(({ join }) => join((name) => gradients[name]!));
+      const norm = tf.sqrt(squareSum(joined));
+      const next = updated(units, clipped(joined, norm, clipNorm), optimizer, state, perStep);
       return { state: next, metrics: { loss, gradNorm: norm } };
     },
   };

@@ -13,7 +13,8 @@ import { packageVersion } from '../store/version.js';
 import { watchDivergence } from './divergence.js';
 import { compileEvaluation, type EvalSplit } from './evaluate.js';
 import { objectiveFor, type TokenBatch } from './objective.js';
-import { paramKey, tokenSpecs } from './programs.js';
+import { tokenSpecs } from './programs.js';
+import { paramKey } from './stateNames.js';
 import {
   checkpointRun,
   requireSameRow,

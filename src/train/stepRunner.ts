@@ -7,7 +7,8 @@ import { buildModel } from '../models/registry.js';
 import type { LanguageModel } from '../models/model.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { makeOptimizer, type Optimizer } from './optimizers.js';
-import { paramKey, RANDOM_WORDS, tokenSpecs, trainingProgram, type BatchShape } from './programs.js';
+import { RANDOM_WORDS, tokenSpecs, trainingProgram, type BatchShape } from './programs.js';
+import { paramKey } from './stateNames.js';
 
 export interface StepRunner {
   readonly model: LanguageModel;

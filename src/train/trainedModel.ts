@@ -6,7 +6,7 @@ import { loadCheckpoint } from '../store/checkpoint.js';
 import { UsageError } from '../store/errors.js';
 import { hasEnded, type RunRecord } from '../store/record.js';
 import { checkpointPath } from '../store/runDirectory.js';
-import { paramKey } from './programs.js';
+import { paramKey } from './stateNames.js';
 
 export interface TrainedModel {
   readonly model: LanguageModel;

@@ -16,8 +16,17 @@ interface Outcome {
   readonly metrics: Record<string, number[]>;
 }
 
-async function compiled(engine: Engine, training: TinyTraining, optimise = true): Promise<Executable> {
-  const executable = await engine.compileStep(training.program, { threads: 1, optimise });
+interface Options {
+  readonly threads?: number;
+  readonly optimise?: boolean;
+}
+
+async function compiled(
+  engine: Engine,
+  training: TinyTraining,
+  { threads = 1, optimise = true }: Options = {},
+): Promise<Executable> {
+  const executable = await engine.compileStep(training.program, { threads, optimise });
   executable.setState(training.state);
   return executable;
 }
@@ -27,9 +36,9 @@ async function outcome(
   engine: Engine,
   training: TinyTraining,
   calls: readonly number[],
-  optimise = true,
+  options: Options = {},
 ): Promise<Outcome> {
-  const executable = await compiled(engine, training, optimise);
+  const executable = await compiled(engine, training, options);
   const metrics: Record<string, number[]> = { loss: [], gradNorm: [] };
   let step = 1;
   for (const count of calls) {
@@ -46,19 +55,20 @@ const ones = Array.from({ length: 16 }, () => 1);
 
 describe('steps a call', () => {
   it.each([
-    ['transformer, AdamW', tinyTraining(), true],
-    ['transformer, AdamW, naive graph', tinyTraining(), false],
+    ['transformer, AdamW', tinyTraining(), {}],
+    ['transformer, AdamW, naive graph', tinyTraining(), { optimise: false }],
+    ['transformer, AdamW, a batch divided among two threads', tinyTraining(), { threads: 2 }],
     [
       'primer, Adafactor',
       tinyTraining({ preset: 'primer', tiedEmbeddings: true, init: 't5' }, ADAFACTOR),
-      true,
+      {},
     ],
-  ] as const)('%s: 1, 8 and others give the same bits over 16 steps', async (_, training, optimise) => {
-    const oneByOne = await outcome(ortEngine, training, ones, optimise);
+  ] as const)('%s: 1, 8 and others give the same bits over 16 steps', async (_, training, options) => {
+    const oneByOne = await outcome(ortEngine, training, ones, options);
     expect(oneByOne.metrics['loss']).toHaveLength(16);
     expect(bits(oneByOne.state)).not.toEqual(bits(training.state));
     for (const calls of [[8, 8], [16], [3, 3, 3, 3, 3, 1]]) {
-      const other = await outcome(ortEngine, training, calls, optimise);
+      const other = await outcome(ortEngine, training, calls, options);
       expect(other.metrics).toEqual(oneByOne.metrics);
       expect(bits(other.state)).toEqual(bits(oneByOne.state));
     }
@@ -75,11 +85,12 @@ describe('steps a call', () => {
 });
 
 const ENGINES = [
-  ['ONNX Runtime', ortEngine],
-  ['eager tfjs', eager],
+  ['ONNX Runtime', ortEngine, 1],
+  ['ONNX Runtime, two threads', ortEngine, 2],
+  ['eager tfjs', eager, 1],
 ] as const;
 
-describe.each(ENGINES)('a call that fails (%s)', (_, engine) => {
+describe.each(ENGINES)('a call that fails (%s)', (_, engine, threads) => {
   const training = tinyTraining();
   const good = training.inputs(3, 4);
   const withoutTokens = Object.fromEntries(Object.entries(good).filter(([name]) => name !== 'inputs'));
@@ -98,8 +109,8 @@ describe.each(ENGINES)('a call that fails (%s)', (_, engine) => {
   };
 
   it('leaves the state as it was, and the next call goes on from there', async () => {
-    const undisturbed = await compiled(engine, training);
-    const disturbed = await compiled(engine, training);
+    const undisturbed = await compiled(engine, training, { threads });
+    const disturbed = await compiled(engine, training, { threads });
     for (const executable of [undisturbed, disturbed]) await executable.run(2, training.inputs(1, 2));
     const before = bits(await disturbed.getState());
     for (const [fault, [inputs, message]] of Object.entries(faults)) {
@@ -112,7 +123,7 @@ describe.each(ENGINES)('a call that fails (%s)', (_, engine) => {
   });
 
   it('leaves the state as it was where a new state does not fit', async () => {
-    const executable = await compiled(engine, training);
+    const executable = await compiled(engine, training, { threads });
     const before = bits(await executable.getState());
     const last = training.program.state.at(-1)!.name;
     const sevens = training.state['param/embedding']!.slice().fill(7);
@@ -126,9 +137,9 @@ describe.each(ENGINES)('a call that fails (%s)', (_, engine) => {
 });
 
 describe('getState', () => {
-  it.each(ENGINES)('gives a copy that later steps do not touch (%s)', async (_, engine) => {
+  it.each(ENGINES)('gives a copy that later steps do not touch (%s)', async (_, engine, threads) => {
     const training = tinyTraining();
-    const executable = await compiled(engine, training);
+    const executable = await compiled(engine, training, { threads });
     const copy = await executable.getState();
     const before = bits(copy);
     await executable.run(2, training.inputs(1, 2));

@@ -5,7 +5,8 @@ import { initialValue } from '../../src/models/params.js';
 import { buildModel } from '../../src/models/registry.js';
 import type { ModelSetup, OptimizerSetup } from '../../src/store/record.js';
 import { makeOptimizer } from '../../src/train/optimizers.js';
-import { paramKey, trainingProgram } from '../../src/train/programs.js';
+import { trainingProgram } from '../../src/train/programs.js';
+import { paramKey } from '../../src/train/stateNames.js';
 import { stackScalars } from '../../src/train/stepRunner.js';
 import { uniformNumbers } from './harness.js';
 

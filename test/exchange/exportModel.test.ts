@@ -12,7 +12,8 @@ import { buildModel, defaultDff } from '../../src/models/registry.js';
 import { loadCheckpoint } from '../../src/store/checkpoint.js';
 import type { RunRecord } from '../../src/store/record.js';
 import { checkpointPath, updateRunRecord } from '../../src/store/runDirectory.js';
-import { forwardProgram, paramKey } from '../../src/train/programs.js';
+import { forwardProgram } from '../../src/train/programs.js';
+import { paramKey } from '../../src/train/stateNames.js';
 import { telltaleParams } from '../models/tinyModels.js';
 import {
   madeUpCorpus,

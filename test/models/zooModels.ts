@@ -6,7 +6,8 @@ import { decoder } from '../../src/models/decoder.js';
 import type { DecoderOptions, ExpertOptions } from '../../src/models/decoderOptions.js';
 import type { LanguageModel, ModelShape, Positions } from '../../src/models/model.js';
 import { PRESETS } from '../../src/models/presets.js';
-import { paramKey, paramSpecs } from '../../src/train/programs.js';
+import { paramSpecs } from '../../src/train/programs.js';
+import { paramKey } from '../../src/train/stateNames.js';
 import { randomValues, runOnce } from '../engine/harness.js';
 
 export const TINY: ModelShape = {

@@ -4,7 +4,8 @@ import { eagerEngine } from '../../src/engine/eager.js';
 import { ortEngine } from '../../src/engine/ort.js';
 import { chooseToken, generate } from '../../src/train/generate.js';
 import type { LanguageModel } from '../../src/models/model.js';
-import { forwardProgram, paramKey } from '../../src/train/programs.js';
+import { forwardProgram } from '../../src/train/programs.js';
+import { paramKey } from '../../src/train/stateNames.js';
 import { randomParams, TINY, tinyModel } from '../models/zooModels.js';
 
 const { vocabSize, contextLength } = TINY;
