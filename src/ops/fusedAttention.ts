@@ -50,6 +50,22 @@ function padded(x: Tensor, length: number): Tensor {
     : tf.pad(x, [[0, length - x.shape[0]], ...x.shape.slice(1).map((): [number, number] => [0, 0])]);
 }
 
+/** [time, heads, dHead] to [heads, dHead, time], and back from there. */
+const columns = (x: Tensor): Tensor => tf.transpose(x, [1, 2, 0]);
+const fromColumns = (x: Tensor): Tensor => tf.transpose(x, [2, 0, 1]);
+
+/** Heads narrower than a vector register: products with them are faster the other way round, time being their columns. */
+const NARROW = 16;
+
+/** `weights x` of each head. @param weights [heads, queries, keys], x [keys, heads, dHead] @returns [queries, heads, dHead] */
+const weightedSum = (weights: Tensor, x: Tensor): Tensor =>
+  x.shape[2]! < NARROW
+    ? fromColumns(tf.matMul(columns(x), weights, false, true))
+    : swapTimeAndHeads(tf.matMul(weights, swapTimeAndHeads(x)));
+
+/** `weights^T x` of each head, as `(x^T weights)^T`: it is x that is transposed, not the larger weights. */
+const spread = (weights: Tensor, x: Tensor): Tensor => fromColumns(tf.matMul(columns(x), weights));
+
 const inTime = (parts: Tensor[]): Tensor => (parts.length === 1 ? parts[0]! : tf.concat(parts, 0));
 const total = (parts: Tensor[]): Tensor => parts.reduce((sum, part) => tf.add(sum, part));
 
@@ -79,11 +95,7 @@ export function attendFused(
       const scores = tf.matMul(scaled(queries!), keys!, false, true);
       return tf.softmax(scoreMask.reduce((sum, mask) => addMask(sum, maskOf(mask, block)), scores));
     });
-    const output = inTime(
-      blocks.map(({ keys }, i) =>
-        swapTimeAndHeads(tf.matMul(probabilities[i]!, swapTimeAndHeads(rows(v, 0, keys)))),
-      ),
-    );
+    const output = inTime(blocks.map(({ keys }, i) => weightedSum(probabilities[i]!, rows(v, 0, keys))));
     save([q, k, v, output, ...probabilities, ...scoreMask]);
     return {
       value: output,
@@ -92,16 +104,18 @@ export function attendFused(
         const mask = saved[4 + blocks.length];
         const rowSums = tf.sum(tf.mul(dy, output), 2, true);
         const parts = blocks.map((block, i) => {
-          const ofBlock = (x: Tensor): Tensor => swapTimeAndHeads(rows(x, block.from, block.to));
-          const seen = (x: Tensor): Tensor => swapTimeAndHeads(rows(x, 0, block.keys));
+          const ofBlock = (x: Tensor): Tensor => rows(x, block.from, block.to);
+          const seen = (x: Tensor): Tensor => rows(x, 0, block.keys);
+          const [dyHeads, vHeads, rowSumsOfHeads] = [ofBlock(dy), seen(v), ofBlock(rowSums)].map(
+            swapTimeAndHeads,
+          ) as [Tensor, Tensor, Tensor];
           const probabilities = saved[4 + i]!;
-          const dProbabilities = tf.matMul(ofBlock(dy), seen(v), false, true);
-          const dScores = tf.mul(probabilities, tf.sub(dProbabilities, ofBlock(rowSums)));
-          const allKeys = (x: Tensor): Tensor => padded(swapTimeAndHeads(x), k.shape[0]);
+          const dProbabilities = tf.matMul(dyHeads, vHeads, false, true);
+          const dScores = tf.mul(probabilities, tf.sub(dProbabilities, rowSumsOfHeads));
           return {
-            dq: swapTimeAndHeads(tf.matMul(dScores, scaled(seen(k)))),
-            dk: allKeys(tf.matMul(dScores, scaled(ofBlock(q)), true, false)),
-            dv: allKeys(tf.matMul(probabilities, ofBlock(dy), true, false)),
+            dq: weightedSum(dScores, scaled(seen(k))),
+            dk: padded(spread(dScores, scaled(ofBlock(q))), k.shape[0]),
+            dv: padded(spread(probabilities, ofBlock(dy)), k.shape[0]),
             dScores,
           };
         });
