@@ -9,13 +9,7 @@ import type { Engine, EngineInfo, Executable, StepProgram } from './executable.j
 import { encodeLoop, FINAL, INITIAL, STEP_COUNT } from './onnx/encode.js';
 import type { OnnxGraph } from './onnx/graph.js';
 import type { Provider } from './ortOptions.js';
-import {
-  compileOrtFunction,
-  hostTensor,
-  isOptimised,
-  ORT_VERSION,
-  sessionOf,
-} from './ortSession.js';
+import { compileOrtFunction, hostTensor, isOptimised, ORT_VERSION, sessionOf } from './ortSession.js';
 import { compileDivided, isDivided } from './partThreads.js';
 import { traceStep } from './stepGraph.js';
 import { checkLength, hostArray, sizeOf, type HostArray, type HostTensors } from './tensors.js';

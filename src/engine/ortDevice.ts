@@ -135,7 +135,11 @@ export const webgpuEngine = (info: EngineInfo): Engine => {
     info,
     async compileStep(program, options) {
       await check(options);
-      const graph = prepare(traceStep(program, isOptimised(options) ? 'fused' : 'naive'), PROVIDER, options);
+      const graph = await prepare(
+        traceStep(program, isOptimised(options) ? 'fused' : 'naive'),
+        PROVIDER,
+        options,
+      );
       const location = (name: string) => (name.startsWith(NEXT) ? 'gpu-buffer' : 'cpu');
       const session = await createSession(encodeFunction(graph), PROVIDER, options, {
         preferredOutputLocation: Object.fromEntries(graph.outputs.map(({ name }) => [name, location(name)])),

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EngineName } from './engineNames.js';
+import { hasBlockedConvolutions } from './blockedConvolutions.js';
 import type { EngineOptions, ExecutableFunction, FunctionProgram } from './executable.js';
 import { modelKey } from './modelKey.js';
 import { encodeFunction } from './onnx/encode.js';
@@ -42,8 +43,13 @@ export function providerOf(engine: EngineName): Provider {
 export const isOptimised = ({ optimise: optimised = true }: EngineOptions): boolean => optimised;
 
 /** From the recorded graph to the graph that is run. */
-export function prepare(graph: TraceGraph, provider: Provider, options: EngineOptions): OnnxGraph {
-  const lowered = lower(graph);
+export async function prepare(
+  graph: TraceGraph,
+  provider: Provider,
+  options: EngineOptions,
+): Promise<OnnxGraph> {
+  const onCpu = provider === 'cpu' && isOptimised(options);
+  const lowered = lower(graph, { blockedConvolutions: onCpu && (await hasBlockedConvolutions()) });
   // What is right on one thread alone is for the CPU.
   const passes = passesFor(provider === 'cpu' ? options.threads : Infinity);
   const rewritten = isOptimised(options) ? optimise(lowered, passes) : lowered;
@@ -81,7 +87,7 @@ export async function sessionOf(
   const key = cache === undefined ? null : modelKey(graph, `${form} ${provider}`, options);
   const kept = key === null ? null : cache!.load(key);
   if (kept !== null) return createSession(kept, provider, options);
-  const model = encode(prepare(graph, provider, options));
+  const model = encode(await prepare(graph, provider, options));
   if (key !== null) cache!.save(key, model);
   return createSession(model, provider, options);
 }

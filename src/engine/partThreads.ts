@@ -19,8 +19,8 @@ import {
 } from './tensors.js';
 import { trace } from './trace/trace.js';
 
-/** More parameters than this, and products fill the threads by themselves; what the parts copy grows with them. */
-const MAX_PARAMS = 2e6;
+/** With more parameters products are large enough to fill the threads, and sums and copies of gradients cost what is saved. */
+const MAX_PARAMS = 5e5;
 
 /** Whether a step is run in parts, one a thread. */
 export function isDivided(program: StepProgram, { threads }: EngineOptions): boolean {
@@ -56,8 +56,8 @@ function dealt({ shares }: StepParts, sizeOfParam: (name: string) => number, thr
   return hands.map((hand) => hand.shares.sort((a, b) => a - b));
 }
 
-function encoded(program: FunctionProgram, options: EngineOptions): Uint8Array {
-  const graph = prepare(trace(program.fn, program.inputs, 'fused'), 'cpu', { ...options, threads: 1 });
+async function encoded(program: FunctionProgram, options: EngineOptions): Promise<Uint8Array> {
+  const graph = await prepare(trace(program.fn, program.inputs, 'fused'), 'cpu', { ...options, threads: 1 });
   return encodeFunction(graph);
 }
 
@@ -197,11 +197,11 @@ export async function compileDivided(program: StepProgram, options: EngineOption
     losses: shared(count),
   };
   const gradients = parts.gradients(count);
-  const gradientModel = encoded(gradients, options);
-  const threads = hands.map((shares, part) => {
+  const gradientModel = await encoded(gradients, options);
+  const jobOf = async (shares: readonly number[], part: number): Promise<PartJob> => {
     const [sum, update] = [parts.sum(count, shares), parts.update(count, shares)];
     const stateNames = new Set(shares.flatMap((i) => parts.shares[i]!.state));
-    return startThread({
+    return {
       part,
       parts: count,
       memory,
@@ -210,9 +210,15 @@ export async function compileDivided(program: StepProgram, options: EngineOption
       sums: update.inputs.filter(({ name }) => name.startsWith('sum/')),
       divided: gradients.inputs.filter(({ name }) => parts.divided.includes(name)),
       scalars: program.perStep.filter(({ name }) => !parts.divided.includes(name)).map(({ name }) => name),
-      models: { gradients: gradientModel, sum: encoded(sum, options), update: encoded(update, options) },
-    });
-  });
+      models: {
+        gradients: gradientModel,
+        sum: await encoded(sum, options),
+        update: await encoded(update, options),
+      },
+    };
+  };
+  const jobs = await Promise.all(hands.map(jobOf));
+  const threads = jobs.map(startThread);
   await Promise.all(threads.map(replyOf));
   return new DividedExecutable(program, parts, threads, memory, state);
 }

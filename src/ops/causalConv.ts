@@ -38,29 +38,17 @@ function forward(x: Tensor, w: Tensor, batchSize: number): Tensor {
   return y;
 }
 
-/**
- * The same over whole shifted copies, each made by one operation that pads and cuts: x shifted for the output, dy shifted
- * back for the gradients of x and of the kernel, so that nothing but x is kept for the backward pass.
- */
+/** The same as one kernel, and its gradients as another: how they are computed is the engine's affair. */
 function causalConvFused(x: Tensor, w: Tensor, batchSize: number): Tensor {
-  const taps = Array.from({ length: w.shape[0] }, (_, k) => k);
-  const weighted = (shifted: readonly Tensor[], w: Tensor): Tensor =>
-    taps.map((k) => tf.mul(shifted[k]!, kernelRow(w, k))).reduce((sum, term) => tf.add(sum, term));
   return tf.customGrad((...args) => {
     const [x, w, save] = args as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void];
     save([x, w]);
-    const earlier = taps.map((k) => shiftRows(x, k * batchSize));
     return {
-      value: weighted(earlier, w),
+      value: tf.engine().runKernel<Tensor>(KERNEL.causalConv, { x, w }, { batchSize }),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [x, w] = saved as [Tensor, Tensor];
-        const later = taps.map((k) => shiftRows(dy, -k * batchSize));
-        const dw = later.map((shifted) => tf.sum(tf.mul(shifted, x), 0, true));
-        return [weighted(later, w), tf.concat(dw, 0)];
+        return tf.engine().runKernel<Tensor[]>(KERNEL.causalConvGradients, { dy, x, w }, { batchSize });
       },
     };
   })(x, w);
 }
-
-const shiftRows = (x: Tensor, by: number): Tensor =>
-  by === 0 ? x : tf.engine().runKernel<Tensor>(KERNEL.shiftRows, { x }, { by });

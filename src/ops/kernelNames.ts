@@ -7,7 +7,8 @@ export const KERNEL = {
   logSoftmax: 'IsolossLogSoftmax',
   pickTarget: 'IsolossPickTarget',
   addAtTarget: 'IsolossAddAtTarget',
-  shiftRows: 'IsolossShiftRows',
+  causalConv: 'IsolossCausalConv',
+  causalConvGradients: 'IsolossCausalConvGradients',
 } as const;
 
 /** Whether the current tfjs backend has the project's kernels (it has all of them or none). */

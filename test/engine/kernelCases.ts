@@ -284,11 +284,18 @@ const fused: readonly KernelCase[] = [
     { logits: { shape: [4, 6] }, targets: { shape: [4], ints: [5, 0, 3, 3] } },
     ({ logits, targets }) => tokenNats(logits!, targets!),
   ),
-  kernelCase(
-    'IsolossShiftRows',
-    'causalConv',
-    { x: { shape: [8, 6] }, kernel: { shape: [3, 6] } },
-    ({ x, kernel }) => causalConv(x!, kernel!, 2),
+  // Channels that fill blocks of 16 take ONNX Runtime's own convolution.
+  ...['IsolossCausalConv', 'IsolossCausalConvGradients'].flatMap((kernel) =>
+    [6, 48].flatMap((channels) =>
+      [1, 3, 5].map((width) =>
+        kernelCase(
+          kernel,
+          `width ${width}, ${channels} channels`,
+          { x: { shape: [18, channels] }, kernel: { shape: [width, channels] } },
+          ({ x, kernel }) => causalConv(x!, kernel!, 3),
+        ),
+      ),
+    ),
   ),
 ];
 

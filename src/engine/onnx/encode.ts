@@ -136,14 +136,20 @@ export function encodeModel(
   return ModelProto.encode(ModelProto.create(message)).finish();
 }
 
+/** Domains of the operations of a graph besides ONNX's own; com.microsoft always, so that what has been encoded stays the same. */
+const domainsOf = ({ nodes }: OnnxGraph): string[] => [
+  ...new Set(['com.microsoft', ...nodes.map(({ domain }) => domain).filter((domain) => domain !== '')]),
+];
+
 /** A graph that is run once a call. */
 export function encodeFunction(graph: OnnxGraph): Uint8Array {
-  return encodeModel({
+  const encoded = {
     name: 'function',
     ...encodeGraph(graph),
     input: graph.inputs.map((input) => valueInfo(input.inputName!, input.dtype, input.shape)),
     output: graph.outputs.map(({ name, value }) => valueInfo(name, value.dtype, value.shape)),
-  });
+  };
+  return encodeModel(encoded, {}, domainsOf(graph));
 }
 
 export interface LoopLayout {
@@ -192,7 +198,7 @@ export function encodeLoop(step: OnnxGraph, { state, perStep, metrics }: LoopLay
     [...state.map(({ name }) => FINAL + name), ...metrics.map((name) => `all/${name}`)],
     [{ name: 'body', g: body, type: ATTRIBUTE_TYPE.graph }],
   );
-  return encodeModel({
+  const encodedLoop = {
     name: 'loop',
     node: [loop],
     initializer: [tensorProto('true', 'bool', [], Uint8Array.of(1))],
@@ -205,5 +211,6 @@ export function encodeLoop(step: OnnxGraph, { state, perStep, metrics }: LoopLay
       ...state.map(({ name, dtype, shape }) => valueInfo(FINAL + name, dtype, shape)),
       ...metrics.map((name) => valueInfo(`all/${name}`, 'float32', ['steps'])),
     ],
-  });
+  };
+  return encodeModel(encodedLoop, {}, domainsOf(step));
 }

@@ -8,7 +8,7 @@ export type OnnxData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 /** ONNX attributes: `float` marks the ones whose type is FLOAT even when the value is whole. */
 export type OnnxAttr = number | string | readonly number[] | { readonly float: number };
 export type OnnxAttrs = Readonly<Record<string, OnnxAttr>>;
-export type OnnxDomain = '' | 'com.microsoft';
+export type OnnxDomain = '' | 'com.microsoft' | 'com.microsoft.nchwc';
 
 export interface OnnxValue {
   readonly id: number;

@@ -3,8 +3,11 @@ import { kernelNamed } from '../trace/backend.js';
 import type { TraceGraph, TraceValue } from '../trace/graph.js';
 import { GraphBuilder, type OnnxGraph, type OnnxValue } from './graph.js';
 
-/** The plain ONNX form of a recorded graph: the oracle that passes are tested against. */
-export function lower(graph: TraceGraph): OnnxGraph {
+/**
+ * The plain ONNX form of a recorded graph: the oracle that passes are tested against.
+ * @param options `blockedConvolutions`: for ONNX Runtime's CPU provider alone
+ */
+export function lower(graph: TraceGraph, { blockedConvolutions = false } = {}): OnnxGraph {
   const builder = new GraphBuilder(false);
   const lowered = new Map<TraceValue, OnnxValue>();
   const inputs = graph.inputs.map(({ name, value }) => {
@@ -25,6 +28,7 @@ export function lower(graph: TraceGraph): OnnxGraph {
       inputs: node.inputs.map(valueOf),
       attrs: node.attrs,
       outputs: node.outputs,
+      blockedConvolutions,
     });
     node.outputs.forEach((output, i) => lowered.set(output, outputs[i]!));
   }

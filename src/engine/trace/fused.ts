@@ -2,7 +2,8 @@
 import { KERNEL } from '../../ops/kernelNames.js';
 import { NORM_EPSILON } from '../../ops/norms.js';
 import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
-import { MOVE, numberAttr, type KernelTable, type TraceType } from './kernel.js';
+import { convolutionKernels } from './causalConv.js';
+import { MOVE, type KernelTable, type TraceType } from './kernel.js';
 
 const rowStatistic = (x: TraceType): TraceType => ({ shape: x.shape.with(-1, 1), dtype: 'float32' });
 
@@ -56,14 +57,5 @@ export const fusedKernels: KernelTable = {
     },
     cost: MOVE,
   },
-  /** Row i of the result is row i - `by`, or zeros where there is none: ONNX pads one end and cuts the other in one pass. */
-  [KERNEL.shiftRows]: {
-    inputNames: ['x'],
-    infer: ([x]) => [x!],
-    lower: ({ builder, inputs, attrs, outputs }) => {
-      const by = numberAttr(attrs, 'by');
-      return [builder.op('Pad', [inputs[0]!, builder.int64s([by, 0, -by, 0])], outputs[0]!)];
-    },
-    cost: MOVE,
-  },
+  ...convolutionKernels,
 };

@@ -31,6 +31,8 @@ export interface LowerContext {
   readonly attrs: Attrs;
   /** Types of the outputs, as `infer` gave them. */
   readonly outputs: readonly TraceType[];
+  /** Depthwise convolutions may be ONNX Runtime's own, over channels in blocks, which its CPU provider alone has. */
+  readonly blockedConvolutions: boolean;
 }
 
 export interface Kernel {
