@@ -84,7 +84,8 @@ export async function sessionOf(
   options: EngineOptions,
 ): Promise<InferenceSession> {
   const cache = isOptimised(options) ? options.cache : undefined;
-  const key = cache === undefined ? null : modelKey(graph, `${form} ${provider}`, options);
+  const place = `${provider}, ${(await hasBlockedConvolutions()) ? 'blocked' : 'plain'} convolutions`;
+  const key = cache === undefined ? null : modelKey(graph, `${form} ${place}`, options);
   const kept = key === null ? null : cache!.load(key);
   if (kept !== null) return createSession(kept, provider, options);
   const model = encode(await prepare(graph, provider, options));

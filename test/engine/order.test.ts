@@ -57,7 +57,7 @@ async function ranOps(graph: OnnxGraph, training: ReturnType<typeof tinyTraining
 describe('the order in which nodes are run', () => {
   it.each(CASES)('%s %j: is the one that ONNX Runtime runs them in', async (preset, change) => {
     const training = tinyTraining({ preset, ...change });
-    const graph = prepare(traceStep(training.program, 'fused'), 'cpu', { threads: 1 });
+    const graph = await prepare(traceStep(training.program, 'fused'), 'cpu', { threads: 1 });
     const predicted = executionOrder(graph.nodes).map(({ op }) => op);
     expect(await ranOps(graph, training)).toEqual(predicted);
   });

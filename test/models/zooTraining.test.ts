@@ -10,7 +10,12 @@ import { PRESETS } from '../../src/models/presets.js';
 import { balanceLoss, expertCapacity, randomWords, tf } from '../../src/ops/index.js';
 import { decoder } from '../../src/models/decoder.js';
 import { makeOptimizer } from '../../src/train/optimizers.js';
-import { evaluationProgram, gradientProgram, RANDOM_WORDS, trainingProgram } from '../../src/train/programs.js';
+import {
+  evaluationProgram,
+  gradientProgram,
+  RANDOM_WORDS,
+  trainingProgram,
+} from '../../src/train/programs.js';
 import { paramKey } from '../../src/train/stateNames.js';
 import { stackScalars } from '../../src/train/stepRunner.js';
 import { eager, expectClose, randomValues, runOnce } from '../engine/harness.js';

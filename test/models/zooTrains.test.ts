@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ortEngine } from '../../src/engine/ort.js';
 import type { ModelSetup } from '../../src/store/record.js';
 import { architectureNames, defaultDff, leastLayers } from '../../src/models/registry.js';
-import { paramKey } from '../../src/train/programs.js';
+import { paramKey } from '../../src/train/stateNames.js';
 import { compileTraining, stackStepInputs } from '../../src/train/stepRunner.js';
 import { sampleBatch } from '../../src/train/checkedModel.js';
 import { PRESETS } from '../../src/models/presets.js';

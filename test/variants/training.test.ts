@@ -8,7 +8,12 @@ import { initialValue } from '../../src/models/params.js';
 import { buildModel } from '../../src/models/registry.js';
 import { randomWords } from '../../src/ops/index.js';
 import { describeModel } from '../../src/train/describe.js';
-import { evaluationProgram, gradientProgram, RANDOM_WORDS, trainingProgram } from '../../src/train/programs.js';
+import {
+  evaluationProgram,
+  gradientProgram,
+  RANDOM_WORDS,
+  trainingProgram,
+} from '../../src/train/programs.js';
 import { paramKey } from '../../src/train/stateNames.js';
 import { makeOptimizer } from '../../src/train/optimizers.js';
 import { eager, expectClose, randomValues, runOnce } from '../engine/harness.js';
