@@ -6,6 +6,8 @@ export interface CudaDevice {
   readonly id: string;
   /** The maker's name, such as `NVIDIA H100 80GB HBM3`; null where the driver does not tell. */
   readonly name: string | null;
+  /** All of its memory; null where the driver does not tell. */
+  readonly memoryBytes: number | null;
 }
 
 /** What `nvidia-smi` lists: every GPU of the machine, whatever the environment says. */
@@ -13,20 +15,23 @@ export interface InstalledGpu {
   readonly index: number;
   readonly uuid: string;
   readonly name: string;
+  readonly memoryBytes: number;
 }
 
 /** The GPUs of the machine; none where there is no driver. */
 export function installedGpus(): InstalledGpu[] {
   try {
-    const query = ['--query-gpu=index,uuid,name', '--format=csv,noheader'];
+    const query = ['--query-gpu=index,uuid,memory.total,name', '--format=csv,noheader,nounits'];
     const answer = execFileSync('nvidia-smi', query, {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: 20_000,
     });
     return answer.split('\n').flatMap((line) => {
-      const [index = '', uuid = '', ...name] = line.split(', ');
-      return /^\d+$/.test(index) ? [{ index: Number(index), uuid, name: name.join(', ').trim() }] : [];
+      const [index = '', uuid = '', mebibytes = '', ...name] = line.split(', ');
+      if (!/^\d+$/.test(index)) return [];
+      const memoryBytes = Number(mebibytes) * 2 ** 20;
+      return [{ index: Number(index), uuid, name: name.join(', ').trim(), memoryBytes }];
     });
   } catch {
     return [];
@@ -42,7 +47,8 @@ export function visibleCudaDevices(
   installed: readonly InstalledGpu[] = installedGpus(),
 ): CudaDevice[] {
   const visible = environment['CUDA_VISIBLE_DEVICES'];
-  if (visible === undefined) return installed.map(({ uuid, name }) => ({ id: uuid, name }));
+  if (visible === undefined)
+    return installed.map(({ uuid, name, memoryBytes }) => ({ id: uuid, name, memoryBytes }));
   const devices: CudaDevice[] = [];
   for (const id of visible.split(',').map((part) => part.trim())) {
     const gpu = installed.find(({ index, uuid }) =>
@@ -50,7 +56,7 @@ export function visibleCudaDevices(
     );
     // Parts of a GPU (MIG) are not in that list; they are taken at their word.
     if (gpu === undefined && !id.startsWith('MIG-')) break;
-    devices.push({ id, name: gpu?.name ?? null });
+    devices.push({ id, name: gpu?.name ?? null, memoryBytes: gpu?.memoryBytes ?? null });
   }
   return devices;
 }

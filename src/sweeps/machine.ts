@@ -14,6 +14,8 @@ export interface WorkerSetting {
   readonly engine: EngineName;
   /** GPUs that workers are bound to in turn, as `CUDA_VISIBLE_DEVICES` names them; none where they are bound to none. */
   readonly devices: readonly string[];
+  /** Memory of the smallest of those GPUs; null without any, or where the driver does not tell. */
+  readonly deviceBytes: number | null;
 }
 
 interface Machine {
@@ -39,12 +41,19 @@ export function workerSetting(
   const { engine } = asked;
   const threads = asked.threads === 'auto' ? 1 : asked.threads;
   const { computesOn } = ENGINES[engine];
-  const devices = computesOn === 'a GPU each' ? machine.cudaDevices().map(({ id }) => id) : [];
-  if (asked.workers !== 'auto') return { workers: asked.workers, threads, engine, devices };
-  if (computesOn !== 'cores') return { workers: Math.max(1, devices.length), threads, engine, devices };
+  const gpus = computesOn === 'a GPU each' ? machine.cudaDevices() : [];
+  const sizes = gpus.flatMap(({ memoryBytes }) => memoryBytes ?? []);
+  const rest = {
+    threads,
+    engine,
+    devices: gpus.map(({ id }) => id),
+    deviceBytes: sizes.length === 0 ? null : Math.min(...sizes),
+  };
+  if (asked.workers !== 'auto') return { workers: asked.workers, ...rest };
+  if (computesOn !== 'cores') return { workers: Math.max(1, gpus.length), ...rest };
   const byCores = Math.floor(machine.cores / threads);
   const byMemory = Math.floor(machine.memoryBytes / WORKER_BYTES);
-  return { workers: Math.max(1, Math.min(byCores, byMemory)), threads, engine, devices };
+  return { workers: Math.max(1, Math.min(byCores, byMemory)), ...rest };
 }
 
 /** Bytes that processes may still take, limits of a container included where Node knows of them. */

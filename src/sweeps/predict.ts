@@ -11,6 +11,7 @@ import {
 } from './devices.js';
 import { makespan } from './estimate.js';
 import { bytesText } from './format.js';
+import type { WorkerSetting } from './machine.js';
 import { runsToDo, type SweepPreview } from './plan.js';
 import { machineBasis, secondsLeft } from './speedBook.js';
 
@@ -50,7 +51,8 @@ export function predictPlan(
   device: Device | null,
   machineBytes: number = machineMemory(),
 ): PlanPrediction {
-  const memoryBytes = device?.memoryBytes ?? machineBytes;
+  const here = memoryHere(plan.setting, machineBytes);
+  const memoryBytes = device?.memoryBytes ?? here.bytes;
   const workers = device === null ? plan.setting.workers : 1;
   const runs = plan.runs.map((run, i): RunPrediction => {
     const memory = runMemory(run.setup);
@@ -70,7 +72,9 @@ export function predictPlan(
   });
   const toDo = runs.filter(({ secondsToDo }) => secondsToDo > 0);
   const largest = toDo.map(({ memory }) => memory.totalBytes).sort((a, b) => b - a);
-  const memoryAtOnceBytes = largest.slice(0, workers).reduce((sum, bytes) => sum + bytes, 0);
+  const memoryAtOnceBytes = largest
+    .slice(0, device === null ? here.sharers : 1)
+    .reduce((sum, bytes) => sum + bytes, 0);
   const secondsToDo = makespan(
     toDo.map((run) => run.secondsToDo).sort((a, b) => b - a),
     workers,
@@ -87,14 +91,25 @@ export function predictPlan(
   };
 }
 
-/** Bytes that the largest models of what is to do take at the same time: as many as there are workers. */
+/** Bytes that the largest models of what is to do take at the same time: as many as there are workers to share the memory. */
 export function memoryOfLargest(plan: SweepPreview): { readonly bytes: number; readonly ofBytes: number } {
+  const here = memoryHere(plan.setting, machineMemory());
   const largest = runsToDo(plan)
     .map(({ run }) => run)
     .sort((a, b) => b.cost.flopsPerStep - a.cost.flopsPerStep)
-    .slice(0, plan.setting.workers);
+    .slice(0, here.sharers);
   const bytes = largest.reduce((sum, { setup }) => sum + runMemory(setup).totalBytes, 0);
-  return { bytes, ofBytes: machineMemory() };
+  return { bytes, ofBytes: here.bytes };
+}
+
+/** The memory that workers take of, a GPU's where they are bound to GPUs, and how many of them share it. */
+function memoryHere(
+  { workers, devices, deviceBytes }: WorkerSetting,
+  machineBytes: number,
+): { readonly bytes: number; readonly sharers: number } {
+  return deviceBytes === null
+    ? { bytes: machineBytes, sharers: workers }
+    : { bytes: deviceBytes, sharers: Math.ceil(workers / devices.length) };
 }
 
 const MEMORY_BASIS =
@@ -113,7 +128,8 @@ function fitProblems(
     device,
   }: Pick<PlanPrediction, 'memoryBytes' | 'memoryAtOnceBytes' | 'workers' | 'device'>,
 ): string[] {
-  const where = device?.label ?? 'this machine';
+  const here = plan.setting.deviceBytes === null ? 'this machine' : "this machine's smallest GPU";
+  const where = device?.label ?? here;
   const tooLarge = new Map(
     runs.flatMap(({ fits, memory: { totalBytes } }, i) => {
       const { architecture, sizeName, setup } = plan.runs[i]!;

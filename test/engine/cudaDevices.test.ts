@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { installedGpus, visibleCudaDevices } from '../../src/engine/cudaDevices.js';
 
 const UUIDS = ['GPU-6a1c4f2e-0000', 'GPU-7b2d5030-1111', 'GPU-8c3e6141-2222'];
-const GPUS = UUIDS.map((uuid, index) => ({ index, uuid, name: 'NVIDIA H100 80GB HBM3' }));
+const GPUS = UUIDS.map((uuid, index) => ({ index, uuid, name: 'NVIDIA H100 80GB HBM3', memoryBytes: 8e10 }));
 
 const ids = (visible?: string): string[] =>
   visibleCudaDevices(visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible }, GPUS).map(
@@ -45,10 +45,10 @@ describe.skipIf(process.platform === 'win32')('the GPUs of the machine', () => {
   };
 
   it('are what nvidia-smi lists', () => {
-    withNvidiaSmi('echo "0, GPU-6a1c, NVIDIA A100-SXM4-80GB"; echo "1, GPU-7b2d, NVIDIA T4"');
+    withNvidiaSmi('echo "0, GPU-6a1c, 81920, NVIDIA A100-SXM4-80GB"; echo "1, GPU-7b2d, 15360, NVIDIA T4"');
     expect(installedGpus()).toEqual([
-      { index: 0, uuid: 'GPU-6a1c', name: 'NVIDIA A100-SXM4-80GB' },
-      { index: 1, uuid: 'GPU-7b2d', name: 'NVIDIA T4' },
+      { index: 0, uuid: 'GPU-6a1c', name: 'NVIDIA A100-SXM4-80GB', memoryBytes: 80 * 2 ** 30 },
+      { index: 1, uuid: 'GPU-7b2d', name: 'NVIDIA T4', memoryBytes: 15 * 2 ** 30 },
     ]);
   });
 

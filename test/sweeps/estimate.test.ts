@@ -66,6 +66,7 @@ describe('workerSetting', () => {
       threads: 1,
       engine: 'onnx:cpu',
       devices: [],
+      deviceBytes: null,
     });
     expect(workerSetting({ ...auto, threads: 3 }, machine)).toMatchObject({ workers: 2, threads: 3 });
     expect(workerSetting(auto, { ...machine, memoryBytes: 2 ** 30 })).toMatchObject({
@@ -75,10 +76,18 @@ describe('workerSetting', () => {
   });
 
   it('is one worker a GPU on CUDA', () => {
-    const gpus = ['GPU-a', 'GPU-b', 'GPU-c'].map((id) => ({ id, name: 'A GPU' }));
+    const gpus = ['GPU-a', 'GPU-b', 'GPU-c'].map((id, i) => ({
+      id,
+      name: 'A GPU',
+      memoryBytes: (3 - i) * 1e10,
+    }));
     const withGpus = { ...machine, cudaDevices: () => gpus };
     const devices = ['GPU-a', 'GPU-b', 'GPU-c'];
-    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, withGpus)).toMatchObject({ workers: 3, devices });
+    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, withGpus)).toMatchObject({
+      workers: 3,
+      devices,
+      deviceBytes: 1e10,
+    });
     expect(workerSetting({ ...auto, engine: 'onnx:cuda', workers: 6 }, withGpus)).toMatchObject({
       workers: 6,
       devices,

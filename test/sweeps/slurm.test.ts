@@ -60,7 +60,7 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
   let folder: string;
   beforeAll(() => {
     const seeds = Array.from({ length: 20 }, (_, seed) => seed);
-    folder = tinyFolder(seeds, 6e8, 'checkpointSeconds: 0.1\n');
+    folder = tinyFolder(seeds, 1.5e9, 'checkpointSeconds: 0.1\n');
   });
   afterAll(() => {
     stop();
@@ -128,7 +128,7 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
     // Ctrl-C reaches those jobs as well, and their checkpoints are written.
     const second = start('cluster', '--json');
     while (!second.output().includes(' tokens in all')) await sleep(50);
-    await sleep(1500);
+    await sleep(300);
     second.child.kill('SIGINT');
     expect(await second.exit, second.output()).toBe(130);
     expect(living()).toEqual([]);
@@ -143,7 +143,7 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
     const kinds = Object.keys(disturbances).sort(() => random() - 0.5);
     let most = 0;
     while (!progress.ended) {
-      await sleep(600 + 1200 * random());
+      await sleep(300 + 600 * random());
       const running = tasks('running');
       most = Math.max(most, running.filter((task) => !task.endsWith('N/A')).length);
       const victim = running[Math.floor(random() * running.length)];
@@ -160,7 +160,7 @@ describe.skipIf(typeof cluster === 'string')('on a cluster', () => {
     const told = `${story.join(', ')}\n${third.output()}`;
     expect(await third.exit, told).toBe(0);
     expect(most).toBeLessThanOrEqual(2);
-    expect(story.length, told).toBeGreaterThan(2);
+    expect(story.length, told).toBeGreaterThan(1);
     expect(outcomeOf(results), told).toEqual(expected);
     expect(living()).toEqual([]);
 

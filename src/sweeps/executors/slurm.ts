@@ -309,6 +309,17 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
     }
   };
 
+  /** Those of an earlier runner too, though this one may not have looked for them yet. */
+  const stopJobs = async (): Promise<void> => {
+    try {
+      const living = adopted ? [] : await livingTasks();
+      if (!adopted) adopt(living);
+    } catch (error) {
+      options.onNotice?.(`Jobs of an earlier runner could not be looked for: ${(error as Error).message}`);
+    }
+    await Promise.all([...new Set([...watched].map(({ jobId }) => jobId))].map(stopJob));
+  };
+
   return {
     // Far more than any cluster runs at once: what is asked for together is packed together.
     capacity: 2000,
@@ -335,8 +346,7 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
       }),
     stop: (mode) => {
       stopped = mode;
-      const jobs = new Set([...watched].map(({ jobId }) => jobId));
-      stops.push(...[...jobs].map(stopJob));
+      stops.push(stopJobs());
       settleAll(waiting, { kind: 'stopped' });
       if (mode === 'now') settleAll(wanted.values(), { kind: 'stopped' });
     },
