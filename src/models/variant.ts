@@ -69,8 +69,12 @@ export interface ForwardVariant extends VariantHead {
 
 export type VariantDefinition = DecoderVariant | ForwardVariant;
 
-/** Gives a definition its type; what it says is checked when the file is loaded. */
-export const defineVariant = <Variant extends VariantDefinition>(definition: Variant): Variant => definition;
+/** Gives a definition its type, so that an editor knows a mistyped key; what it says is checked when the file is loaded. */
+export function defineVariant(definition: DecoderVariant): DecoderVariant;
+export function defineVariant(definition: ForwardVariant): ForwardVariant;
+export function defineVariant(definition: VariantDefinition): VariantDefinition {
+  return definition;
+}
 
 const VARIANT_NAME = /^[A-Za-z][A-Za-z0-9._-]*$/;
 

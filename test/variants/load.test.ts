@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadVariant } from '../../src/models/loadVariant.js';
 import { architectureNames, buildModel, defaultDff, defaultPositions } from '../../src/models/registry.js';
+import { defineVariant } from '../../src/models/variant.js';
 import { tf } from '../../src/ops/tf.js';
 import { forwardFile, variantFolder } from './files.js';
 
@@ -62,6 +63,13 @@ export const variant = defineVariant({ name: 'same-tf', base: 'transformer', opt
     );
     await loadVariant(file);
     expect(defaultDff('same-tf', 8)).toBe(5);
+  });
+
+  it('has types that know a mistyped option', () => {
+    // @ts-expect-error there is no such option
+    defineVariant({ name: 'typed', base: 'transformer', options: { gatd: true } });
+    // @ts-expect-error nor such a norm
+    expect(defineVariant({ name: 'typed', base: 't5', options: { norm: 'batchNorm' } }).base).toBe('t5');
   });
 
   it('loads a file once', async () => {
