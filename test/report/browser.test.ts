@@ -66,6 +66,11 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   figure.querySelector('[data-axis=x][data-scale=linear]').click();
   await wait(500);
   seen.linearTicks = ticks();
+  const bars = () => document.querySelectorAll('#parameters .chart .mark-rect path').length;
+  seen.bars = bars();
+  document.querySelector('#parameters .legend button').click();
+  await wait(300);
+  seen.fewerBars = bars();
   HTMLAnchorElement.prototype.click = function () { seen.saved.push([this.download, this.href]); };
   for (const button of figure.querySelectorAll('[data-save]')) button.click();
   await wait(1500);
@@ -93,6 +98,8 @@ describe.skipIf(browser === undefined)('the page in Chromium (skipped where ther
     const drawn = dom.match(/<(svg|canvas)[^>]*class="marks"/g) ?? [];
     expect(drawn.length).toBe(chartsOf((await rendered).document).length);
     expect(dom).toContain('class="dark-charts"');
+    // Labels of rows stand above them, on one line.
+    expect(dom).toContain('>primer-ez, over transformer</text>');
   });
 
   it('hides, switches and saves on its buttons', { timeout: 60_000 }, async () => {
@@ -110,12 +117,16 @@ describe.skipIf(browser === undefined)('the page in Chromium (skipped where ther
       pressed: string[];
       logTicks: string;
       linearTicks: string;
+      bars: number;
+      fewerBars: number;
       saved: [string, string][];
     };
     // Four architectures with 4 sizes and an optimum at each of 3 budgets: 60 marks, 15 of them the hidden one's.
     expect([seen.marks, seen.hiddenMarks, seen.shownMarks]).toEqual([60, 45, 60]);
     expect(new Set(seen.pressed)).toEqual(new Set(['false']));
     expect(seen.pressed.length).toBeGreaterThan(3);
+    // Four groups of parameters of six architectures, one of the groups hidden.
+    expect([seen.bars, seen.fewerBars]).toEqual([24, 18]);
     expect(seen.logTicks).toContain('3×10¹¹');
     expect(seen.linearTicks).toContain('8×10¹¹');
     const saved = Object.fromEntries(seen.saved);
