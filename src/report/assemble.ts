@@ -97,6 +97,9 @@ export function assembleSpec(chart: DrawableChart, options: AssembleOptions): Re
     const taken = (independent ? columns * axis : axis) + (columns - 1) * spacing + 20;
     whole['columns'] = columns;
     whole['spacing'] = { row: 34, column: spacing };
+    // An axis below each panel, where a shared one would stand below an empty place.
+    if (rows * columns > layout.panels)
+      whole['resolve'] = { ...(body['resolve'] as object | undefined), axis: { x: 'independent' } };
     whole['spec'] = {
       ...(body['spec'] as object),
       width: Math.floor((options.width - taken) / columns),

@@ -69,7 +69,8 @@ section nav.contents ul { display: block; padding: 0; max-width: none; }
 nav.contents li { margin: 0 0 3px; }
 summary { cursor: pointer; color: var(--muted); font-size: 0.85rem; width: fit-content; max-width: 100%; overflow-wrap: anywhere; }
 summary:hover { color: var(--text); }
-.scroll { overflow: auto; max-height: 70vh; margin: 10px 0 0; }
+/* Up to the right edge of the window, where the column of text ends before. */
+.scroll { overflow: auto; max-height: 70vh; margin: 10px 0 0; width: fit-content; max-width: calc(50vw + 50% - 24px); }
 .tablebox { margin: 26px 0 14px; }
 table { border-collapse: collapse; font-size: 0.85rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--muted); padding: 0 0 6px; font-size: 0.85rem; caption-side: top; }
@@ -106,7 +107,7 @@ footer { margin-top: 72px; padding-bottom: 56px; color: var(--muted); font-size:
   main, header, footer { max-width: none; padding: 0; }
   h2, h3, figcaption { break-after: avoid; }
   figure, tr, .answers li { break-inside: avoid; }
-  .scroll, pre, .chart { max-height: none; overflow: visible; }
+  .scroll, pre, .chart { max-height: none; max-width: none; overflow: visible; }
   .chart svg { max-width: 100%; height: auto; }
   .legend button[aria-pressed='false'] { display: none; }
   .dark-charts .chart { filter: invert(1) hue-rotate(180deg); }

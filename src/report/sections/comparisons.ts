@@ -27,8 +27,8 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
         arch: comparison.arch,
         baseline: comparison.baseline,
         positions: comparison.positions,
-        speedup: speedupText(at),
-        verdict: `${at.verdict ?? 'no interval'}${extrapolated ? '; in part extrapolated' : ''}`,
+        speedup: `${speedupText(at)}${extrapolated ? ' †' : ''}`,
+        verdict: at.verdict ?? 'no interval',
         extrapolated,
         from: range?.[0] ?? null,
         to: range?.[1] ?? null,
@@ -40,7 +40,7 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
   if (rows.length === 0) return null;
   return {
     caption:
-      'Every comparison at equal loss and optimal size, and the compute of the baseline between which it was measured',
+      'Every comparison at equal loss and optimal size, and the compute of the baseline between which it was measured († in part extrapolated)',
     dataset: datasetOf(
       [
         'arch',
