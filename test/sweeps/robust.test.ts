@@ -190,7 +190,7 @@ globalThis.Date = class extends RealDate {
       );
       expect(causes.map(({ cause }) => cause).join()).toContain('by the kernel, since memory ran out');
     } finally {
-      group?.remove();
+      await group?.remove();
     }
   });
 
