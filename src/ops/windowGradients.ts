@@ -112,14 +112,29 @@ export function registerWindowGradients(tf: Tf): void {
   tf.registerGradient({
     ...ownAverage,
     gradFunc: (dy, saved, attrs) => {
-      const whole = wholeWindows(tf, saved[0]!.shape as Shape4, attrs);
-      return ownAverage.gradFunc(whole === null ? dy : tf.mul(dy as Tensor, whole), saved, attrs);
+      const x = saved[0]!;
+      const cut = cutWindows(tf, x.shape as Shape4, attrs);
+      if (cut === null) return ownAverage.gradFunc(dy, saved, attrs);
+      // Backends differ in what they divide by at a padded edge, but not where there is no padding.
+      const gradients = ownAverage.gradFunc(tf.mul(dy as Tensor, cut.whole), [tf.pad(x, cut.paddings)], {
+        ...attrs,
+        pad: 'valid',
+      });
+      const begin = cut.paddings.map(([before]) => before);
+      return { x: () => tf.slice(gradients['x']!(), begin, x.shape) };
     },
   });
 }
 
-/** The size of the window over the part of it that lies on x, by output row and column; null where no window is cut. */
-function wholeWindows(tf: Tf, x: Shape4, { filterSize, strides, pad }: Attrs): Tensor | null {
+/**
+ * Where windows are cut by the padding: the padding, and the size of the window over the part of it that lies on x, by
+ * output row and column; null where none is.
+ */
+function cutWindows(
+  tf: Tf,
+  x: Shape4,
+  { filterSize, strides, pad }: Attrs,
+): { readonly whole: Tensor; readonly paddings: [number, number][] } | null {
   type Pad = Parameters<Tf['backend_util']['computePool2DInfo']>[4];
   const info = tf.backend_util.computePool2DInfo(x, pairOf(filterSize), pairOf(strides), 1, pad as Pad);
   const { top, left, bottom, right } = info.padInfo;
@@ -133,5 +148,13 @@ function wholeWindows(tf: Tf, x: Shape4, { filterSize, strides, pad }: Attrs): T
   const columns = inside(info.outWidth, info.strideWidth, left, info.inWidth, info.filterWidth);
   const whole = info.filterHeight * info.filterWidth;
   const factors = rows.flatMap((row) => columns.map((column) => whole / (row * column)));
-  return tf.tensor4d(factors, [1, info.outHeight, info.outWidth, 1]);
+  return {
+    whole: tf.tensor4d(factors, [1, info.outHeight, info.outWidth, 1]),
+    paddings: [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ],
+  };
 }
