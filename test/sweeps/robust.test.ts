@@ -195,16 +195,29 @@ globalThis.Date = class extends RealDate {
   });
 
   it.skipIf(!isLinux || !works('prlimit', '--version'))(
-    'names lack of memory where a worker gets none, and trains the run in another worker',
-    async () => {
+    'names what ends a worker that gets no memory, and trains the run in another worker',
+    async (context) => {
       const results = join(folder, 'memory');
-      const { child, exit, output } = start('memory');
+      // One worker: what it has may do for the run under way, but seldom for compiling the next.
+      const { child, exit, output } = startProgram(folder, [
+        'run',
+        'tiny.yaml',
+        '--results',
+        'memory',
+        '--workers',
+        '1',
+      ]);
       while (rowsOnDisk(results) < 20) await sleep(5);
       for (const pid of childrenOf(child.pid!))
         execFileSync('prlimit', ['--pid', String(pid), '--as=1000000', '--data=1000000']);
       expect(await exit, output()).toBe(0);
-      expect(output()).toMatch(/trying again: .*(could get no more|ran out of JavaScript) memory/);
       expect(outcomeOf(results)).toEqual(expected);
+      if (!output().includes('trying again'))
+        context.skip('the worker had memory enough for both runs already');
+      // Whatever asks first is refused: the engine and V8 say so, native code that does not look ends by a signal.
+      expect(output()).toMatch(
+        /trying again: .*((could get no more|ran out of JavaScript) memory|was ended by SIG(SEGV|ABRT|TRAP|ILL))/,
+      );
     },
   );
 });
