@@ -15,6 +15,21 @@ const pairOf = (value: unknown): [number, number] => {
   return [first, second];
 };
 
+interface PadInfo {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** Before and after each axis of images [batch, height, width, channels]. */
+const paddingsOf = ({ top, bottom, left, right }: PadInfo): [number, number][] => [
+  [0, 0],
+  [top, bottom],
+  [left, right],
+  [0, 0],
+];
+
 /** Places of x that each tap of a dilated filter reads, and x with its padding; strides are 1 where dilations are not. */
 function tapsOf(tf: Tf, x: Tensor, filter: Tensor, attrs: Attrs, depthwise: boolean) {
   type Pad = Parameters<Tf['backend_util']['computeConv2DInfo']>[4];
@@ -27,13 +42,7 @@ function tapsOf(tf: Tf, x: Tensor, filter: Tensor, attrs: Attrs, depthwise: bool
     attrs['dimRoundingMode'] as 'floor' | undefined,
     depthwise,
   );
-  const { top, bottom, left, right } = info.padInfo;
-  const paddings: [number, number][] = [
-    [0, 0],
-    [top, bottom],
-    [left, right],
-    [0, 0],
-  ];
+  const paddings = paddingsOf(info.padInfo);
   const begins = Array.from({ length: info.filterHeight * info.filterWidth }, (_, tap) => ({
     row: Math.floor(tap / info.filterWidth) * info.dilationHeight,
     column: (tap % info.filterWidth) * info.dilationWidth,
@@ -150,11 +159,6 @@ function cutWindows(
   const factors = rows.flatMap((row) => columns.map((column) => whole / (row * column)));
   return {
     whole: tf.tensor4d(factors, [1, info.outHeight, info.outWidth, 1]),
-    paddings: [
-      [0, 0],
-      [top, bottom],
-      [left, right],
-      [0, 0],
-    ],
+    paddings: paddingsOf(info.padInfo),
   };
 }
