@@ -62,11 +62,14 @@ export function addPlanCommand(program: Command): void {
       const { findDevice } = await import('../sweeps/devices.js');
       const { planGrid, planJson, planSummary, planTable, predictionText } =
         await import('../sweeps/planText.js');
+      const { spreadOut } = await import('../sweeps/spread.js');
       const { measuringText, planOptions } = await import('./sweepFlags.js');
       const device = flags.on === undefined ? null : findDevice(flags.on);
       const plans = await planStages(sweep, planOptions(flags));
       const measured: SweepPreview[] = [];
-      for (const plan of plans) measured.push(device === null ? await calibrated(plan, measuringText) : plan);
+      for (const plan of plans) {
+        measured.push(device === null ? await calibrated(await spreadOut(plan, null), measuringText) : plan);
+      }
       const last = measured.at(-1)!;
       const grid = await predictedGrid(last);
       const { planPictureText, planSvg } = await import('../report/planPicture.js');

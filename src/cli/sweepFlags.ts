@@ -28,6 +28,11 @@ export function measuringText(models: number): void {
   process.stderr.write(`measuring how fast this machine trains ${models} of the models\n`);
 }
 
+/** Says that some seconds go into finding out how to use the cores. */
+export function splittingText(ways: number): void {
+  process.stderr.write(`measuring ${ways} ways of sharing the cores among workers and threads\n`);
+}
+
 /** Options of `planSweep`; what the corpus has to say goes to standard error. */
 export function planOptions(flags: {
   readonly results: string;

@@ -4,22 +4,18 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { defaultCacheDir } from '../data/cache.js';
 import { writeJsonAtomic } from '../store/files.js';
-import { architectureOf, guessedSecondsPerStep, shapeOf, type SpeedObservation } from './estimate.js';
+import { architectureOf, shapeOf, type SpeedObservation } from './estimate.js';
 import type { PlannedRun } from './expand.js';
 import { runsToDo, type SweepPreview } from './plan.js';
+import { isQuick, quickTimes } from './quickTiming.js';
 import { withCalibration } from './speedBook.js';
-import { askAll, hardwareString, startTimers } from './timing.js';
+import { hardwareString } from './timing.js';
 
 /** A sweep shorter than this by the guess is not worth measuring for. */
 const WORTH_SECONDS = 60;
 
 /** Models measured at most: each is compiled by each worker, in about a second. */
 const MAX_MODELS = 12;
-
-/** Models of which a single call would take longer than this are left to those below them. */
-const MAX_CALL_SECONDS = 5;
-
-const ROUNDS = 3;
 
 const observationSchema = z.object({
   shape: z.string(),
@@ -80,59 +76,31 @@ function toMeasure(
     byArchitecture.set(architecture, [...(byArchitecture.get(architecture) ?? []), run]);
   }
   const flopsOf = (runs: readonly PlannedRun[]): number => runs.reduce((sum, { flops }) => sum + flops, 0);
-  const isQuick = ({ cost }: PlannedRun): boolean =>
-    guessedSecondsPerStep(cost.flopsPerStep, setting.threads) * loaded.sweep.stepsPerCall < MAX_CALL_SECONDS;
+  const { stepsPerCall } = loaded.sweep;
   return [...byArchitecture]
     .filter(([architecture]) => !known.has(architecture))
     .sort(([, a], [, b]) => flopsOf(b) - flopsOf(a))
     .flatMap(([, runs]) => {
       const rising = [...runs].sort((a, b) => a.cost.flopsPerStep - b.cost.flopsPerStep);
-      const [smallest, largest] = [rising[0]!, rising.filter(isQuick).at(-1) ?? rising[0]!];
+      const [smallest, largest] = [
+        rising[0]!,
+        rising.filter((run) => isQuick(run, stepsPerCall, setting.threads)).at(-1) ?? rising[0]!,
+      ];
       return largest.cost.flopsPerStep === smallest.cost.flopsPerStep ? [smallest] : [smallest, largest];
     })
     .slice(0, MAX_MODELS);
 }
 
-/** Times models as a sweep trains them: by as many processes at once as it has workers. */
-async function measure(
-  runs: readonly PlannedRun[],
-  { setting, variantFiles, loaded }: SweepPreview,
-): Promise<Calibration> {
-  const { threads, engine } = setting;
-  const timers = startTimers(setting);
-  try {
-    const models = runs.map(({ architecture, setup }) => ({
-      arch: architecture.label,
-      model: setup.model,
-      optimizer: setup.optimizer,
-      batchSize: setup.batchSize,
-    }));
-    const { stepsPerCall, precision } = loaded.sweep;
-    const how = { variantFiles, engine, precision, threads, stepsPerCall };
-    await askAll(timers, { kind: 'compile', models: [], ...how });
-    const started = performance.now();
-    await askAll(timers, { kind: 'compile', models, ...how });
-    const compileSeconds = (performance.now() - started) / 1000 / models.length;
-    // In turns, so that a burst of other work does not fall on one model alone.
-    const rounds: number[][] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      const means: number[] = [];
-      for (const index of runs.keys()) {
-        const seconds = await askAll(timers, { kind: 'time', index });
-        means.push(seconds.reduce((sum, value) => sum + value, 0) / seconds.length);
-      }
-      rounds.push(means);
-    }
-    const observations = runs.map(({ setup, cost }, index): SpeedObservation => ({
-      shape: shapeOf(setup.model, setup.batchSize),
-      architecture: architectureOf(setup.model),
-      flopsPerStep: cost.flopsPerStep,
-      secondsPerStep: rounds.map((means) => means[index]!).sort((a, b) => a - b)[ROUNDS >> 1]!,
-    }));
-    return { observations, overheadSeconds: COMPILATIONS * compileSeconds };
-  } finally {
-    for (const timer of timers) timer.kill();
-  }
+/** Times models as the sweep trains them. */
+async function measure(runs: readonly PlannedRun[], plan: SweepPreview): Promise<Calibration> {
+  const { secondsPerStep, compileSeconds } = await quickTimes(runs, plan, plan.setting);
+  const observations = runs.map(({ setup, cost }, index): SpeedObservation => ({
+    shape: shapeOf(setup.model, setup.batchSize),
+    architecture: architectureOf(setup.model),
+    flopsPerStep: cost.flopsPerStep,
+    secondsPerStep: secondsPerStep[index]!,
+  }));
+  return { observations, overheadSeconds: COMPILATIONS * compileSeconds };
 }
 
 /** A run compiles its training graph and its evaluation graph, and describes and writes what it does. */

@@ -17,6 +17,7 @@ import { makespan } from './estimate.js';
 import { expandSweep, type PlannedRun } from './expand.js';
 import { type WorkerSetting, workerSetting } from './machine.js';
 import { readSpeedBook, secondsLeft, type SpeedBook, type TimeBasis, timeBasisOf } from './speedBook.js';
+import { keptSpread } from './spreadRecord.js';
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
 import { surveyRun, type SurveyedRun } from './survey.js';
 import { inOrder, startStep, type Trunks, trunksOf } from './trunks.js';
@@ -142,13 +143,14 @@ function planWith(
   });
   const { notices } = expansion;
   const runs = withChosenSizes(expansion.runs, (runKey) => endedRecord(options.resultsDir, runKey));
-  const setting = workerSetting({
+  const { resultsDir } = options;
+  const asked = {
     workers: options.workers ?? sweep.workers,
     threads: options.threads ?? sweep.threads,
     engine: options.engine ?? sweep.engine,
-  });
+  };
+  const setting = workerSetting(asked, keptSpread(resultsDir, sweep.name, asked.engine));
   requirePrecision(setting.engine, sweep.precision);
-  const { resultsDir } = options;
   const surveyed = runs.map((run) => surveyRun(resultsDir, run.runKey));
   const trunks = trunksOf(runs);
   const byKey = new Map(surveyed.map((one) => [one.runKey, one]));

@@ -8,7 +8,7 @@ import { memoryOfLargest, type PlanPrediction, type RunPrediction } from './pred
 /** The few lines that stand before a sweep's progress. */
 export function planSummary(plan: SweepPreview, totals: PlanTotals = planTotals(plan)): string {
   const { sweep, path } = plan.loaded;
-  const { workers, threads } = plan.setting;
+  const { workers, threads, measured } = plan.setting;
   const labels = [...new Set(plan.runs.map((run) => run.architecture.label))];
   const basis = {
     'ended runs': 'from runs that have ended on this machine',
@@ -27,7 +27,7 @@ export function planSummary(plan: SweepPreview, totals: PlanTotals = planTotals(
           `  ${flopsText(totals.flopsShared, 3)} of these FLOPs are spared: runs of equal rate and seed share a trunk up to where each cools down`,
         ]
       : []),
-    `  ${workers} ${workers === 1 ? 'worker' : 'workers'} of ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    `  ${workers} ${workers === 1 ? 'worker' : 'workers'} of ${threads} ${threads === 1 ? 'thread' : 'threads'}${measured ? ', the fastest of those measured on this machine' : ''}`,
   ];
   if (totals.ended < totals.runs) {
     const { bytes, ofBytes } = memoryOfLargest(plan);
@@ -122,10 +122,16 @@ function flopsByKind(plan: SweepPreview): Record<string, number> {
  */
 export function planJson(plan: SweepPreview, prediction?: PlanPrediction): Record<string, unknown> {
   const { basis, ...totals } = planTotals(plan);
+  const { setting } = plan;
   return {
     sweep: plan.loaded.sweep.name,
     file: plan.loaded.path,
-    ...plan.setting,
+    workers: setting.workers,
+    threads: setting.threads,
+    workersMeasured: setting.measured,
+    engine: setting.engine,
+    devices: setting.devices,
+    deviceBytes: setting.deviceBytes,
     totals: { ...totals, predictedFrom: basis },
     corpusMissing: plan.corpusMissing,
     notices: plan.notices,

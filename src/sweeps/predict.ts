@@ -1,5 +1,4 @@
 /** What each run of a plan will take: seconds and memory, on this machine or on a named device. */
-import { totalmem } from 'node:os';
 import { hasEnded } from '../store/record.js';
 import { fittingBatch, runMemory, type RunMemory } from '../train/memory.js';
 import {
@@ -11,7 +10,7 @@ import {
 } from './devices.js';
 import { makespan } from './estimate.js';
 import { bytesText } from './format.js';
-import type { WorkerSetting } from './machine.js';
+import { machineMemory, type WorkerSetting } from './machine.js';
 import { runsToDo, type SweepPreview } from './plan.js';
 import { machineBasis, secondsLeft } from './speedBook.js';
 
@@ -160,10 +159,4 @@ function remedyText(totalBytes: number, batchSize: number | null, contextLength:
     ...(device === undefined ? [] : [`on one ${device.label}`]),
   ];
   return ways.length === 0 ? '' : `; it would fit ${ways.join(', or ')}`;
-}
-
-/** All of this machine's memory, or what a container limits it to where Node knows of that. */
-function machineMemory(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 && limit < totalmem() ? limit : totalmem();
 }

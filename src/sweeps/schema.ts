@@ -261,13 +261,13 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
       .union([z.literal('auto'), wholePositive])
       .default('auto')
       .describe(
-        'Runs trained at the same time, each in a process of its own; auto: one a core, as memory allows.',
+        'Runs trained at the same time, each in a process of its own; auto: as many as the cores and the memory of the machine allow.',
       ),
     threads: z
       .union([z.literal('auto'), wholePositive])
       .default('auto')
       .describe(
-        'Threads of a worker; auto: 1. Results are the same bit for bit only at the same number of threads.',
+        'Threads of a worker; auto: 1, or in a sweep of more than ten minutes, where workers are auto too, what gave most tokens/s when it was begun (spread.json beside its results). Results are the same bit for bit only at the same number of threads.',
       ),
     engine: z
       .enum(ENGINE_NAMES)

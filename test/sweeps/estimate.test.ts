@@ -61,15 +61,17 @@ describe('workerSetting', () => {
   const auto = { workers: 'auto', threads: 'auto', engine: 'onnx:cpu' } as const;
 
   it('is one thread a worker and one worker a core, as memory allows', () => {
-    expect(workerSetting(auto, machine)).toEqual({
+    expect(workerSetting(auto, null, machine)).toEqual({
       workers: 8,
       threads: 1,
       engine: 'onnx:cpu',
       devices: [],
       deviceBytes: null,
+      open: 'workers and threads',
+      measured: false,
     });
-    expect(workerSetting({ ...auto, threads: 3 }, machine)).toMatchObject({ workers: 2, threads: 3 });
-    expect(workerSetting(auto, { ...machine, memoryBytes: 2 ** 30 })).toMatchObject({
+    expect(workerSetting({ ...auto, threads: 3 }, null, machine)).toMatchObject({ workers: 2, threads: 3 });
+    expect(workerSetting(auto, null, { ...machine, memoryBytes: 2 ** 30 })).toMatchObject({
       workers: 1,
       threads: 1,
     });
@@ -83,33 +85,33 @@ describe('workerSetting', () => {
     }));
     const withGpus = { ...machine, cudaDevices: () => gpus };
     const devices = ['GPU-a', 'GPU-b', 'GPU-c'];
-    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, withGpus)).toMatchObject({
+    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, null, withGpus)).toMatchObject({
       workers: 3,
       devices,
       deviceBytes: 1e10,
     });
-    expect(workerSetting({ ...auto, engine: 'onnx:cuda', workers: 6 }, withGpus)).toMatchObject({
+    expect(workerSetting({ ...auto, engine: 'onnx:cuda', workers: 6 }, null, withGpus)).toMatchObject({
       workers: 6,
       devices,
     });
-    expect(workerSetting(auto, withGpus)).toMatchObject({ workers: 8, devices: [] });
+    expect(workerSetting(auto, null, withGpus)).toMatchObject({ workers: 8, devices: [] });
     // No driver that tells: the engine says what is missing when it is opened.
-    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, machine)).toMatchObject({
+    expect(workerSetting({ ...auto, engine: 'onnx:cuda' }, null, machine)).toMatchObject({
       workers: 1,
       devices: [],
     });
   });
 
   it('is one worker where a process can not be bound to a GPU', () => {
-    expect(workerSetting({ ...auto, engine: 'onnx:webgpu' }, machine)).toMatchObject({
+    expect(workerSetting({ ...auto, engine: 'onnx:webgpu' }, null, machine)).toMatchObject({
       workers: 1,
       threads: 1,
     });
   });
 
   it('is what was asked for', () => {
-    expect(workerSetting({ ...auto, workers: 20 }, machine)).toMatchObject({ workers: 20, threads: 1 });
-    expect(workerSetting({ ...auto, workers: 2, engine: 'onnx:cuda' }, machine)).toMatchObject({
+    expect(workerSetting({ ...auto, workers: 20 }, null, machine)).toMatchObject({ workers: 20, threads: 1 });
+    expect(workerSetting({ ...auto, workers: 2, engine: 'onnx:cuda' }, null, machine)).toMatchObject({
       workers: 2,
     });
   });
