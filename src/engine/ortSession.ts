@@ -72,10 +72,28 @@ export async function createSession(
 }
 
 /**
- * The session of a traced graph. Passes and encoding are left out where the cache has what they would give.
+ * The encoded model of a traced graph. Passes and encoding are left out where the cache has what they would give.
  *
  * @param form names how `encode` writes the graph
  */
+export async function modelOf(
+  graph: TraceGraph,
+  form: string,
+  encode: (graph: OnnxGraph) => Uint8Array,
+  provider: Provider,
+  options: EngineOptions,
+): Promise<Uint8Array> {
+  const cache = isOptimised(options) ? options.cache : undefined;
+  const place = `${provider}, ${(await hasBlockedConvolutions()) ? 'blocked' : 'plain'} convolutions`;
+  const key = cache === undefined ? null : modelKey(graph, `${form} ${place}`, options);
+  const kept = key === null ? null : cache!.load(key);
+  if (kept !== null) return kept;
+  const model = encode(await prepare(graph, provider, options));
+  if (key !== null) cache!.save(key, model);
+  return model;
+}
+
+/** The session of a traced graph. @param form as `modelOf` takes it */
 export async function sessionOf(
   graph: TraceGraph,
   form: string,
@@ -83,14 +101,7 @@ export async function sessionOf(
   provider: Provider,
   options: EngineOptions,
 ): Promise<InferenceSession> {
-  const cache = isOptimised(options) ? options.cache : undefined;
-  const place = `${provider}, ${(await hasBlockedConvolutions()) ? 'blocked' : 'plain'} convolutions`;
-  const key = cache === undefined ? null : modelKey(graph, `${form} ${place}`, options);
-  const kept = key === null ? null : cache!.load(key);
-  if (kept !== null) return createSession(kept, provider, options);
-  const model = encode(await prepare(graph, provider, options));
-  if (key !== null) cache!.save(key, model);
-  return createSession(model, provider, options);
+  return createSession(await modelOf(graph, form, encode, provider, options), provider, options);
 }
 
 /** A tensor over host memory, which is not copied. */

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import type { EngineOptions, Executable, FunctionProgram, StepParts, StepProgram } from './executable.js';
 import { MEETING_LENGTH, reopen } from './meeting.js';
 import { encodeFunction } from './onnx/encode.js';
-import { prepare } from './ortSession.js';
+import { modelOf } from './ortSession.js';
 import type { PartCall, PartJob, PartReply, Placed, PlacedParam, SharedMemory } from './partJob.js';
 import {
   checkLength,
@@ -57,8 +57,8 @@ function dealt({ shares }: StepParts, sizeOfParam: (name: string) => number, thr
 }
 
 async function encoded(program: FunctionProgram, options: EngineOptions): Promise<Uint8Array> {
-  const graph = await prepare(trace(program.fn, program.inputs, 'fused'), 'cpu', { ...options, threads: 1 });
-  return encodeFunction(graph);
+  const graph = trace(program.fn, program.inputs, 'fused');
+  return modelOf(graph, 'function', encodeFunction, 'cpu', { ...options, threads: 1 });
 }
 
 function startThread(job: PartJob): Worker {
