@@ -23,7 +23,7 @@ import { trace } from './trace/trace.js';
 const MAX_PARAMS = 5e5;
 
 /** Whether a step is run in parts, one a thread. */
-export function isDivided(program: StepProgram, { threads }: EngineOptions): boolean {
+export function isDivided(program: StepProgram, { threads }: Pick<EngineOptions, 'threads'>): boolean {
   const { parts } = program;
   if (parts === undefined || threads < 2 || !parts.divides(threads) || parts.shares.length < threads)
     return false;

@@ -53,8 +53,9 @@ export function predictPlan(
   const here = memoryHere(plan.setting, machineBytes);
   const memoryBytes = device?.memoryBytes ?? here.bytes;
   const workers = device === null ? plan.setting.workers : 1;
+  const threads = device === null ? plan.setting.threads : 1;
   const runs = plan.runs.map((run, i): RunPrediction => {
-    const memory = runMemory(run.setup);
+    const memory = runMemory({ ...run.setup, threads });
     const { record } = plan.surveyed[i]!;
     const secondsFrom = (step: number): number =>
       device === null
@@ -97,7 +98,8 @@ export function memoryOfLargest(plan: SweepPreview): { readonly bytes: number; r
     .map(({ run }) => run)
     .sort((a, b) => b.cost.flopsPerStep - a.cost.flopsPerStep)
     .slice(0, here.sharers);
-  const bytes = largest.reduce((sum, { setup }) => sum + runMemory(setup).totalBytes, 0);
+  const { threads } = plan.setting;
+  const bytes = largest.reduce((sum, { setup }) => sum + runMemory({ ...setup, threads }).totalBytes, 0);
   return { bytes, ofBytes: here.bytes };
 }
 

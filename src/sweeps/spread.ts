@@ -27,7 +27,7 @@ const MEMORY_SHARE = 0.9;
  * The ways of spreading a sweep over the cores: 1, 2, 4, ... threads a worker and all of them, with as many workers as
  * there are cores for, memory for, and runs to be trained at the same time; those with the fewest threads first.
  *
- * @param fitting how many workers memory allows, at least 1
+ * @param fitting how many workers of so many threads memory allows, at least 1
  * @param atOnce how many runs need not wait for another, at least 1
  */
 export function waysToSplit({
@@ -36,14 +36,17 @@ export function waysToSplit({
   atOnce,
 }: {
   readonly cores: number;
-  readonly fitting: number;
+  readonly fitting: (threads: number) => number;
   readonly atOnce: number;
 }): Split[] {
   const threads = [cores];
   for (let count = 1; count < cores; count *= 2) threads.push(count);
   return threads
     .sort((a, b) => a - b)
-    .map((count) => ({ threads: count, workers: Math.min(Math.floor(cores / count), fitting, atOnce) }));
+    .map((count) => ({
+      threads: count,
+      workers: Math.min(Math.floor(cores / count), fitting(count), atOnce),
+    }));
 }
 
 /** The fastest way; the one with the fewest threads unless another gains clearly. */
@@ -75,8 +78,10 @@ export async function spreadOut<Plan extends SweepPreview>(
   const { engine } = setting;
   if (setting.open === 'nothing' || ENGINES[engine].computesOn !== 'cores') return plan;
   const cores = availableParallelism();
-  const fitting = fittingWorkers(bytesOfLargest(runs, cores), machineMemory());
-  const byRule = { ...plan, setting: { ...setting, workers: Math.min(setting.workers, fitting) } };
+  const fitting = (threads: number): number =>
+    fittingWorkers(bytesOfLargest(runs, cores, threads), machineMemory());
+  const fittingRule = Math.min(setting.workers, fitting(setting.threads));
+  const byRule = { ...plan, setting: { ...setting, workers: fittingRule } };
   const isCutOff = plan.surveyed.some(({ record }) => record !== null && !hasEnded(record));
   if (onMeasure === null || setting.open === 'workers' || isCutOff) return byRule;
   if (planTotals(plan).secondsToDo < WORTH_SECONDS) return byRule;
@@ -109,11 +114,11 @@ export async function spreadOut<Plan extends SweepPreview>(
 }
 
 /** Predicted bytes of the runs with the largest models. */
-function bytesOfLargest(runs: readonly PlannedRun[], count: number): number[] {
+function bytesOfLargest(runs: readonly PlannedRun[], count: number, threads: number): number[] {
   return [...runs]
     .sort((a, b) => b.cost.flopsPerStep - a.cost.flopsPerStep)
     .slice(0, count)
-    .map(({ setup }) => runMemory(setup).totalBytes);
+    .map(({ setup }) => runMemory({ ...setup, threads }).totalBytes);
 }
 
 /** The models at a quarter and at three quarters of the work, in the order of their size. */

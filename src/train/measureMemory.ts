@@ -39,6 +39,7 @@ export async function measureMemory(request: MemoryRequest): Promise<MemoryResul
     model: modelOf(benchCase),
     optimizer: SMALL_SCALE_ADAMW,
     batchSize: benchCase.batchSize,
+    threads: request.threads,
   });
   return {
     ...request,

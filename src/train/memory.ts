@@ -21,6 +21,10 @@ const HOST_STATES = 2;
  */
 const ARENA_FACTOR = 1.5;
 
+/** A thread that computes a part of each step: its own runtime, and sessions and arrays in proportion to the state. */
+const PART_BYTES = 12 * 2 ** 20;
+const PART_STATES = 7;
+
 /** Checkpoints and the evaluation hold states of their own for a while. */
 const RUN_STATES = 2;
 
@@ -36,6 +40,8 @@ interface MemorySetup {
   readonly model: ModelSetup;
   readonly optimizer: OptimizerSetup;
   readonly batchSize: number;
+  /** Of the worker; 1 where not given. */
+  readonly threads?: number;
 }
 
 const known = new Map<string, StepMemory>();
@@ -45,20 +51,22 @@ const known = new Map<string, StepMemory>();
  * the CPU, over models of d 32 to 256 and batches of 1k to 2k tokens (`isoloss bench --memory` measures what they predict).
  */
 export function runMemory(setup: MemorySetup): RunMemory {
-  const { model, optimizer, batchSize } = setup;
+  const { model, optimizer, batchSize, threads = 1 } = setup;
   // The learning rate is an input of the graph.
-  const key = canonicalJson({ model, batchSize, optimizer: { ...optimizer, learningRate: 1 } });
+  const key = canonicalJson({ model, batchSize, threads, optimizer: { ...optimizer, learningRate: 1 } });
   let step = known.get(key);
   if (step === undefined) {
     const batch = { batchSize, contextLength: model.contextLength };
     step = stepMemory(
       trainingProgram(buildModel(model), makeOptimizer(optimizer), optimizer.clipNorm, batch),
+      threads,
     );
     known.set(key, step);
   }
-  const { stateBytes, peakBytes, constantBytes } = step;
-  const growthBytes =
-    COMPILED_BYTES + HOST_STATES * stateBytes + ARENA_FACTOR * (stateBytes + peakBytes) + 2 * constantBytes;
+  const { stateBytes, peakBytes, constantBytes, parts } = step;
+  const ofParts = parts === 1 ? 0 : parts * (PART_BYTES + PART_STATES * stateBytes);
+  const arenaBytes = ARENA_FACTOR * (parts === 1 ? stateBytes + peakBytes : peakBytes);
+  const growthBytes = COMPILED_BYTES + HOST_STATES * stateBytes + arenaBytes + 2 * constantBytes + ofParts;
   return { ...step, growthBytes, totalBytes: PROCESS_BYTES + growthBytes + RUN_STATES * stateBytes };
 }
 

@@ -35,6 +35,15 @@ describe('memory', () => {
     expect(large.peakBytes).toBeGreaterThan(4 * small.peakBytes);
   });
 
+  it('counts what each thread of a divided step has of its own', () => {
+    const setup = { ...makeTask(0, '').record.setup, batchSize: 4 };
+    const [whole, divided] = [1, 2].map((threads) => runMemory({ ...setup, threads }));
+    expect([whole!.parts, divided!.parts]).toEqual([1, 2]);
+    expect(divided!.growthBytes).toBeGreaterThan(whole!.growthBytes + 2 * 12 * 2 ** 20);
+    // Three threads can't share four sequences.
+    expect(runMemory({ ...setup, threads: 3 })).toEqual(whole);
+  });
+
   it('tells the largest batch that fits', () => {
     const { setup } = makeTask(0, '').record;
     const wanted = { ...setup, batchSize: 512 };

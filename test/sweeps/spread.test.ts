@@ -9,8 +9,8 @@ import { IS_BUILT, startProgram, sweepHead, textFolder } from './program.js';
 
 describe('the ways of sharing the cores', () => {
   it('are powers of two of threads, and one worker with all of them', () => {
-    expect(waysToSplit({ cores: 1, fitting: 9, atOnce: 9 })).toEqual([{ threads: 1, workers: 1 }]);
-    expect(waysToSplit({ cores: 12, fitting: 99, atOnce: 99 })).toEqual([
+    expect(waysToSplit({ cores: 1, fitting: () => 9, atOnce: 9 })).toEqual([{ threads: 1, workers: 1 }]);
+    expect(waysToSplit({ cores: 12, fitting: () => 99, atOnce: 99 })).toEqual([
       { threads: 1, workers: 12 },
       { threads: 2, workers: 6 },
       { threads: 4, workers: 3 },
@@ -20,10 +20,10 @@ describe('the ways of sharing the cores', () => {
   });
 
   it('have no more workers than memory allows, or runs that need not wait', () => {
-    const workers = (limits: { fitting: number; atOnce: number }): number[] =>
-      waysToSplit({ cores: 8, ...limits }).map((way) => way.workers);
-    expect(workers({ fitting: 3, atOnce: 99 })).toEqual([3, 3, 2, 1]);
-    expect(workers({ fitting: 99, atOnce: 2 })).toEqual([2, 2, 2, 1]);
+    const workers = (fitting: (threads: number) => number, atOnce: number): number[] =>
+      waysToSplit({ cores: 8, fitting, atOnce }).map((way) => way.workers);
+    expect(workers((threads) => (threads === 1 ? 5 : 3), 99)).toEqual([5, 3, 2, 1]);
+    expect(workers(() => 99, 2)).toEqual([2, 2, 2, 1]);
   });
 
   it('count the largest runs against nine tenths of the memory', () => {
