@@ -41,6 +41,20 @@ export function datasetOf<Field extends string>(
   };
 }
 
+/**
+ * A table whose dataset has the fields of its rows, in their order; null without rows.
+ *
+ * @param rows that all have the same fields
+ */
+export function tableOf<Row extends Readonly<Record<string, Value>>>(
+  caption: string,
+  rows: readonly Row[],
+  columns: readonly (Column & { readonly field: keyof Row & string })[],
+): Table | null {
+  const [first] = rows;
+  return first === undefined ? null : { caption, dataset: datasetOf(Object.keys(first), rows), columns };
+}
+
 /** The rows as objects, as Vega-Lite reads them. */
 export function recordsOf(dataset: Dataset): Record<string, Value>[] {
   return dataset.rows.map((row) => Object.fromEntries(dataset.columns.map((column, i) => [column, row[i]!])));

@@ -4,7 +4,7 @@ import type { ReportContext } from '../context.js';
 import type { Answer, Block, ReportDocument, Section } from '../document.js';
 import { factorDigits, formatFactor, formatFlops, formatPowerOfTen, listInWords } from '../format.js';
 import { code, rich, strong, type Rich } from '../rich.js';
-import { datasetOf, type Table } from '../table.js';
+import { datasetOf, tableOf, type Table } from '../table.js';
 import { factorText, intervalText, shortInterval, signedNats } from '../text.js';
 import { repeatedComparisons, type Repeated } from './agreement.js';
 import { agreementChart } from './chart.js';
@@ -141,23 +141,15 @@ function lossTable(contexts: readonly ReportContext[]): Table | null {
       ];
     }),
   );
-  if (rows.length === 0) return null;
-  return {
-    caption: 'Optimal test loss at the same budget, nats (95%)',
-    dataset: datasetOf(
-      ['arch', 'budgetFlops', 'sweep', 'loss', 'otherSweep', 'otherLoss', 'difference'],
-      rows,
-    ),
-    columns: [
-      { field: 'arch', label: 'Architecture' },
-      { field: 'budgetFlops', label: 'Budget, FLOPs', format: formatPowerOfTen },
-      { field: 'sweep', label: 'Sweep' },
-      { field: 'loss', label: 'Loss' },
-      { field: 'otherSweep', label: 'Other sweep' },
-      { field: 'otherLoss', label: 'Its loss' },
-      { field: 'difference', label: 'Difference' },
-    ],
-  };
+  return tableOf('Optimal test loss at the same budget, nats (95%)', rows, [
+    { field: 'arch', label: 'Architecture' },
+    { field: 'budgetFlops', label: 'Budget, FLOPs', format: formatPowerOfTen },
+    { field: 'sweep', label: 'Sweep' },
+    { field: 'loss', label: 'Loss' },
+    { field: 'otherSweep', label: 'Other sweep' },
+    { field: 'otherLoss', label: 'Its loss' },
+    { field: 'difference', label: 'Difference' },
+  ]);
 }
 
 function limitsSection(contexts: readonly ReportContext[]): Section {

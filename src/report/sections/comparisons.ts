@@ -1,7 +1,7 @@
 /** What else is known of the comparisons, in tables. */
 import type { ReportContext } from '../context.js';
 import { factorDigits, formatFactor, formatNumber, formatPowerOfTen } from '../format.js';
-import { datasetOf, type Table } from '../table.js';
+import { tableOf, type Table } from '../table.js';
 import {
   headlineOf,
   measuredRange,
@@ -37,26 +37,10 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
       },
     ];
   });
-  if (rows.length === 0) return null;
-  return {
-    caption:
-      'Every comparison at equal loss and optimal size, and the compute of the baseline between which it was measured († in part extrapolated)',
-    dataset: datasetOf(
-      [
-        'arch',
-        'baseline',
-        'positions',
-        'speedup',
-        'verdict',
-        'extrapolated',
-        'from',
-        'to',
-        'range',
-        'factorAtFrom',
-      ],
-      rows,
-    ),
-    columns: [
+  return tableOf(
+    'Every comparison at equal loss and optimal size, and the compute of the baseline between which it was measured († in part extrapolated)',
+    rows,
+    [
       { field: 'arch', label: 'Architecture' },
       { field: 'baseline', label: 'Over' },
       { field: 'positions', label: 'Positions' },
@@ -65,7 +49,7 @@ export function comparisonsTable({ comparisons }: ReportContext): Table | null {
       { field: 'range', label: 'Measured between, FLOPs' },
       { field: 'factorAtFrom', label: 'Factor at the start', format: formatFactor },
     ],
-  };
+  );
 }
 
 const twoDigits = (flops: number): string => formatPowerOfTen(flops, 2);
@@ -84,15 +68,10 @@ export function contrastsTable({ analysis, archs }: ReportContext): Table | null
     label: shortInterval(ratio, factorDigits),
     differs: differs === null ? 'no interval' : CONTRAST_WORDS[differs],
   }));
-  if (rows.length === 0) return null;
-  return {
-    caption:
-      'One comparison in two families of positions: the factor in the second family over that in the first',
-    dataset: datasetOf(
-      ['first', 'firstPositions', 'other', 'otherPositions', 'ratio', 'low', 'high', 'label', 'differs'],
-      rows,
-    ),
-    columns: [
+  return tableOf(
+    'One comparison in two families of positions: the factor in the second family over that in the first',
+    rows,
+    [
       { field: 'first', label: 'First family' },
       { field: 'firstPositions', label: 'Positions' },
       { field: 'other', label: 'Second family' },
@@ -100,7 +79,7 @@ export function contrastsTable({ analysis, archs }: ReportContext): Table | null
       { field: 'label', label: 'Ratio of the factors (95%)' },
       { field: 'differs', label: 'The second factor is' },
     ],
-  };
+  );
 }
 
 const CONTRAST_WORDS = { better: 'larger', worse: 'smaller', 'not told apart': 'not told apart' } as const;
@@ -123,41 +102,24 @@ export function detailsTable({ comparisons }: ReportContext): Table | null {
           },
         ],
   );
-  if (rows.length === 0) return null;
-  return {
-    caption: 'Details of the comparisons: parallelism, noise and power',
-    dataset: datasetOf(
-      [
-        'arch',
-        'baseline',
-        'exponentDifference',
-        'parallelPValue',
-        'pureLawFactor',
-        'pairedStandardDeviation',
-        'detectableFactor',
-        'seedsMultiple',
-      ],
-      rows,
-    ),
-    columns: [
-      { field: 'arch', label: 'Architecture' },
-      { field: 'baseline', label: 'Over' },
-      { field: 'exponentDifference', label: 'Difference of exponents (95%)' },
-      { field: 'parallelPValue', label: 'p of parallel', format: (p) => formatNumber(p, 2) },
-      { field: 'pureLawFactor', label: 'Factor of parallel laws (95%)' },
-      {
-        field: 'pairedStandardDeviation',
-        label: 'Paired standard deviation, nats',
-        format: (nats) => formatNumber(nats, 2),
-      },
-      { field: 'detectableFactor', label: 'Smallest factor told from 1 (80%)', format: formatFactor },
-      {
-        field: 'seedsMultiple',
-        label: 'Seeds needed, multiple',
-        format: (multiple) => formatNumber(multiple, 2),
-      },
-    ],
-  };
+  return tableOf('Details of the comparisons: parallelism, noise and power', rows, [
+    { field: 'arch', label: 'Architecture' },
+    { field: 'baseline', label: 'Over' },
+    { field: 'exponentDifference', label: 'Difference of exponents (95%)' },
+    { field: 'parallelPValue', label: 'p of parallel', format: (p) => formatNumber(p, 2) },
+    { field: 'pureLawFactor', label: 'Factor of parallel laws (95%)' },
+    {
+      field: 'pairedStandardDeviation',
+      label: 'Paired standard deviation, nats',
+      format: (nats) => formatNumber(nats, 2),
+    },
+    { field: 'detectableFactor', label: 'Smallest factor told from 1 (80%)', format: formatFactor },
+    {
+      field: 'seedsMultiple',
+      label: 'Seeds needed, multiple',
+      format: (multiple) => formatNumber(multiple, 2),
+    },
+  ]);
 }
 
 /** Differences at equal budget, size and seeds: they need no fit at all. */
@@ -175,15 +137,10 @@ export function pairedTable({ comparisons }: ReportContext): Table | null {
       label: shortInterval(pair.differenceNats, signedNats),
     })),
   );
-  if (rows.length === 0) return null;
-  return {
-    caption:
-      'Paired differences of test loss at equal budget, size and seed (architecture minus baseline; negative is better)',
-    dataset: datasetOf(
-      ['arch', 'baseline', 'budgetFlops', 'size', 'seeds', 'differenceNats', 'low', 'high', 'label'],
-      rows,
-    ),
-    columns: [
+  return tableOf(
+    'Paired differences of test loss at equal budget, size and seed (architecture minus baseline; negative is better)',
+    rows,
+    [
       { field: 'arch', label: 'Architecture' },
       { field: 'baseline', label: 'Minus' },
       { field: 'budgetFlops', label: 'Budget, FLOPs', format: formatPowerOfTen },
@@ -191,5 +148,5 @@ export function pairedTable({ comparisons }: ReportContext): Table | null {
       { field: 'seeds', label: 'Seeds' },
       { field: 'label', label: 'Difference, nats (95%)' },
     ],
-  };
+  );
 }

@@ -3,7 +3,7 @@ import type { Frontier, ParamsConvention, SavingsLaw } from '../../fit/analysis.
 import type { ReportContext } from '../context.js';
 import { counted, formatCount, formatNumber, formatPowerOfTen, listInWords } from '../format.js';
 import { rich, type Rich } from '../rich.js';
-import { datasetOf, type Table } from '../table.js';
+import { tableOf, type Table } from '../table.js';
 import { powerText, shortInterval } from '../text.js';
 
 const exponentText = powerText(3);
@@ -39,29 +39,10 @@ export function lawsTable(context: ReportContext): Table | null {
             },
           ],
   );
-  if (rows.length === 0) return null;
-  return {
-    caption:
-      'Power laws against training compute C: exponents with 95% intervals, those of parameters counting the output matrix and no embeddings',
-    dataset: datasetOf(
-      [
-        'arch',
-        'positions',
-        'exponent',
-        'loss',
-        'coefficient',
-        'size',
-        'params',
-        'tokens',
-        'inSampleError',
-        'budgets',
-        'from',
-        'to',
-        'range',
-      ],
-      rows,
-    ),
-    columns: [
+  return tableOf(
+    'Power laws against training compute C: exponents with 95% intervals, those of parameters counting the output matrix and no embeddings',
+    rows,
+    [
       { field: 'arch', label: 'Architecture' },
       { field: 'positions', label: 'Positions' },
       { field: 'loss', label: 'Loss' },
@@ -71,7 +52,7 @@ export function lawsTable(context: ReportContext): Table | null {
       { field: 'inSampleError', label: 'Mean error', format: (share) => `${(share * 100).toFixed(2)}%` },
       { field: 'range', label: 'Range, FLOPs' },
     ],
-  };
+  );
 }
 
 /** The exponents that depend on what N counts, by every convention. */
@@ -79,18 +60,17 @@ export function conventionsTable(context: ReportContext): Table | null {
   const rows = frontiersInOrder(context).flatMap(({ arch, positions, optimalParams }) =>
     optimalParams.length === 0 ? [] : [{ arch, positions, ...paramsExponents(optimalParams) }],
   );
-  if (rows.length === 0) return null;
-  return {
-    caption: 'Exponents of the optimal number of parameters against compute, by what is counted (95%)',
-    dataset: datasetOf(['arch', 'positions', 'params', 'paramsNonEmbedding', 'paramsTotal'], rows),
-    columns: [
+  return tableOf(
+    'Exponents of the optimal number of parameters against compute, by what is counted (95%)',
+    rows,
+    [
       { field: 'arch', label: 'Architecture' },
       { field: 'positions', label: 'Positions' },
       { field: 'params', label: 'Non-embedding plus output matrix' },
       { field: 'paramsNonEmbedding', label: 'Non-embedding' },
       { field: 'paramsTotal', label: 'Total' },
     ],
-  };
+  );
 }
 
 /** Exponents of the optimal parameters by convention; a dash where the runs do not tell the count. */
@@ -141,25 +121,10 @@ export function savingsTable({ comparisons }: ReportContext): Table | null {
           },
         ],
   );
-  if (rows.length === 0) return null;
-  return {
-    caption: 'Law of absolute savings: loss = a s^e, with s the FLOPs saved at equal loss and optimal size',
-    dataset: datasetOf(
-      [
-        'arch',
-        'baseline',
-        'exponent',
-        'law',
-        'coefficient',
-        'from',
-        'to',
-        'parallelCoefficient',
-        'parallelExponent',
-        'paper',
-      ],
-      rows,
-    ),
-    columns: [
+  return tableOf(
+    'Law of absolute savings: loss = a s^e, with s the FLOPs saved at equal loss and optimal size',
+    rows,
+    [
       { field: 'arch', label: 'Architecture' },
       { field: 'baseline', label: 'Over' },
       { field: 'law', label: 'Exponent e (95%)' },
@@ -170,7 +135,7 @@ export function savingsTable({ comparisons }: ReportContext): Table | null {
       { field: 'from', label: 'Saved from, FLOPs', format: formatPowerOfTen },
       { field: 'to', label: 'to, FLOPs', format: formatPowerOfTen },
     ],
-  };
+  );
 }
 
 /** Whether the law found holds the exponent that the paper claims for it. */
