@@ -1,5 +1,5 @@
 /** The seeded bootstrap over seeds: what is drawn again, and the intervals that come of it. */
-import type { Interval } from './analysis.js';
+import type { Interval } from './interval.js';
 import type { Study } from './cells.js';
 import type { PooledDeviation } from './noise.js';
 import { randomStream } from './random.js';

@@ -1,5 +1,6 @@
 /** From rows to the study a fit works on: finished runs grouped into cells (seeds) and groups (sizes), and their noise. */
-import type { Cell, CostKind } from './analysis.js';
+import type { Cell } from './analysis.js';
+import type { CostKind } from './comparison.js';
 import { FitError } from './error.js';
 import { pairedNoise, pool, type PooledDeviation } from './noise.js';
 import type { CountedFitRow } from './row.js';

@@ -1,6 +1,6 @@
 /** How far a factor of one family of positions is from the same comparison's in another family. */
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
-import type { Contrast } from './analysis.js';
+import type { Contrast } from './comparison.js';
 import type { Study } from './cells.js';
 import { headlineFactor, verdictOf } from './speedup.js';
 import type { Pair } from './studyFit.js';

@@ -1,5 +1,5 @@
 /** How often 95% intervals hold the truth, by simulated studies; and how often a study of this design tells architectures apart. */
-import type { Interval } from './analysis.js';
+import type { Interval } from './interval.js';
 import { bootstrapStudy } from './bootstrap.js';
 import { buildStudy } from './cells.js';
 import { budgetDifferences } from './differences.js';

@@ -1,12 +1,7 @@
 /** Differences of loss between two architectures where no law is needed: at one budget, and at equal size and seed. */
-import type {
-  BudgetDifference,
-  Cell,
-  Interval,
-  OtherSizeDifference,
-  PairedDifference,
-  Verdict,
-} from './analysis.js';
+import type { Cell } from './analysis.js';
+import type { Interval } from './interval.js';
+import type { BudgetDifference, OtherSizeDifference, PairedDifference, Verdict } from './comparison.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { studentQuantile } from './distributions.js';

@@ -2,7 +2,7 @@
  * A difference of loss at one size as a factor of compute: by how much more (or less) compute the baseline reaches the same
  * loss at that size, read from the baseline's own finished runs of other budgets, never beyond them.
  */
-import type { ComputeAtEqualLoss } from './analysis.js';
+import type { ComputeAtEqualLoss } from './comparison.js';
 
 /** One budget of the baseline at the size: mean loss over `seeds` runs. */
 export interface LadderPoint {

@@ -1,5 +1,6 @@
 /** Speedup at one fixed size, by the finished runs of that size; log loss is interpolated in log compute, never beyond. */
-import type { FixedSizeSpeedup, Interval, Verdict } from './analysis.js';
+import type { Interval } from './interval.js';
+import type { FixedSizeSpeedup, Verdict } from './comparison.js';
 import type { BootstrappedFit } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { quantileSorted } from './statistics.js';

@@ -1,5 +1,6 @@
 /** The error of prediction: the law fitted without the largest budgets, asked for their loss. */
-import type { HeldOutPrediction, Interval } from './analysis.js';
+import type { HeldOutPrediction } from './analysis.js';
+import type { Interval } from './interval.js';
 import { type BootstrappedFit, percentileInterval } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { fitPowerLaw, lawAt, type LogPoint, meanRelativeError } from './powerLaw.js';

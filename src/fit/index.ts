@@ -1,6 +1,8 @@
 /** Public entry `isoloss/fit`: scaling-law fits of plain rows. Knows neither store nor engine. */
 export { analyse, type AnalyseOptions } from './analyse.js';
 export type * from './analysis.js';
+export type * from './comparison.js';
+export type * from './interval.js';
 export { parseCsv, type CsvTable } from './csv.js';
 export { coverageOf, type CoverageOptions, type CoverageReport } from './coverage.js';
 export {

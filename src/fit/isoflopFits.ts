@@ -1,5 +1,6 @@
 /** What is shown of each architecture at each budget: its isoFLOP curve, the optimum with intervals, flags and residuals. */
-import type { Interval, IsoflopFit, Optimum, Residual } from './analysis.js';
+import type { IsoflopFit, Optimum, Residual } from './analysis.js';
+import type { Interval } from './interval.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Group, Study } from './cells.js';
 import { parabolaLackOfFit } from './forms.js';

@@ -1,5 +1,6 @@
 /** Power laws of a table whose rows are optima already, one a budget: size, tokens and loss against compute. */
-import type { Interval, PowerLaw } from './analysis.js';
+import type { PowerLaw } from './analysis.js';
+import type { Interval } from './interval.js';
 import { studentQuantile } from './distributions.js';
 import { fitPowerLaw, lawAt, type LogPoint, meanRelativeError } from './powerLaw.js';
 import type { RunPoint } from './runSet.js';

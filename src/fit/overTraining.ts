@@ -2,7 +2,7 @@
  * The over-training form L = a N^b + c 6^(b/2) D^b + E with D = M N (Gadre et al. 2024): one exponent for size and
  * tokens, so that loss at any ratio M of tokens to parameters follows from a few small runs.
  */
-import type { Interval } from './analysis.js';
+import type { Interval } from './interval.js';
 import { percentileInterval } from './bootstrap.js';
 import { FitError } from './error.js';
 import type { ParametricRow } from './parametric.js';

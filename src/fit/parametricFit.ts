@@ -1,5 +1,6 @@
 /** The parametric fit as people read it: values with intervals, optimum, errors in and out of sample, and warnings. */
-import type { Interval, LackOfFit } from './analysis.js';
+import type { LackOfFit } from './analysis.js';
+import type { Interval } from './interval.js';
 import { acceleration, bcaInterval } from './bca.js';
 import { percentileInterval } from './bootstrap.js';
 import { FitError } from './error.js';

@@ -1,5 +1,6 @@
 /** What it would take to tell a speedup from none, at the noise seen. */
-import type { Interval, Power } from './analysis.js';
+import type { Interval } from './interval.js';
+import type { Power } from './comparison.js';
 
 /** Normal quantiles of a two-sided test at 5% and of a chance of 80% to pass it. */
 const Z_LEVEL = 1.959963984540054;

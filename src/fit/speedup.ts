@@ -1,5 +1,6 @@
 /** The headline: how much of the baseline's cost an architecture saves at equal loss, both at optimal size. */
-import type { CostKind, Interval, SavingsLaw, Speedup, SpeedupAtOptimalSize, Verdict } from './analysis.js';
+import type { Interval } from './interval.js';
+import type { CostKind, SavingsLaw, Speedup, SpeedupAtOptimalSize, Verdict } from './comparison.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { budgetDifferences, otherSizeDifferences, sameSizeDifferences } from './differences.js';

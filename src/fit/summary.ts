@@ -1,5 +1,6 @@
 /** A fit report as text for a terminal: the numbers with their intervals, then what to be careful with. */
-import type { Interval, PowerLaw } from './analysis.js';
+import type { PowerLaw } from './analysis.js';
+import type { Interval } from './interval.js';
 import type { FitReport } from './fitRuns.js';
 import type { OverTrainingFit } from './overTraining.js';
 import type { ParametricFit } from './parametricFit.js';

@@ -1,5 +1,6 @@
 /** What a reader has to be careful with, as plain sentences. */
-import type { Frontier, HeldOutPrediction, IsoflopFit, ParallelTest, Speedup } from './analysis.js';
+import type { Frontier, HeldOutPrediction, IsoflopFit, ParallelTest } from './analysis.js';
+import type { Speedup } from './comparison.js';
 import type { Study } from './cells.js';
 import { POINTS_FOR_IRREDUCIBLE_LOSS } from './forms.js';
 

@@ -1,5 +1,5 @@
 /** What several families of positions say of one comparison, in a sentence. */
-import type { Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/analysis.js';
+import type { Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/comparison.js';
 import type { Answer } from './document.js';
 import type { Claim } from './families.js';
 import { factorDigits, formatFactor, formatPowerOfTen, listInWords } from './format.js';

@@ -1,5 +1,6 @@
 /** What every part of a report reads: the study, its analysis and what follows from both (order, styles, families). */
-import type { Analysis, Speedup } from '../fit/analysis.js';
+import type { Analysis } from '../fit/analysis.js';
+import type { Speedup } from '../fit/comparison.js';
 import { isBaseline } from '../fit/warnings.js';
 import type { RunRecord } from '../store/record.js';
 import type { Study } from '../store/study.js';

@@ -2,7 +2,8 @@
  * Comparisons without a speedup at optimal size, as in a sweep that adds and takes away parts at one size: differences of
  * loss at one budget, over each baseline those of its own variants.
  */
-import type { ComputeAtEqualLoss, Interval, PairedDifference, Speedup, Verdict } from '../fit/analysis.js';
+import type { Interval } from '../fit/interval.js';
+import type { ComputeAtEqualLoss, PairedDifference, Speedup, Verdict } from '../fit/comparison.js';
 import { isBaseline } from '../fit/warnings.js';
 import { measuredIn } from './claims.js';
 import type { ReportContext } from './context.js';

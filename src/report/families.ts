@@ -1,5 +1,5 @@
 /** Families of positions: which architectures play the same part in several of them, and so which comparisons repeat. */
-import type { Contrast, Speedup } from '../fit/analysis.js';
+import type { Contrast, Speedup } from '../fit/comparison.js';
 import { isBaseline } from '../fit/warnings.js';
 import type { Study } from '../store/study.js';
 

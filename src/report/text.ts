@@ -1,5 +1,7 @@
 /** What the numbers say, in sentences. Every number in them comes from the analysis. */
-import type { Analysis, CostKind, Interval, Speedup, SpeedupAtOptimalSize } from '../fit/analysis.js';
+import type { Analysis } from '../fit/analysis.js';
+import type { Interval } from '../fit/interval.js';
+import type { CostKind, Speedup, SpeedupAtOptimalSize } from '../fit/comparison.js';
 import { factorDigits, formatFactor, formatFlops, formatLoss, formatPowerOfTen } from './format.js';
 import { rich, strong, type Rich } from './rich.js';
 

@@ -1,14 +1,7 @@
 /** What a comparison found, in the lines that a terminal shows: factor, interval, verdict, and what would be needed to tell more. */
-import type {
-  Analysis,
-  BudgetDifference,
-  Interval,
-  IsoflopFit,
-  PairedDifference,
-  Power,
-  Speedup,
-  Verdict,
-} from '../fit/analysis.js';
+import type { Analysis, IsoflopFit } from '../fit/analysis.js';
+import type { Interval } from '../fit/interval.js';
+import type { BudgetDifference, PairedDifference, Power, Speedup, Verdict } from '../fit/comparison.js';
 
 /** One architecture against one baseline. */
 export interface ComparisonVerdict {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyse } from '../../src/fit/analyse.js';
-import type { Analysis, Speedup } from '../../src/fit/analysis.js';
+import type { Analysis } from '../../src/fit/analysis.js';
+import type { Speedup } from '../../src/fit/comparison.js';
 import { FitError } from '../../src/fit/error.js';
 import type { FitRow } from '../../src/fit/row.js';
 import { syntheticRows, type Design, type Truth } from './synthetic.js';

@@ -1,6 +1,6 @@
 /** Several sweeps side by side, and one sweep with some of its architectures. */
 import { describe, expect, it } from 'vitest';
-import type { SpeedupAtOptimalSize } from '../../src/fit/analysis.js';
+import type { SpeedupAtOptimalSize } from '../../src/fit/comparison.js';
 import { agreementOf } from '../../src/report/across/agreement.js';
 import { sweepsDocument } from '../../src/report/across/sweepsReport.js';
 import { sweepStyles } from '../../src/report/across/chart.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Interval, Speedup, SpeedupAtOptimalSize } from '../../src/fit/analysis.js';
+import type { Interval } from '../../src/fit/interval.js';
+import type { Speedup, SpeedupAtOptimalSize } from '../../src/fit/comparison.js';
 import { richToPlain } from '../../src/report/rich.js';
 import { answerSentence, furtherCosts, shortInterval } from '../../src/report/text.js';
 

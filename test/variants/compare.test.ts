@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Speedup } from '../../src/fit/analysis.js';
+import type { Speedup } from '../../src/fit/comparison.js';
 import { comparisonVerdicts, verdictText } from '../../src/report/verdict.js';
 import { listRuns } from '../../src/store/runDirectory.js';
 import { prepareComparison, type CompareRequest } from '../../src/sweeps/compare.js';

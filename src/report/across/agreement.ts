@@ -1,5 +1,6 @@
 /** The same comparison in several sweeps, and whether their factors agree. */
-import type { Interval, Speedup, SpeedupAtOptimalSize } from '../../fit/analysis.js';
+import type { Interval } from '../../fit/interval.js';
+import type { Speedup, SpeedupAtOptimalSize } from '../../fit/comparison.js';
 import type { ReportContext } from '../context.js';
 import { headlineOf } from '../text.js';
 

@@ -1,5 +1,6 @@
 /** The control: the same comparison in the other families of positions, as differences of loss at one budget. */
-import type { Interval, Speedup, Verdict } from '../../fit/analysis.js';
+import type { Interval } from '../../fit/interval.js';
+import type { Speedup, Verdict } from '../../fit/comparison.js';
 import { measuredIn } from '../claims.js';
 import type { ReportContext } from '../context.js';
 import { formatPowerOfTen } from '../format.js';

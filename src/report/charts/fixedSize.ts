@@ -1,5 +1,5 @@
 /** Speedups at one fixed size: the paper's other definition, kept apart from the headline. */
-import type { FixedSizeSpeedup } from '../../fit/analysis.js';
+import type { FixedSizeSpeedup } from '../../fit/comparison.js';
 import type { ReportContext } from '../context.js';
 import { formatFactor, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';

@@ -1,5 +1,5 @@
 /** The picture beside the answer: every comparison's speedup at optimal size with its interval, and a line at 1. */
-import type { Speedup, SpeedupAtOptimalSize } from '../../fit/analysis.js';
+import type { Speedup, SpeedupAtOptimalSize } from '../../fit/comparison.js';
 import type { ReportContext } from '../context.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';

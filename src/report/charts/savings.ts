@@ -1,5 +1,5 @@
 /** The paper's law of absolute savings: loss against the FLOPs saved at equal loss, and what parallel frontiers predict. */
-import type { Speedup } from '../../fit/analysis.js';
+import type { Speedup } from '../../fit/comparison.js';
 import type { ReportContext } from '../context.js';
 import { formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';

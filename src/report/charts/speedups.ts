@@ -1,5 +1,5 @@
 /** What charts of speedups at optimal size have in common: the fields of a row and the axis. */
-import type { SpeedupAtOptimalSize } from '../../fit/analysis.js';
+import type { SpeedupAtOptimalSize } from '../../fit/comparison.js';
 import { speedupText } from '../text.js';
 import { FACTOR_LABEL, TITLE_AT_END, type Chart } from './chart.js';
 import { niceLogTicks } from './ticks.js';

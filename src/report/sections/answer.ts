@@ -1,5 +1,5 @@
 /** The answer: a sentence for each comparison, one picture, and the control in other families beside it. */
-import type { Speedup } from '../../fit/analysis.js';
+import type { Speedup } from '../../fit/comparison.js';
 import { controlChart, controlsOf, type Control, type ControlEntry } from '../charts/control.js';
 import { differenceCharts } from '../charts/differences.js';
 import { familiesChart, headlineChart } from '../charts/headline.js';

@@ -1,5 +1,6 @@
 /** The laws of the frontiers and of the savings as tables, and what they say in sentences. */
-import type { Frontier, ParamsConvention, SavingsLaw } from '../../fit/analysis.js';
+import type { Frontier, ParamsConvention } from '../../fit/analysis.js';
+import type { SavingsLaw } from '../../fit/comparison.js';
 import type { ReportContext } from '../context.js';
 import { counted, formatCount, formatNumber, formatPowerOfTen, listInWords } from '../format.js';
 import { rich, type Rich } from '../rich.js';

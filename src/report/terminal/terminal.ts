@@ -1,6 +1,6 @@
 /** The report for a terminal: the answer, the speedups, and the frontiers as small plots of characters. */
 import { showControls } from '../../store/controls.js';
-import type { Speedup } from '../../fit/analysis.js';
+import type { Speedup } from '../../fit/comparison.js';
 import { renderTable, type CellValue } from '../../store/tableText.js';
 import { buildDocument } from '../buildDocument.js';
 import { reportContext, type ReportContext, type ReportInput } from '../context.js';
