@@ -2,7 +2,7 @@
 import type { Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/comparison.js';
 import type { Answer } from './document.js';
 import type { Claim } from './families.js';
-import { factorDigits, formatFactor, formatPowerOfTen, listInWords } from './format.js';
+import { factorDigits, formatFactor, formatFlops, formatPowerOfTen, listInWords } from './format.js';
 import { rich, strong } from './rich.js';
 import { factorText, headlineOf, intervalText, measuredRange, speedupText } from './text.js';
 
@@ -23,7 +23,13 @@ export function measuredIn({ entries }: Claim): Measured[] {
 export function claimAnswer(claim: Claim): Answer {
   const measured = measuredIn(claim);
   const verdicts = measured.map(({ at }) => at.verdict);
-  const parts = measured.map((entry, i) => familyPart(claim, entry, i === 0));
+  const isReadAtOne = new Set(measured.map(readAt)).size === 1;
+  const parts = measured.map(
+    (entry, i) => familyPart(claim, entry, i === 0) + (isReadAtOne ? '' : ` at ${readAt(entry)}`),
+  );
+  const where = isReadAtOne
+    ? `at optimal size${rangeText(measured)}`
+    : 'each at optimal size, at the loss that its baseline has with the compute named';
   const without = claim.entries
     .filter((entry) => headlineOf(entry) === undefined)
     .map((entry) => entry.positions);
@@ -31,7 +37,7 @@ export function claimAnswer(claim: Claim): Answer {
   return {
     factor: factorRange(measured),
     tone: decides(verdicts) ? 'decided' : 'undecided',
-    sentence: rich`${strong(headOf(claim, verdicts))}: ${parts.join('; ')}; at optimal size${rangeText(measured)}.${missing}`,
+    sentence: rich`${strong(headOf(claim, verdicts))}: ${parts.join('; ')}; ${where}.${missing}`,
     further: furtherOf(measured),
   };
 }
@@ -89,6 +95,9 @@ function factorRange(measured: readonly Measured[]): string {
   const high = `${last.relation === '>' ? '> ' : ''}${formatFactor(last.value)}`;
   return `${low}×` === high ? high : `${low}–${high}`;
 }
+
+/** Compute of the baseline at whose loss the factor is read: its largest budget, which families need not share. */
+const readAt = ({ at }: Measured): string => formatFlops(at.baselineCost);
 
 /** The compute over which every family measured the factor. */
 function rangeText(measured: readonly Measured[]): string {

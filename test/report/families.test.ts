@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { analyse } from '../../src/fit/analyse.js';
 import { buildDocument } from '../../src/report/buildDocument.js';
 import { reportContext } from '../../src/report/context.js';
+import { claimAnswer } from '../../src/report/claims.js';
 import { chartsOf, type Answer } from '../../src/report/document.js';
 import { archInfos, contrastPairs } from '../../src/report/families.js';
 import { renderMarkdown } from '../../src/report/markdown.js';
@@ -52,6 +53,20 @@ describe('the report of a study with three families', () => {
     const primer = sentences.findIndex((text) => text.startsWith('primer saves'));
     expect(sentences[primer]).toMatch(/^primer saves training compute over transformer in 1 of 2 families/);
     expect(answers[primer]!.tone).toBe('undecided');
+  });
+
+  it('says at which compute each factor is read where the families do not share it', () => {
+    const archs = REFERENCE_DESIGN.archs
+      .filter(({ preset }) => preset === 'transformer' || preset === 'primer-ez')
+      .map((entry) => (entry.positions === 'rotary' ? entry : { ...entry, budgets: [3e11, 1e12, 3e12] }));
+    const uneven = syntheticStudy({ ...REFERENCE_DESIGN, archs, baselines: ['transformer'], noise: 0.002 });
+    const { claims } = reportContext({
+      study: uneven,
+      analysis: analysisOf(uneven, { bootstraps: 50 }),
+    });
+    expect(richToPlain(claimAnswer(claims[0]!).sentence)).toMatch(
+      /with absolute positions at 3\s×\s10¹² FLOPs; 1\.0\d× \(.*\) with rotary positions at 3\s×\s10¹³ FLOPs; each at optimal size, at the loss that its baseline has with the compute named\.$/,
+    );
   });
 
   it('says how the factors of the families compare, with an interval', () => {
