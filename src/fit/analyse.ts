@@ -8,6 +8,7 @@ import { frontiers } from './frontier.js';
 import { heldOutPredictions } from './heldOut.js';
 import { isoflopFits, residuals } from './isoflopFits.js';
 import { parallelTests } from './parallel.js';
+import { readingsOf } from './reading.js';
 import type { CountedFitRow } from './row.js';
 import { compare } from './speedup.js';
 import { isBaseline, warningsOf } from './warnings.js';
@@ -47,12 +48,13 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
   const fit = bootstrapStudy(study, { bootstraps: affordable ? bootstraps : 0, seed });
   const isoflop = isoflopFits(study, fit);
   const frontier = frontiers(study, fit, isoflop);
+  const readings = readingsOf(frontier);
   const parallel = parallelTests(study, fit);
   const speedup = study.archs.flatMap((baseline, b) =>
     isBaseline(baseline.arch, baselines)
       ? study.archs.flatMap((arch, a) =>
           a !== b && arch.positions === baseline.positions
-            ? [compare(study, fit, { arch: a, baseline: b })]
+            ? [compare(study, fit, readings, { arch: a, baseline: b })]
             : [],
         )
       : [],
@@ -65,7 +67,7 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
     frontier,
     parallel,
     speedup,
-    contrasts: contrastsOf(study, fit, contrasts),
+    contrasts: contrastsOf(study, fit, readings, contrasts),
     heldOut,
     residuals: residuals(study),
     seedNoise: study.seedNoise,

@@ -125,6 +125,12 @@ export interface SaturatingLaw {
 /** What N counts; exponents differ by convention, so each names its own. In imported rows all are the one column given. */
 export type ParamsConvention = 'non-embedding plus output matrix' | 'non-embedding' | 'total';
 
+/**
+ * How speedups read a frontier: off its power law, or off straight lines in log-log between its optima, where these lie
+ * further off the law than seed noise explains (p < 0.01).
+ */
+export type FrontierReading = 'law' | 'optima';
+
 /** Quality at optimal size against compute, one architecture. */
 export interface Frontier {
   readonly arch: string;
@@ -141,6 +147,7 @@ export interface Frontier {
   readonly reason: string | null;
   /** Optima off the law against their bootstrap errors; null with fewer than 3 budgets or without repeated seeds. */
   readonly lackOfFit: LackOfFit | null;
+  readonly reading: FrontierReading;
   /** Only with 5 accepted budgets or more; fewer do not tell an irreducible loss from a slower power. */
   readonly saturating: SaturatingLaw | null;
   /** The law inside its measured range with its interval, for drawing. */

@@ -9,7 +9,7 @@ export type Verdict = 'better' | 'worse' | 'not told apart';
 
 /**
  * The headline: cost of the baseline over cost of the architecture at equal loss, both at optimal size, at the loss
- * of the baseline's law at its largest accepted budget.
+ * of the baseline's frontier at its largest accepted budget. `Frontier.reading` says how a frontier is read.
  */
 export interface SpeedupAtOptimalSize {
   readonly cost: CostKind;

@@ -2,6 +2,7 @@
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Contrast } from './comparison.js';
 import type { Study } from './cells.js';
+import type { Readings } from './reading.js';
 import { headlineFactor, verdictOf } from './speedup.js';
 import type { Pair } from './studyFit.js';
 
@@ -15,6 +16,7 @@ export interface ComparisonName {
 export function contrastsOf(
   study: Study,
   fit: BootstrappedFit,
+  readings: Readings,
   pairs: readonly { readonly first: ComparisonName; readonly other: ComparisonName }[],
 ): Contrast[] {
   const indexOf = (name: string): number => study.archs.findIndex(({ arch }) => arch === name);
@@ -25,7 +27,7 @@ export function contrastsOf(
   return pairs.flatMap(({ first, other }) => {
     const [a, b] = [pairOf(first), pairOf(other)];
     if ([a.arch, a.baseline, b.arch, b.baseline].includes(-1)) return [];
-    const factors = [a, b].map((pair) => headlineFactor(study, fit, pair));
+    const factors = [a, b].map((pair) => headlineFactor(study, fit, readings, pair));
     const ratio = intervalOf(fit, (draw) => {
       const [own, others] = factors.map((factor) => factor(draw));
       return own == null || others == null ? null : others / own;

@@ -4,6 +4,7 @@ import { bootstrapStudy } from './bootstrap.js';
 import { buildStudy } from './cells.js';
 import { budgetDifferences } from './differences.js';
 import { FitError } from './error.js';
+import { lawLackOfFit } from './forms.js';
 import { lawWithIntervals } from './frontier.js';
 import {
   type ArchTruth,
@@ -12,6 +13,7 @@ import {
   trueOptimalLoss,
   trueSpeedup,
 } from './simulate.js';
+import { readingOf } from './reading.js';
 import { speedupAtOptimalSize, verdictOf } from './speedup.js';
 import { frontierPoints } from './studyFit.js';
 import { isBaseline } from './warnings.js';
@@ -174,8 +176,9 @@ export async function coverageOf(
       })),
       identity,
     );
+    const readings = study.archs.map(({ groups }) => readingOf(lawLackOfFit(study, fit, groups)));
     const headlines = pairs.map((pair) => {
-      const headline = speedupAtOptimalSize(study, fit, pair, 0);
+      const headline = speedupAtOptimalSize({ study, fit, readings }, pair, 0);
       const [arch, baseline] = [archs[pair.arch]!, archs[pair.baseline]!];
       const truth = headline === null ? NaN : trueSpeedup(arch, baseline, headline.baselineCost);
       const key = `${arch.arch}\n${baseline.arch}`;

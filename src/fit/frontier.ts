@@ -5,6 +5,7 @@ import type { Group, Study } from './cells.js';
 import { lawLackOfFit, saturatingLaw } from './forms.js';
 import { interpolate } from './isoflop.js';
 import { fitPowerLaw, lawAt, type LogPoint, meanRelativeError } from './powerLaw.js';
+import { readingOf } from './reading.js';
 import { frontierPoints, type StudyFit, type Vertex } from './studyFit.js';
 
 const BAND_POINTS = 25;
@@ -60,6 +61,7 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
         });
     const law = lawWithIntervals(fit, (draw) => frontierPoints(draw.vertices, groups, 0));
     const own = fit.point.laws[index]![0];
+    const lackOfFit = lawLackOfFit(study, fit, groups);
     const optimalParams = PARAMS_CONVENTIONS.flatMap(({ convention, count }) => {
       const counts = groups.flatMap((group) =>
         study.groups[group]!.cells.map((cell) => count(study.cells[cell]!)),
@@ -94,7 +96,8 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
       reason: law
         ? null
         : `A law needs 2 budgets with an accepted minimum; ${arch} has ${accepted.length} of ${groups.length}.`,
-      lackOfFit: lawLackOfFit(study, fit, groups),
+      lackOfFit,
+      reading: readingOf(lackOfFit),
       saturating: saturatingLaw(fit, groups),
       band: band.map((logFlops) => ({
         flops: Math.exp(logFlops),

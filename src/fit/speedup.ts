@@ -6,8 +6,17 @@ import type { Study } from './cells.js';
 import { budgetDifferences, otherSizeDifferences, sameSizeDifferences } from './differences.js';
 import { fixedSizeSpeedups } from './fixedSize.js';
 import { pairedNoise } from './noise.js';
-import { fitPowerLaw, fitSharedExponent, lawAt, lawReaches, type LogLaw } from './powerLaw.js';
+import { fitPowerLaw, fitSharedExponent, type LogLaw } from './powerLaw.js';
 import { powerOf } from './power.js';
+import {
+  type FrontierLine,
+  lineOf,
+  lossAt,
+  pointsUnder,
+  rangeOf,
+  reaches,
+  type Readings,
+} from './reading.js';
 import { frontierPoints, type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
 
 /** Points of a curve over the baseline's range. */
@@ -20,18 +29,36 @@ export function verdictOf(factor: Interval): Verdict | null {
   return factor.high < 1 ? 'worse' : 'not told apart';
 }
 
-/** Two laws of a fit on one cost; null where either is missing. */
-function lawsOf(fit: StudyFit, pair: Pair, cost: number): { arch: LogLaw; baseline: LogLaw } | null {
-  const arch = fit.laws[pair.arch]![cost] ?? null;
-  const baseline = fit.laws[pair.baseline]![cost] ?? null;
+/** The study and how its frontiers are read: what every comparison starts from. */
+export interface Reader {
+  readonly study: Study;
+  readonly fit: BootstrappedFit;
+  readonly readings: Readings;
+}
+
+/** Two frontiers of a fit on one cost; null where either is missing. */
+function linesOf(
+  { study, readings }: Reader,
+  fit: StudyFit,
+  pair: Pair,
+  cost: number,
+): { arch: FrontierLine; baseline: FrontierLine } | null {
+  const arch = lineOf(study, fit, readings, pair.arch, cost);
+  const baseline = lineOf(study, fit, readings, pair.baseline, cost);
   return arch && baseline ? { arch, baseline } : null;
 }
 
-/** Baseline cost over architecture cost at the loss that the baseline's law has at `logBaselineCost`. */
-function factorAt(fit: StudyFit, pair: Pair, cost: number, logBaselineCost: number): number | null {
-  const laws = lawsOf(fit, pair, cost);
-  if (laws === null) return null;
-  const logCost = lawReaches(laws.arch, lawAt(laws.baseline, logBaselineCost));
+/** Baseline cost over architecture cost at the loss that the baseline's frontier has at `logBaselineCost`. */
+function factorAt(
+  reader: Reader,
+  fit: StudyFit,
+  pair: Pair,
+  cost: number,
+  logBaselineCost: number,
+): number | null {
+  const lines = linesOf(reader, fit, pair, cost);
+  if (lines === null) return null;
+  const logCost = reaches(lines.arch, lossAt(lines.baseline, logBaselineCost));
   return logCost === null ? null : Math.exp(logBaselineCost - logCost);
 }
 
@@ -40,7 +67,7 @@ function factorAt(fit: StudyFit, pair: Pair, cost: number, logBaselineCost: numb
  * that far, at the largest that is not beyond the architecture's own. Read further out, it would be a bound that speaks of
  * the budgets that were chosen, not of the architecture.
  */
-function readAt(study: Study, fit: BootstrappedFit, pair: Pair, cost: number, baseline: LogLaw): number {
+function readAt({ study, fit }: Reader, pair: Pair, cost: number, baseline: FrontierLine): number {
   const accepted = (arch: number) =>
     study.archs[arch]!.groups.filter((group) => fit.point.vertices[group] != null);
   const budgetOf = (group: number): number => study.groups[group]!.budgetFlops;
@@ -50,37 +77,36 @@ function readAt(study: Study, fit: BootstrappedFit, pair: Pair, cost: number, ba
   );
   const logCosts = within.map((group) => fit.point.vertices[group]!.logCost[cost]!);
   const known = logCosts.filter((logCost) => !Number.isNaN(logCost));
-  return known.length === 0 ? baseline.logMax : Math.max(...known);
+  return known.length === 0 ? rangeOf(baseline).logMax : Math.max(...known);
 }
 
 /** The headline factor in FLOPs of any draw. */
 export function headlineFactor(
   study: Study,
   fit: BootstrappedFit,
+  readings: Readings,
   pair: Pair,
 ): (draw: StudyFit) => number | null {
-  const laws = lawsOf(fit.point, pair, 0);
-  if (laws === null) return () => null;
-  const logBaselineCost = readAt(study, fit, pair, 0, laws.baseline);
-  return (draw) => factorAt(draw, pair, 0, logBaselineCost);
+  const reader = { study, fit, readings };
+  const lines = linesOf(reader, fit.point, pair, 0);
+  if (lines === null) return () => null;
+  const logBaselineCost = readAt(reader, pair, 0, lines.baseline);
+  return (draw) => factorAt(reader, draw, pair, 0, logBaselineCost);
 }
 
-/** The headline in one cost, an index into `Study.costs`; null where a law is missing or does not fall. */
-export function speedupAtOptimalSize(
-  study: Study,
-  fit: BootstrappedFit,
-  pair: Pair,
-  cost: number,
-): SpeedupAtOptimalSize | null {
-  const laws = lawsOf(fit.point, pair, cost);
-  if (laws === null) return null;
+/** The headline in one cost, an index into `Study.costs`; null where a frontier is missing or does not fall. */
+export function speedupAtOptimalSize(reader: Reader, pair: Pair, cost: number): SpeedupAtOptimalSize | null {
+  const { study, fit } = reader;
+  const lines = linesOf(reader, fit.point, pair, cost);
+  if (lines === null) return null;
   const { kind, hardware } = study.costs[cost]!;
-  const logBaselineCost = readAt(study, fit, pair, cost, laws.baseline);
-  const factor = intervalOf(fit, (draw) => factorAt(draw, pair, cost, logBaselineCost));
+  const logBaselineCost = readAt(reader, pair, cost, lines.baseline);
+  const factor = intervalOf(fit, (draw) => factorAt(reader, draw, pair, cost, logBaselineCost));
   if (factor === null) return null;
 
-  const most = Math.exp(logBaselineCost - laws.arch.logMin);
-  const least = Math.exp(logBaselineCost - laws.arch.logMax);
+  const { logMin, logMax } = rangeOf(lines.arch);
+  const most = Math.exp(logBaselineCost - logMin);
+  const least = Math.exp(logBaselineCost - logMax);
   const tolerance = Math.exp(RANGE_TOLERANCE);
   const relation = factor.value > most * tolerance ? '>' : factor.value < least / tolerance ? '<' : '=';
   const outside = (end: number | null): boolean =>
@@ -88,7 +114,7 @@ export function speedupAtOptimalSize(
   return {
     cost: kind,
     hardware,
-    lossNats: Math.exp(lawAt(laws.baseline, logBaselineCost)),
+    lossNats: Math.exp(lossAt(lines.baseline, logBaselineCost)),
     baselineCost: Math.exp(logBaselineCost),
     relation,
     bound: relation === '>' ? most : relation === '<' ? least : null,
@@ -96,29 +122,31 @@ export function speedupAtOptimalSize(
     lowExtrapolated: outside(factor.low),
     highExtrapolated: outside(factor.high),
     verdict: verdictOf(factor),
-    nBudgets: { arch: laws.arch.nPoints, baseline: laws.baseline.nPoints },
+    nBudgets: { arch: pointsUnder(lines.arch), baseline: pointsUnder(lines.baseline) },
   };
 }
 
 /** ln of evenly spaced compute over the baseline's measured range. */
-function curveGrid(law: LogLaw): number[] {
-  const step = (law.logMax - law.logMin) / (CURVE_POINTS - 1);
-  return Array.from({ length: CURVE_POINTS }, (_, i) => law.logMin + i * step);
+function curveGrid(baseline: FrontierLine): number[] {
+  const { logMin, logMax } = rangeOf(baseline);
+  const step = (logMax - logMin) / (CURVE_POINTS - 1);
+  return Array.from({ length: CURVE_POINTS }, (_, i) => logMin + i * step);
 }
 
-function speedupCurve(fit: BootstrappedFit, pair: Pair): Speedup['curve'] {
-  const laws = lawsOf(fit.point, pair, 0);
-  if (laws === null) return [];
-  return curveGrid(laws.baseline).flatMap((logFlops) => {
-    const factor = intervalOf(fit, (draw) => factorAt(draw, pair, 0, logFlops));
+function speedupCurve(reader: Reader, pair: Pair): Speedup['curve'] {
+  const { fit } = reader;
+  const lines = linesOf(reader, fit.point, pair, 0);
+  if (lines === null) return [];
+  const { logMin, logMax } = rangeOf(lines.arch);
+  return curveGrid(lines.baseline).flatMap((logFlops) => {
+    const factor = intervalOf(fit, (draw) => factorAt(reader, draw, pair, 0, logFlops));
     if (factor === null) return [];
     const logArch = logFlops - Math.log(factor.value);
-    const inside =
-      logArch >= laws.arch.logMin - RANGE_TOLERANCE && logArch <= laws.arch.logMax + RANGE_TOLERANCE;
+    const inside = logArch >= logMin - RANGE_TOLERANCE && logArch <= logMax + RANGE_TOLERANCE;
     return [
       {
         baselineFlops: Math.exp(logFlops),
-        lossNats: Math.exp(lawAt(laws.baseline, logFlops)),
+        lossNats: Math.exp(lossAt(lines.baseline, logFlops)),
         factor,
         extrapolated: !inside,
       },
@@ -126,23 +154,24 @@ function speedupCurve(fit: BootstrappedFit, pair: Pair): Speedup['curve'] {
   });
 }
 
-/** Exponent difference, F test and the factor of parallel lines (a_A / a_B)^(1/k). */
-function parallelLines(study: Study, fit: BootstrappedFit, pair: Pair) {
+/** Exponent difference, F test and the factor of parallel lines (a_A / a_B)^(1/k), where both frontiers are laws. */
+function parallelLines({ study, fit, readings }: Reader, pair: Pair) {
   const shared = (draw: StudyFit) =>
     fitSharedExponent(
       [pair.baseline, pair.arch].map((arch) => frontierPoints(draw.vertices, study.archs[arch]!.groups, 0)),
     );
   const exponentDifference = intervalOf(fit, (draw) => {
-    const laws = lawsOf(draw, pair, 0);
-    return laws && laws.arch.exponent - laws.baseline.exponent;
+    const [arch, baseline] = [draw.laws[pair.arch]![0], draw.laws[pair.baseline]![0]];
+    return arch && baseline ? arch.exponent - baseline.exponent : null;
   });
   const test = exponentDifference === null ? null : shared(fit.point);
   const { low, high } = exponentDifference ?? { low: null, high: null };
   const apart = low !== null && high !== null && (low > 0 || high < 0);
   const testable = test !== null && (test.pValue !== null || low !== null);
   const rejected = apart || (test?.pValue ?? 1) < 0.05;
+  const areLaws = readings[pair.arch] === 'law' && readings[pair.baseline] === 'law';
   const pureLawFactor =
-    testable && !rejected
+    testable && !rejected && areLaws
       ? intervalOf(fit, (draw) => {
           const law = shared(draw);
           if (law === null || law.exponent > -1e-12) return null;
@@ -159,20 +188,21 @@ function parallelLines(study: Study, fit: BootstrappedFit, pair: Pair) {
 
 /** Power law of loss against FLOPs saved, over the part of the baseline's range where nothing is extrapolated. */
 function savingsLaw(
-  fit: BootstrappedFit,
+  reader: Reader,
   pair: Pair,
   curve: Speedup['curve'],
   shared: ReturnType<typeof fitSharedExponent>,
 ): SavingsLaw | null {
   const grid = curve.filter((point) => !point.extrapolated).map((point) => Math.log(point.baselineFlops));
   if (grid.length < 2) return null;
+  const { fit } = reader;
   const law = (draw: StudyFit): LogLaw | null => {
-    const laws = lawsOf(draw, pair, 0);
-    if (laws === null) return null;
+    const lines = linesOf(reader, draw, pair, 0);
+    if (lines === null) return null;
     const points = grid.map((logFlops) => {
-      const factor = factorAt(draw, pair, 0, logFlops);
+      const factor = factorAt(reader, draw, pair, 0, logFlops);
       const saved = factor === null ? NaN : Math.exp(logFlops) * (1 - 1 / factor);
-      return { x: saved > 0 ? Math.log(saved) : NaN, y: lawAt(laws.baseline, logFlops) };
+      return { x: saved > 0 ? Math.log(saved) : NaN, y: lossAt(lines.baseline, logFlops) };
     });
     return points.some(({ x }) => Number.isNaN(x)) ? null : fitPowerLaw(points);
   };
@@ -217,13 +247,14 @@ function missingLaw(study: Study, fit: StudyFit, pair: Pair): string | null {
 }
 
 /** All comparisons of one architecture with one baseline. */
-export function compare(study: Study, fit: BootstrappedFit, pair: Pair): Speedup {
-  const atOptimalSize = study.costs.flatMap((_, cost) => speedupAtOptimalSize(study, fit, pair, cost) ?? []);
+export function compare(study: Study, fit: BootstrappedFit, readings: Readings, pair: Pair): Speedup {
+  const reader = { study, fit, readings };
+  const atOptimalSize = study.costs.flatMap((_, cost) => speedupAtOptimalSize(reader, pair, cost) ?? []);
   const factorOf = (kind: CostKind): number | undefined =>
     atOptimalSize.find((entry) => entry.cost === kind)?.factor.value;
   const [all, matmul] = [factorOf('flops'), factorOf('flopsMatmul')];
-  const curve = speedupCurve(fit, pair);
-  const { exponentDifference, parallelPValue, pureLawFactor, shared } = parallelLines(study, fit, pair);
+  const curve = speedupCurve(reader, pair);
+  const { exponentDifference, parallelPValue, pureLawFactor, shared } = parallelLines(reader, pair);
   const arch = study.archs[pair.arch]!;
   const baseline = study.archs[pair.baseline]!;
   const paired = pairedNoise(
@@ -241,7 +272,7 @@ export function compare(study: Study, fit: BootstrappedFit, pair: Pair): Speedup
     pureLawFactor,
     exponentDifference,
     parallelPValue,
-    savings: savingsLaw(fit, pair, curve, shared),
+    savings: savingsLaw(reader, pair, curve, shared),
     fixedSize: fixedSizeSpeedups(study, fit, pair),
     atBudget: budgetDifferences(study, fit, pair),
     sameSize: sameSizeDifferences(study, pair, paired),

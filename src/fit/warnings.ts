@@ -3,9 +3,7 @@ import type { Frontier, HeldOutPrediction, IsoflopFit, ParallelTest } from './an
 import type { Speedup } from './comparison.js';
 import type { Study } from './cells.js';
 import { POINTS_FOR_IRREDUCIBLE_LOSS } from './forms.js';
-
-/** Tests that many architectures and budgets go through warn at this level only. */
-const SURPRISING = 0.01;
+import { SURPRISING } from './reading.js';
 
 /** FLOPs as people write them: 3e+11 is 3e11. */
 function formatFlops(flops: number): string {
@@ -103,10 +101,10 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     if (law !== null && law.exponent.value >= 0)
       warnings.push(`The loss of ${arch} does not fall with compute.`);
   }
-  for (const { arch, saturating, lackOfFit } of frontier) {
-    if (lackOfFit !== null && lackOfFit.pValue < SURPRISING) {
+  for (const { arch, saturating, lackOfFit, reading } of frontier) {
+    if (lackOfFit !== null && reading === 'optima') {
       warnings.push(
-        `The optima of ${arch} lie further off their power law than seed noise explains (${pText(lackOfFit.pValue)}): it is an approximation over this range.`,
+        `The optima of ${arch} lie further off their power law than seed noise explains (${pText(lackOfFit.pValue)}): the law is an approximation over this range, and speedups are read between the optima instead.`,
       );
     }
     if (saturating !== null && saturating.aiccDifference < 0) {

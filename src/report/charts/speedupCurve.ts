@@ -93,7 +93,7 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
   return {
     id: main ? 'speedup-curve' : `speedup-curve-${positions}`,
     title: `Speedup against compute, ${positions} positions`,
-    caption: rich`The factor at the loss that the baseline's law reaches at each compute inside its measured range, with 95% bands. Dashed: extrapolated, since the architecture reaches that loss outside of its own measured range.`,
+    caption: rich`The factor at the loss that the baseline's frontier has at each compute inside its measured range, with 95% bands. Dashed: extrapolated, since the architecture reaches that loss outside of its own measured range.`,
     alt: `Speedup against the baseline's compute. ${comparisons.map((c) => `${c.arch} over ${c.baseline}: ${formatFactor(c.curve[0]!.factor.value)} to ${formatFactor(c.curve.at(-1)!.factor.value)}.`).join(' ')}`,
     layout: { kind: 'panels', panels: baselines.length, minWidth: 320, height: 260 },
     archs,
