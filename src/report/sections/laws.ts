@@ -88,6 +88,7 @@ function paramsExponents(
 }
 
 export function parallelSentences({ analysis }: ReportContext): Rich[] {
+  const readings = new Map(analysis.frontier.map(({ arch, reading }) => [arch, reading]));
   return analysis.parallel
     .filter((test) => test.archs.length > 1)
     .map((test) => {
@@ -96,9 +97,14 @@ export function parallelSentences({ analysis }: ReportContext): Rich[] {
       if (test.rejected === null)
         return rich`${who} could not be tested for being parallel: too few budgets. ${shared}`;
       const p = formatNumber(test.pValue ?? 1, 2);
+      const bent = test.archs.filter((arch) => readings.get(arch) === 'optima');
+      const powerless =
+        bent.length === 0
+          ? ''
+          : ` But the frontier${bent.length === 1 ? '' : 's'} of ${listInWords(bent)} ${bent.length === 1 ? 'is no power law' : 'are no power laws'}, and what ${bent.length === 1 ? 'it leaves' : 'they leave'} over hides differences of slope from this test.`;
       return test.rejected
         ? rich`${who} are not parallel in log-log (F test, p\u00a0=\u00a0${p}), so the speedup changes with compute and one factor does not sum it up.`
-        : rich`${who} are compatible with parallel lines in log-log (F test, p\u00a0=\u00a0${p}). ${shared}`;
+        : rich`${who} are compatible with parallel lines in log-log (F test, p\u00a0=\u00a0${p}). ${shared}${powerless}`;
     });
 }
 
@@ -141,7 +147,7 @@ export function savingsTable({ comparisons }: ReportContext): Table | null {
 
 /** Whether the law found holds the exponent that the paper claims for it. */
 function paperText({ exponent, parallelExponent }: SavingsLaw): string {
-  if (parallelExponent === null) return 'frontiers not parallel';
+  if (parallelExponent === null) return 'no parallel laws';
   if (exponent.low === null || exponent.high === null) return 'no interval';
   return exponent.low <= parallelExponent && parallelExponent <= exponent.high ? 'yes' : 'no';
 }
@@ -155,12 +161,12 @@ export function savingsSentences({ comparisons }: ReportContext): Rich[] {
     tested === 0
       ? 'None of the comparisons here can test it.'
       : `Of ${counted(laws.length, 'comparison')} with savings here, ${formatCount(count('yes'))} of the ${formatCount(tested)} that can test it agree within their intervals.`;
-  const notParallel = count('frontiers not parallel');
+  const notParallel = count('no parallel laws');
   const rest =
     notParallel === 0
       ? ''
-      : ` For ${formatCount(notParallel)} the frontiers are not shown to be parallel, so the claim does not apply: savings then grow faster or slower than it says.`;
+      : ` For ${formatCount(notParallel)} the frontiers are not shown to be parallel laws, so the claim does not apply: savings then grow faster or slower than it says.`;
   return [
-    rich`The paper claims that absolute savings follow a power law with the exponent of the frontiers themselves, which holds where those are parallel. ${found}${rest}`,
+    rich`The paper claims that absolute savings follow a power law with the exponent of the frontiers themselves, which holds where those are parallel power laws. ${found}${rest}`,
   ];
 }
