@@ -150,7 +150,7 @@ export interface Frontier {
   readonly reading: FrontierReading;
   /** Only with 5 accepted budgets or more; fewer do not tell an irreducible loss from a slower power. */
   readonly saturating: SaturatingLaw | null;
-  /** The law inside its measured range with its interval, for drawing. */
+  /** The line that speedups read, inside its measured range and with its interval, for drawing. */
   readonly band: readonly { readonly flops: number; readonly lossNats: Interval }[];
   /** Power laws of the optimum against compute (FLOPs); null where `law` is null. */
   readonly optimalFlopsPerToken: PowerLaw | null;

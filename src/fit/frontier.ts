@@ -1,11 +1,11 @@
 /** The frontier of each architecture: its power laws with intervals, and the band for drawing. */
-import type { Cell, Frontier, IsoflopFit, ParamsConvention, PowerLaw } from './analysis.js';
+import type { Cell, Frontier, FrontierReading, IsoflopFit, ParamsConvention, PowerLaw } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Group, Study } from './cells.js';
 import { lawLackOfFit, saturatingLaw } from './forms.js';
 import { interpolate } from './isoflop.js';
-import { fitPowerLaw, lawAt, type LogPoint, meanRelativeError } from './powerLaw.js';
-import { readingOf } from './reading.js';
+import { fitPowerLaw, type LogPoint, meanRelativeError } from './powerLaw.js';
+import { lineOf, lossAt, rangeOf, readingOf } from './reading.js';
 import { frontierPoints, type StudyFit, type Vertex } from './studyFit.js';
 
 const BAND_POINTS = 25;
@@ -60,8 +60,8 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
           return vertex ? [{ x: vertex.logCost[0]!, y: read(vertex, study.groups[group]!) }] : [];
         });
     const law = lawWithIntervals(fit, (draw) => frontierPoints(draw.vertices, groups, 0));
-    const own = fit.point.laws[index]![0];
     const lackOfFit = lawLackOfFit(study, fit, groups);
+    const reading = readingOf(lackOfFit);
     const optimalParams = PARAMS_CONVENTIONS.flatMap(({ convention, count }) => {
       const counts = groups.flatMap((group) =>
         study.groups[group]!.cells.map((cell) => count(study.cells[cell]!)),
@@ -79,12 +79,6 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
       );
       return paramsLaw === null ? [] : [{ convention, law: paramsLaw }];
     });
-    const band = !own
-      ? []
-      : Array.from(
-          { length: BAND_POINTS },
-          (_, i) => own.logMin + ((own.logMax - own.logMin) * i) / (BAND_POINTS - 1),
-        );
     return {
       arch,
       positions,
@@ -97,15 +91,9 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
         ? null
         : `A law needs 2 budgets with an accepted minimum; ${arch} has ${accepted.length} of ${groups.length}.`,
       lackOfFit,
-      reading: readingOf(lackOfFit),
+      reading,
       saturating: saturatingLaw(fit, groups),
-      band: band.map((logFlops) => ({
-        flops: Math.exp(logFlops),
-        lossNats: intervalOf(fit, (draw) => {
-          const drawn = draw.laws[index]![0];
-          return drawn ? Math.exp(lawAt(drawn, logFlops)) : null;
-        })!,
-      })),
+      band: bandOf(study, fit, index, reading),
       optimalFlopsPerToken:
         law &&
         lawWithIntervals(
@@ -123,4 +111,30 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
         ),
     };
   });
+}
+
+/** The line that speedups read, with its interval: evenly over the measured range, and at every optimum, where it may turn. */
+function bandOf(
+  study: Study,
+  fit: BootstrappedFit,
+  index: number,
+  reading: FrontierReading,
+): Frontier['band'] {
+  const line = lineOf(study, fit.point, index, 0, reading);
+  if (line === null) return [];
+  const { logMin, logMax } = rangeOf(line);
+  const even = Array.from(
+    { length: BAND_POINTS },
+    (_, i) => logMin + ((logMax - logMin) * i) / (BAND_POINTS - 1),
+  );
+  const turns = line.kind === 'optima' ? line.points.slice(1, -1).map(({ x }) => x) : [];
+  return [...even, ...turns]
+    .sort((a, b) => a - b)
+    .map((logFlops) => ({
+      flops: Math.exp(logFlops),
+      lossNats: intervalOf(fit, (draw) => {
+        const drawn = lineOf(study, draw, index, 0, reading);
+        return drawn && Math.exp(lossAt(drawn, logFlops));
+      })!,
+    }));
 }

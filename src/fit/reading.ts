@@ -30,12 +30,12 @@ export const readingsOf = (frontier: readonly Frontier[]): Readings => frontier.
 export function lineOf(
   study: Study,
   fit: StudyFit,
-  readings: Readings,
   arch: number,
   cost: number,
+  reading: FrontierReading,
 ): FrontierLine | null {
   const law = fit.laws[arch]![cost] ?? null;
-  if (law === null || readings[arch] === 'law') return law && { kind: 'law', law };
+  if (law === null || reading === 'law') return law && { kind: 'law', law };
   const points = frontierPoints(fit.vertices, study.archs[arch]!.groups, cost).sort((a, b) => a.x - b.x);
   return { kind: 'optima', points };
 }

@@ -43,8 +43,8 @@ function linesOf(
   pair: Pair,
   cost: number,
 ): { arch: FrontierLine; baseline: FrontierLine } | null {
-  const arch = lineOf(study, fit, readings, pair.arch, cost);
-  const baseline = lineOf(study, fit, readings, pair.baseline, cost);
+  const arch = lineOf(study, fit, pair.arch, cost, readings[pair.arch]!);
+  const baseline = lineOf(study, fit, pair.baseline, cost, readings[pair.baseline]!);
   return arch && baseline ? { arch, baseline } : null;
 }
 

@@ -1,7 +1,8 @@
 /** Loss against compute: every size trained, the optimum of each budget, and the law through the optima with its band. */
+import type { Frontier } from '../../fit/analysis.js';
 import type { ReportContext } from '../context.js';
 import { archsOfFamily } from '../context.js';
-import { formatLoss, formatPowerOfTen, formatShortCount } from '../format.js';
+import { formatLoss, formatPowerOfTen, formatShortCount, listInWords } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval } from '../text.js';
@@ -85,7 +86,7 @@ export function frontierChart(context: ReportContext, positions: string): Chart 
   return {
     id: main ? 'frontier' : `frontier-${positions}`,
     title: `Loss against compute, ${positions} positions`,
-    caption: rich`Small marks are the sizes trained (mean over seeds). Large marks are the optimum of each budget, the vertex of its isoFLOP parabola; the line is the power law through them inside its measured range, the band its 95% interval.`,
+    caption: rich`Small marks are the sizes trained (mean over seeds). Large marks are the optimum of each budget, the vertex of its isoFLOP parabola; the line is the power law through them inside its measured range, the band its 95% interval.${bentText(frontiers)}`,
     alt: `Test loss against training compute. ${frontiers.map((f) => `${f.arch}: ${f.points.map((p) => `${formatLoss(p.lossNats.value)} nats at ${formatPowerOfTen(p.budgetFlops)} FLOPs`).join(', ') || 'no accepted optimum'}.`).join(' ')}`,
     layout: { kind: 'single', height: 380 },
     archs,
@@ -156,4 +157,11 @@ export function frontierChart(context: ReportContext, positions: string): Chart 
       ],
     },
   };
+}
+
+/** Names the frontiers whose line is no law. */
+function bentText(frontiers: readonly Frontier[]): string {
+  const bent = frontiers.filter(({ reading }) => reading === 'optima').map(({ arch }) => arch);
+  if (bent.length === 0) return '';
+  return ` The optima of ${listInWords(bent)} lie further off a power law than seed noise explains: there the line goes from optimum to optimum, and speedups are read off it.`;
 }
