@@ -19,7 +19,7 @@ function frontiersInOrder({ analysis, archs }: ReportContext): Frontier[] {
 /** Exponents of loss, optimal size and optimal tokens against compute. */
 export function lawsTable(context: ReportContext): Table | null {
   const rows = frontiersInOrder(context).flatMap(
-    ({ arch, positions, law, optimalFlopsPerToken, optimalParams, optimalTokens }) =>
+    ({ arch, positions, law, reading, optimalFlopsPerToken, optimalParams, optimalTokens }) =>
       law === null
         ? []
         : [
@@ -33,6 +33,7 @@ export function lawsTable(context: ReportContext): Table | null {
               params: paramsExponents(optimalParams).params,
               tokens: shortInterval(optimalTokens?.exponent ?? null, roughExponent),
               inSampleError: law.inSampleError,
+              reading: reading === 'law' ? 'the law' : 'the optima',
               budgets: law.nPoints,
               from: law.range[0],
               to: law.range[1],
@@ -51,6 +52,7 @@ export function lawsTable(context: ReportContext): Table | null {
       { field: 'params', label: 'Optimal parameters' },
       { field: 'tokens', label: 'Optimal tokens' },
       { field: 'inSampleError', label: 'Mean error', format: (share) => `${(share * 100).toFixed(2)}%` },
+      { field: 'reading', label: 'Speedups read off' },
       { field: 'range', label: 'Range, FLOPs' },
     ],
   );
