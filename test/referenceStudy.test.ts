@@ -1,4 +1,4 @@
-/** The published study: its report is what the committed runs give, byte for byte, on the Node version that it was rendered with. */
+/** The published studies: each report is what the committed runs give, byte for byte, on the Node version that it was rendered with. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IS_BUILT, PROGRAM } from './sweeps/program.js';
 
-const PUBLISHED = join('reports', 'reference');
-/** Major version of Node with which the report was rendered: others may round the last digit of a function otherwise. */
+const STUDIES = ['reference', 'reference-parts'];
+/** Major version of Node with which the reports were rendered: others may round the last digit of a function otherwise. */
 const NODE = 'v20.';
 
 const folder = mkdtempSync(join(tmpdir(), 'isoloss-reference-'));
-const rendered = join(folder, 'report');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const filesOf = (root: string): string[] =>
@@ -21,20 +20,22 @@ const filesOf = (root: string): string[] =>
     .sort();
 
 // The page carries scripts as they are built, so it is the built program that has to render it.
-describe.skipIf(!IS_BUILT || !process.version.startsWith(NODE))('isoloss report reference', () => {
+describe.skipIf(!IS_BUILT || !process.version.startsWith(NODE)).each(STUDIES)('isoloss report %s', (study) => {
+  const published = join('reports', study);
+  const rendered = join(folder, study);
   beforeAll(() => {
     const results = join(folder, 'results');
-    cpSync(join('results', 'reference'), join(results, 'reference'), { recursive: true });
-    execFileSync(process.execPath, [PROGRAM, 'report', 'reference', '--results', results, '--out', rendered]);
+    cpSync(join('results', study), join(results, study), { recursive: true });
+    execFileSync(process.execPath, [PROGRAM, 'report', study, '--results', results, '--out', rendered]);
   }, 120_000);
 
   it('renders the same files as were published', () => {
-    expect(filesOf(rendered)).toEqual(filesOf(PUBLISHED));
+    expect(filesOf(rendered)).toEqual(filesOf(published));
   });
 
   it('renders HTML, Markdown, SVG and tables byte for byte', () => {
     for (const file of filesOf(rendered).filter((name) => /\.(html|md|svg|csv)$/.test(name))) {
-      expect(readFileSync(join(rendered, file)).equals(readFileSync(join(PUBLISHED, file))), file).toBe(true);
+      expect(readFileSync(join(rendered, file)).equals(readFileSync(join(published, file))), file).toBe(true);
     }
   });
 });
