@@ -20,22 +20,27 @@ const filesOf = (root: string): string[] =>
     .sort();
 
 // The page carries scripts as they are built, so it is the built program that has to render it.
-describe.skipIf(!IS_BUILT || !process.version.startsWith(NODE)).each(STUDIES)('isoloss report %s', (study) => {
-  const published = join('reports', study);
-  const rendered = join(folder, study);
-  beforeAll(() => {
-    const results = join(folder, 'results');
-    cpSync(join('results', study), join(results, study), { recursive: true });
-    execFileSync(process.execPath, [PROGRAM, 'report', study, '--results', results, '--out', rendered]);
-  }, 120_000);
+describe.skipIf(!IS_BUILT || !process.version.startsWith(NODE)).each(STUDIES)(
+  'isoloss report %s',
+  (study) => {
+    const published = join('reports', study);
+    const rendered = join(folder, study);
+    beforeAll(() => {
+      const results = join(folder, 'results');
+      cpSync(join('results', study), join(results, study), { recursive: true });
+      execFileSync(process.execPath, [PROGRAM, 'report', study, '--results', results, '--out', rendered]);
+    }, 120_000);
 
-  it('renders the same files as were published', () => {
-    expect(filesOf(rendered)).toEqual(filesOf(published));
-  });
+    it('renders the same files as were published', () => {
+      expect(filesOf(rendered)).toEqual(filesOf(published));
+    });
 
-  it('renders HTML, Markdown, SVG and tables byte for byte', () => {
-    for (const file of filesOf(rendered).filter((name) => /\.(html|md|svg|csv)$/.test(name))) {
-      expect(readFileSync(join(rendered, file)).equals(readFileSync(join(published, file))), file).toBe(true);
-    }
-  });
-});
+    it('renders HTML, Markdown, SVG and tables byte for byte', () => {
+      for (const file of filesOf(rendered).filter((name) => /\.(html|md|svg|csv)$/.test(name))) {
+        expect(readFileSync(join(rendered, file)).equals(readFileSync(join(published, file))), file).toBe(
+          true,
+        );
+      }
+    });
+  },
+);
