@@ -48,14 +48,12 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
   const fit = bootstrapStudy(study, { bootstraps: affordable ? bootstraps : 0, seed });
   const isoflop = isoflopFits(study, fit);
   const frontier = frontiers(study, fit, isoflop);
-  const readings = readingsOf(frontier);
+  const reader = { study, fit, readings: readingsOf(frontier) };
   const parallel = parallelTests(study, fit);
   const speedup = study.archs.flatMap((baseline, b) =>
     isBaseline(baseline.arch, baselines)
       ? study.archs.flatMap((arch, a) =>
-          a !== b && arch.positions === baseline.positions
-            ? [compare(study, fit, readings, { arch: a, baseline: b })]
-            : [],
+          a !== b && arch.positions === baseline.positions ? [compare(reader, { arch: a, baseline: b })] : [],
         )
       : [],
   );
@@ -67,7 +65,7 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
     frontier,
     parallel,
     speedup,
-    contrasts: contrastsOf(study, fit, readings, contrasts),
+    contrasts: contrastsOf(reader, contrasts),
     heldOut,
     residuals: residuals(study),
     seedNoise: study.seedNoise,

@@ -1,9 +1,7 @@
 /** How far a factor of one family of positions is from the same comparison's in another family. */
-import { type BootstrappedFit, intervalOf } from './bootstrap.js';
+import { intervalOf } from './bootstrap.js';
 import type { Contrast } from './comparison.js';
-import type { Study } from './cells.js';
-import type { Readings } from './reading.js';
-import { headlineFactor, verdictOf } from './speedup.js';
+import { headlineFactor, type Reader, verdictOf } from './speedup.js';
 import type { Pair } from './studyFit.js';
 
 /** Names of an architecture and of its baseline. */
@@ -14,11 +12,10 @@ export interface ComparisonName {
 
 /** Ratios of the headline factors in FLOPs, `other` over `first`; comparisons without a factor are left out. */
 export function contrastsOf(
-  study: Study,
-  fit: BootstrappedFit,
-  readings: Readings,
+  reader: Reader,
   pairs: readonly { readonly first: ComparisonName; readonly other: ComparisonName }[],
 ): Contrast[] {
+  const { study, fit } = reader;
   const indexOf = (name: string): number => study.archs.findIndex(({ arch }) => arch === name);
   const pairOf = ({ arch, baseline }: ComparisonName): Pair => ({
     arch: indexOf(arch),
@@ -27,7 +24,7 @@ export function contrastsOf(
   return pairs.flatMap(({ first, other }) => {
     const [a, b] = [pairOf(first), pairOf(other)];
     if ([a.arch, a.baseline, b.arch, b.baseline].includes(-1)) return [];
-    const factors = [a, b].map((pair) => headlineFactor(study, fit, readings, pair));
+    const factors = [a, b].map((pair) => headlineFactor(reader, pair));
     const ratio = intervalOf(fit, (draw) => {
       const [own, others] = factors.map((factor) => factor(draw));
       return own == null || others == null ? null : others / own;

@@ -93,7 +93,7 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
       lackOfFit,
       reading,
       saturating: saturatingLaw(fit, groups),
-      band: bandOf(study, fit, index, reading),
+      band: bandOf(fit, index, reading),
       optimalFlopsPerToken:
         law &&
         lawWithIntervals(
@@ -114,13 +114,8 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
 }
 
 /** The line that speedups read, with its interval: evenly over the measured range, and at every optimum, where it may turn. */
-function bandOf(
-  study: Study,
-  fit: BootstrappedFit,
-  index: number,
-  reading: FrontierReading,
-): Frontier['band'] {
-  const line = lineOf(study, fit.point, index, 0, reading);
+function bandOf(fit: BootstrappedFit, index: number, reading: FrontierReading): Frontier['band'] {
+  const line = lineOf(fit.point, index, 0, reading);
   if (line === null) return [];
   const { logMin, logMax } = rangeOf(line);
   const even = Array.from(
@@ -133,7 +128,7 @@ function bandOf(
     .map((logFlops) => ({
       flops: Math.exp(logFlops),
       lossNats: intervalOf(fit, (draw) => {
-        const drawn = lineOf(study, draw, index, 0, reading);
+        const drawn = lineOf(draw, index, 0, reading);
         return drawn && Math.exp(lossAt(drawn, logFlops));
       })!,
     }));

@@ -3,9 +3,8 @@
  * log-log) between the optima themselves. A law that misses its optima has at no budget the loss that was measured there.
  */
 import type { Frontier, FrontierReading, LackOfFit } from './analysis.js';
-import type { Study } from './cells.js';
 import { lawAt, lawReaches, type LogLaw, type LogPoint } from './powerLaw.js';
-import { frontierPoints, type StudyFit } from './studyFit.js';
+import type { StudyFit } from './studyFit.js';
 
 /** Lack of fit at this level is a finding: many architectures and budgets go through such tests. */
 export const SURPRISING = 0.01;
@@ -28,16 +27,14 @@ export const readingsOf = (frontier: readonly Frontier[]): Readings => frontier.
 
 /** The line of an architecture in a fit; null where fewer than two optima carry the cost. */
 export function lineOf(
-  study: Study,
   fit: StudyFit,
   arch: number,
   cost: number,
   reading: FrontierReading,
 ): FrontierLine | null {
   const law = fit.laws[arch]![cost] ?? null;
-  if (law === null || reading === 'law') return law && { kind: 'law', law };
-  const points = frontierPoints(fit.vertices, study.archs[arch]!.groups, cost).sort((a, b) => a.x - b.x);
-  return { kind: 'optima', points };
+  if (law === null) return null;
+  return reading === 'law' ? { kind: 'law', law } : { kind: 'optima', points: fit.optima[arch]![cost]! };
 }
 
 /** ln of the costs between which the line was measured. */

@@ -38,13 +38,13 @@ export interface Reader {
 
 /** Two frontiers of a fit on one cost; null where either is missing. */
 function linesOf(
-  { study, readings }: Reader,
+  { readings }: Reader,
   fit: StudyFit,
   pair: Pair,
   cost: number,
 ): { arch: FrontierLine; baseline: FrontierLine } | null {
-  const arch = lineOf(study, fit, pair.arch, cost, readings[pair.arch]!);
-  const baseline = lineOf(study, fit, pair.baseline, cost, readings[pair.baseline]!);
+  const arch = lineOf(fit, pair.arch, cost, readings[pair.arch]!);
+  const baseline = lineOf(fit, pair.baseline, cost, readings[pair.baseline]!);
   return arch && baseline ? { arch, baseline } : null;
 }
 
@@ -81,14 +81,8 @@ function readAt({ study, fit }: Reader, pair: Pair, cost: number, baseline: Fron
 }
 
 /** The headline factor in FLOPs of any draw. */
-export function headlineFactor(
-  study: Study,
-  fit: BootstrappedFit,
-  readings: Readings,
-  pair: Pair,
-): (draw: StudyFit) => number | null {
-  const reader = { study, fit, readings };
-  const lines = linesOf(reader, fit.point, pair, 0);
+export function headlineFactor(reader: Reader, pair: Pair): (draw: StudyFit) => number | null {
+  const lines = linesOf(reader, reader.fit.point, pair, 0);
   if (lines === null) return () => null;
   const logBaselineCost = readAt(reader, pair, 0, lines.baseline);
   return (draw) => factorAt(reader, draw, pair, 0, logBaselineCost);
@@ -247,8 +241,8 @@ function missingLaw(study: Study, fit: StudyFit, pair: Pair): string | null {
 }
 
 /** All comparisons of one architecture with one baseline. */
-export function compare(study: Study, fit: BootstrappedFit, readings: Readings, pair: Pair): Speedup {
-  const reader = { study, fit, readings };
+export function compare(reader: Reader, pair: Pair): Speedup {
+  const { study, fit } = reader;
   const atOptimalSize = study.costs.flatMap((_, cost) => speedupAtOptimalSize(reader, pair, cost) ?? []);
   const factorOf = (kind: CostKind): number | undefined =>
     atOptimalSize.find((entry) => entry.cost === kind)?.factor.value;

@@ -45,6 +45,8 @@ export interface StudyFit {
   readonly vertices: readonly (Vertex | null)[];
   /** Loss at optimal size against each cost, for each architecture of the study; null where fewer than 2 optima carry that cost. */
   readonly laws: readonly (readonly (LogLaw | null)[])[];
+  /** The optima under each of these laws, by rising cost. */
+  readonly optima: readonly (readonly (readonly LogPoint[])[])[];
 }
 
 /** Loss against ln(FLOPs per token) in one group. */
@@ -131,8 +133,10 @@ export function fitStudy(study: Study, losses: Float64Array, point?: StudyFit): 
   const vertices = study.groups.map((group, index) =>
     point?.vertices[index] === null ? null : vertexOf(study, group, losses, point !== undefined),
   );
-  const laws = study.archs.map(({ groups }) =>
-    study.costs.map((_, cost) => fitPowerLaw(frontierPoints(vertices, groups, cost))),
+  const points = study.archs.map(({ groups }) =>
+    study.costs.map((_, cost) => frontierPoints(vertices, groups, cost)),
   );
-  return { cellMeans, vertices, laws };
+  const laws = points.map((ofArch) => ofArch.map(fitPowerLaw));
+  const optima = points.map((ofArch) => ofArch.map((ofCost) => ofCost.sort((a, b) => a.x - b.x)));
+  return { cellMeans, vertices, laws, optima };
 }
