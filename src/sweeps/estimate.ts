@@ -1,4 +1,5 @@
 /** How long runs will take: from runs of this machine that have ended, and a rough curve before there are any. */
+import { median } from '../fit/statistics.js';
 import type { ModelSetup, RunRecord } from '../store/record.js';
 import type { WorkerSetting } from './machine.js';
 
@@ -117,10 +118,4 @@ export function makespan(seconds: readonly number[], workers: number): number {
     freeAt[first] = freeAt[first]! + duration;
   }
   return Math.max(...freeAt);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -1,4 +1,5 @@
 /** A quick measurement of a few models, in the way in which a sweep trains them. */
+import { mean, median } from '../fit/statistics.js';
 import { guessedSecondsPerStep } from './estimate.js';
 import type { PlannedRun } from './expand.js';
 import type { WorkerSetting } from './machine.js';
@@ -54,13 +55,11 @@ export async function quickTimes(
       const means: number[] = [];
       for (const index of runs.keys()) {
         const seconds = await askAll(timers, { kind: 'time', index });
-        means.push(seconds.reduce((sum, value) => sum + value, 0) / seconds.length);
+        means.push(mean(seconds));
       }
       rounds.push(means);
     }
-    const secondsPerStep = models.map(
-      (_, index) => rounds.map((means) => means[index]!).sort((a, b) => a - b)[ROUNDS >> 1]!,
-    );
+    const secondsPerStep = models.map((_, index) => median(rounds.map((means) => means[index]!)));
     return { secondsPerStep, compileSeconds };
   } finally {
     for (const timer of timers) timer.kill();

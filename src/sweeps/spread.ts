@@ -9,7 +9,7 @@ import { runMemory } from '../train/memory.js';
 import { hasEnded } from '../store/record.js';
 import type { PlannedRun } from './expand.js';
 import { machineMemory, type WorkerSetting } from './machine.js';
-import { planTotals, type SweepPreview } from './plan.js';
+import { planTotals, runsToDo, type SweepPreview } from './plan.js';
 import { isQuick, quickTimes } from './quickTiming.js';
 import { readSpeedBook } from './speedBook.js';
 import { keepSpread, type Split, type Spread } from './spreadRecord.js';
@@ -77,6 +77,7 @@ export async function spreadOut<Plan extends SweepPreview>(
   const { setting, loaded, resultsDir, runs } = plan;
   const { engine } = setting;
   if (setting.open === 'nothing' || ENGINES[engine].computesOn !== 'cores') return plan;
+  if (runsToDo(plan).length === 0) return plan;
   const cores = availableParallelism();
   const fitting = (threads: number): number =>
     fittingWorkers(bytesOfLargest(runs, cores, threads), machineMemory());

@@ -9,6 +9,7 @@ import { cpuModel } from '../engine/cpu.js';
 import { boundTo } from '../engine/cudaDevices.js';
 import type { EngineName, Precision } from '../engine/engineNames.js';
 import { openEngine } from '../engine/engines.js';
+import { median } from '../fit/statistics.js';
 import type { ModelSetup, OptimizerSetup, Timing, Timings } from '../store/record.js';
 import { canonicalJson } from '../store/files.js';
 import type { WorkerSetting } from './machine.js';
@@ -157,13 +158,6 @@ function summarise({ arch, model, batchSize }: TimedModel, seconds: readonly num
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  if (sorted.length === 0) return NaN;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
 
 /** Timing processes, to be killed when done with. */
 export function startTimers({
