@@ -105,9 +105,8 @@ async function compare(file: string, flags: CompareFlags): Promise<void> {
 /** Trains what is left of a plan, and sets the exit code by what came of it. */
 async function trained(planned: SweepPlan): Promise<SweepOutcome> {
   const { planSummary } = await import('../sweeps/planText.js');
-  const { spreadOut } = await import('../sweeps/spread.js');
-  const { splittingText } = await import('./sweepFlags.js');
-  const plan = await spreadOut(planned, splittingText);
+  const { measuredHere } = await import('./sweepFlags.js');
+  const plan = await measuredHere(planned, { split: true });
   process.stderr.write(`${planSummary(plan)}\n`);
   const { runSweep } = await import('../sweeps/runSweep.js');
   const { exitCode, outcomeText, stopSignals } = await import('./run.js');

@@ -56,19 +56,17 @@ export function addPlanCommand(program: Command): void {
           `${strays.map(flagText).join(', ')} ${strays.length === 1 ? 'is' : 'are'} for a single model (--arch, without a sweep).`,
         );
       const { planStages } = await import('../sweeps/stages.js');
-      const { calibrated } = await import('../sweeps/calibrate.js');
       const { predictedGrid } = await import('../sweeps/predictedGrid.js');
       const { predictPlan } = await import('../sweeps/predict.js');
       const { findDevice } = await import('../sweeps/devices.js');
       const { planGrid, planJson, planSummary, planTable, predictionText } =
         await import('../sweeps/planText.js');
-      const { spreadOut } = await import('../sweeps/spread.js');
-      const { measuringText, planOptions } = await import('./sweepFlags.js');
+      const { measuredHere, planOptions } = await import('./sweepFlags.js');
       const device = flags.on === undefined ? null : findDevice(flags.on);
       const plans = await planStages(sweep, planOptions(flags));
       const measured: SweepPreview[] = [];
       for (const plan of plans) {
-        measured.push(device === null ? await calibrated(await spreadOut(plan, null), measuringText) : plan);
+        measured.push(device === null ? await measuredHere(plan, { split: false }) : plan);
       }
       const last = measured.at(-1)!;
       const grid = await predictedGrid(last);

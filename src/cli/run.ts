@@ -67,16 +67,14 @@ Examples:
 
 async function run(sweep: string, flags: RunFlags): Promise<void> {
   const { planJson, planSummary } = await import('../sweeps/planText.js');
-  const { calibrated } = await import('../sweeps/calibrate.js');
-  const { spreadOut } = await import('../sweeps/spread.js');
-  const { measuringText, planOptions, splittingText } = await import('./sweepFlags.js');
+  const { measuredHere, planOptions } = await import('./sweepFlags.js');
   const { planStages, runStages } = await import('../sweeps/stages.js');
   const options = planOptions(flags);
   const { resultsDir } = options;
   if (flags.dryRun === true) {
     const plans: SweepPreview[] = [];
     for (const plan of await planStages(sweep, options)) {
-      plans.push(await calibrated(await spreadOut(plan, null), measuringText));
+      plans.push(await measuredHere(plan, { split: false }));
     }
     for (const plan of plans) process.stderr.write(`${planSummary(plan)}\n`);
     if (flags.json === true) console.log(JSON.stringify(planJson(plans.at(-1)!), null, 2));
@@ -85,10 +83,7 @@ async function run(sweep: string, flags: RunFlags): Promise<void> {
   const { runSweep } = await import('../sweeps/runSweep.js');
   const stop = stopSignals();
   const runPlan = async (planned: SweepPlan): Promise<SweepOutcome> => {
-    const plan =
-      flags.executor === 'local'
-        ? await calibrated(await spreadOut(planned, splittingText), measuringText)
-        : planned;
+    const plan = flags.executor === 'local' ? await measuredHere(planned, { split: true }) : planned;
     process.stderr.write(`${planSummary(plan)}\n`);
     const executor = flags.executor === 'slurm' ? await onSlurm(plan, flags.slurm) : {};
     const outcome = await runSweep(plan, { stream: process.stderr, ...stop.signals, ...executor });

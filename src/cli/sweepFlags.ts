@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { PrepareProgress } from '../data/corpus.js';
 import type { EngineName } from '../engine/engineNames.js';
-import type { PlanOptions } from '../sweeps/plan.js';
+import type { PlanOptions, SweepPreview } from '../sweeps/plan.js';
 import { wholeNumber } from './flags.js';
 
 /** Seconds between two lines about the same phase. */
@@ -23,15 +23,27 @@ export function corpusProgress(): (progress: PrepareProgress) => void {
   };
 }
 
-/** Says that some seconds go into measuring. */
-export function measuringText(models: number): void {
-  process.stderr.write(`measuring how fast this machine trains ${models} of the models\n`);
+/**
+ * The plan with what it leaves open of this machine: how its cores are shared, and how fast it trains the models.
+ *
+ * @param split whether sharing may be measured, which takes some seconds, where it would be used
+ */
+export async function measuredHere<Plan extends SweepPreview>(
+  plan: Plan,
+  { split }: { readonly split: boolean },
+): Promise<Plan> {
+  const { calibrated } = await import('../sweeps/calibrate.js');
+  const { spreadOut } = await import('../sweeps/spread.js');
+  return calibrated(await spreadOut(plan, split ? splittingText : null), measuringText);
 }
 
-/** Says that some seconds go into finding out how to use the cores. */
-export function splittingText(ways: number): void {
+const measuringText = (models: number): void => {
+  process.stderr.write(`measuring how fast this machine trains ${models} of the models\n`);
+};
+
+const splittingText = (ways: number): void => {
   process.stderr.write(`measuring ${ways} ways of sharing the cores among workers and threads\n`);
-}
+};
 
 /** Options of `planSweep`; what the corpus has to say goes to standard error. */
 export function planOptions(flags: {

@@ -110,6 +110,18 @@ export const FORMAT = {
   percent: '.2%',
 } as const;
 
+/** What a mark of one trained size says of it. */
+export const CELL_TIPS: readonly Spec[] = [
+  tip('arch', 'Architecture'),
+  tip('size', 'Size (width x layers)'),
+  tip('lossNats', 'Test loss, nats', FORMAT.loss),
+  tip('bitsPerByte', 'Bits per byte', FORMAT.loss),
+  tip('flops', 'FLOPs', FORMAT.flops),
+  tip('tokens', 'Tokens', FORMAT.short),
+  tip('steps', 'Steps', FORMAT.count),
+  tip('seeds', 'Seeds'),
+];
+
 /** Vega expression that writes an axis value as a power of ten: `3×10¹¹`, `10¹²`. */
 export const POWER_OF_TEN_LABEL = (() => {
   const exponent = 'floor(log(datum.value) / LN10 + 1e-9)';

@@ -8,6 +8,7 @@ import { datasetOf } from '../table.js';
 import { shortInterval } from '../text.js';
 import {
   budgetTicks,
+  CELL_TIPS,
   computeAxis,
   FORMAT,
   lossAxis,
@@ -122,16 +123,7 @@ export function frontierChart(context: ReportContext, positions: string): Chart 
             y,
             color,
             shape,
-            tooltip: [
-              tip('arch', 'Architecture'),
-              tip('size', 'Size (width x layers)'),
-              tip('lossNats', 'Test loss, nats', FORMAT.loss),
-              tip('bitsPerByte', 'Bits per byte', FORMAT.loss),
-              tip('flops', 'FLOPs', FORMAT.flops),
-              tip('tokens', 'Tokens', FORMAT.short),
-              tip('steps', 'Steps', FORMAT.count),
-              tip('seeds', 'Seeds'),
-            ],
+            tooltip: CELL_TIPS,
           },
         },
         ...optimumLayers(y, { color, shape }, 95, [

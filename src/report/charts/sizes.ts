@@ -6,13 +6,12 @@ import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import {
   budgetTicks,
+  CELL_TIPS,
   computeAxis,
-  FORMAT,
   lossAxis,
   paddedDomain,
   seriesEncoding,
   SHOWN,
-  tip,
   type Chart,
 } from './chart.js';
 
@@ -76,15 +75,7 @@ export function sizesChart(context: ReportContext, positions: string): Chart | n
           mark: { type: 'point', size: 48, filled: true, opacity: 0.85 },
           encoding: {
             shape,
-            tooltip: [
-              tip('arch', 'Architecture'),
-              tip('size', 'Size (width x layers)'),
-              tip('lossNats', 'Test loss, nats', FORMAT.loss),
-              tip('bitsPerByte', 'Bits per byte', FORMAT.loss),
-              tip('flops', 'FLOPs', FORMAT.flops),
-              tip('tokens', 'Tokens', FORMAT.short),
-              tip('seeds', 'Seeds'),
-            ],
+            tooltip: CELL_TIPS,
           },
         },
       ],
