@@ -25,7 +25,7 @@ const corpusSchema = z.object({
 export type CorpusInfo = z.infer<typeof corpusSchema>;
 
 const tuningSchema = z.object({
-  /** The tuning sweeps; of an architecture and size tuned by several, the rate of the first is used. */
+  /** The tuning sweeps; of a size tuned at several budgets, a run took the rate of the one nearest to its own. */
   sweeps: z.array(z.string()).min(1),
   rates: z.array(
     z.object({

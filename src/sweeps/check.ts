@@ -197,7 +197,7 @@ function checkDuplicates(cells: readonly Cell[], at: CheckContext['at']): Proble
   });
 }
 
-/** Tuning is equal for all: one budget a size, with the same seeds, for every architecture tuned at it. */
+/** Tuning is equal for all: the same budgets and seeds of a size for every architecture tuned at it. */
 function checkEqualTuning(cells: readonly Cell[]): Problem[] {
   const trials = new Map<string, Map<string, Cell[]>>();
   for (const cell of cells) {
@@ -205,24 +205,28 @@ function checkEqualTuning(cells: readonly Cell[]): Problem[] {
     trials.set(cell.sizeName, bySize);
     bySize.set(cell.architecture.label, [...(bySize.get(cell.architecture.label) ?? []), cell]);
   }
-  const problems: Problem[] = [];
-  for (const [sizeName, byArchitecture] of trials) {
-    let reference: { label: string; spelled: string } | null = null;
-    for (const [label, own] of byArchitecture) {
-      const path = own[0]!.path;
-      const budgets = new Set(own.map((cell) => cell.budgetFlops));
-      if (budgets.size > 1) {
-        const message = `a tuning sweep tunes each size at one budget; ${label}, size ${sizeName} has ${[...budgets].map((flops) => flopsText(flops)).join(' and ')} FLOPs`;
-        problems.push({ path, atKey: false, message });
-        continue;
-      }
-      const seeds = own.map((cell) => cell.seed).sort((a, b) => a - b);
-      const spelled = `${flopsText(own[0]!.budgetFlops)} FLOPs, seeds ${seeds.join(', ')}`;
-      reference ??= { label, spelled };
-      if (reference.spelled === spelled) continue;
-      const message = `tuning has to be equal for all: size ${sizeName} has ${spelled} for ${label}, but ${reference.spelled} for ${reference.label}`;
-      problems.push({ path, atKey: false, message });
-    }
-  }
-  return problems;
+  return [...trials].flatMap(([sizeName, byArchitecture]) => {
+    const [reference, ...others] = [...byArchitecture].map(([label, own]) => ({
+      label,
+      path: own[0]!.path,
+      spelled: trialsText(own),
+    }));
+    return others
+      .filter(({ spelled }) => spelled !== reference!.spelled)
+      .map(({ label, path, spelled }): Problem => {
+        const message = `tuning has to be equal for all: size ${sizeName} has ${spelled} for ${label}, but ${reference!.spelled} for ${reference!.label}`;
+        return { path, atKey: false, message };
+      });
+  });
+}
+
+/** `3e11 FLOPs, seeds 0, 1`, the budgets in rising order. */
+function trialsText(cells: readonly Cell[]): string {
+  const budgets = [...new Set(cells.map((cell) => cell.budgetFlops))].sort((a, b) => a - b);
+  return budgets
+    .map((flops) => {
+      const seeds = cells.filter((cell) => cell.budgetFlops === flops).map((cell) => cell.seed);
+      return `${flopsText(flops)} FLOPs, seeds ${seeds.sort((a, b) => a - b).join(', ')}`;
+    })
+    .join('; ');
 }

@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { loadVariant, loadVariants } from '../models/loadVariant.js';
 import { defaultPositions, fixedPositions } from '../models/registry.js';
 import { UsageError } from '../store/errors.js';
-import { canonicalJson, writeFileAtomic } from '../store/files.js';
+import { writeFileAtomic } from '../store/files.js';
 import { architecture, splitArchitectureName, type Architecture } from './architecture.js';
 import { resolveArchitecture, sizeNamesOf } from './cells.js';
 import { writeBaselineRates } from './compareRates.js';
@@ -16,9 +16,20 @@ import { modelOf } from './expand.js';
 import { flopsText } from './format.js';
 import { didYouMean } from '../ops/nearest.js';
 import { CATALOGUE } from './plan.js';
-import type { SizeSpec, SweepFile } from './schema.js';
+import type { SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile, variantFilesOf } from './sweepFile.js';
-import { readTunedRates, shapeOfModel, tunedRate, tunedSpecOf, type TunedFile } from './tuned.js';
+import { transferredRate } from './transfer.js';
+import {
+  readTunedRates,
+  sameShape,
+  type Shape,
+  shapeOfModel,
+  tunedRate,
+  tunedSpecOf,
+  type TunedFile,
+  type TunedRate,
+  type TunedSpec,
+} from './tuned.js';
 import { tuningSweepOf } from './tuningSweep.js';
 
 type Budget = SweepFile['cells'][number]['budgets'][number];
@@ -212,13 +223,12 @@ function gridOf(request: CompareRequest, base: LoadedSweep, baselines: readonly 
   });
 }
 
-/** An architecture and size without a tuned rate, and the size's model. */
+/** An architecture without a rate at a size and budget at which the first baseline has one. */
 export interface MissingRate {
   readonly arch: string;
-  readonly shape: ReturnType<typeof shapeOfModel>;
-  /** Rate of the first baseline at this size, taken where nothing is tuned; null where there is none. */
-  readonly borrowed: number | null;
-  readonly from: string;
+  readonly shape: Shape;
+  /** The first baseline's, taken where nothing is tuned. */
+  readonly borrowed: TunedRate;
 }
 
 type Rates =
@@ -226,9 +236,7 @@ type Rates =
   | {
       readonly kind: 'tuned';
       readonly note: string;
-      readonly spec: {
-        readonly acceptDifferent?: readonly (typeof import('./schema.js').PROTOCOL_KEYS)[number][];
-      };
+      readonly spec: Pick<TunedSpec, 'acceptDifferent' | 'transfer'>;
       readonly tuned: TunedFile;
       readonly missing: readonly MissingRate[];
       /** The tuning sweep to generate; null where rates are borrowed. */
@@ -237,7 +245,7 @@ type Rates =
 
 /**
  * Where learning rates come from: the base sweep's rule, taken as it is; or tuned ones, and then what has none is tuned on
- * the same grid, sizes, budgets and seeds as the baselines were.
+ * the same grid, sizes, budgets and seeds as the first baseline was.
  */
 function ratesOf(
   { tune }: CompareRequest,
@@ -259,51 +267,82 @@ function ratesOf(
     return { kind: 'rule', note: `learning rates by the rule of ${name}, the same for all` };
   }
   const { sweeps, files, rates } = readTunedRates(base, spec);
-  const tuned: TunedFile = { ...files[0]!, rates: [...rates] };
   const names = sweeps.join(', ');
-  const shapeAt = (arch: Architecture, size: SizeSpec) =>
-    shapeOfModel(modelOf(base.sweep, arch, size, CATALOGUE));
   const reference = all[0]!;
+  const trials = trialsOf(base.sweep, spec, rates, reference, sizeNames);
   const missing = all.flatMap((arch) =>
-    [...sizeNames].flatMap((sizeName): MissingRate[] => {
-      const size = base.sweep.sizes[sizeName]!;
-      const shape = shapeAt(arch, size);
-      if (tunedRate(rates, arch.label, shape) !== null) return [];
-      const borrowed = tunedRate(rates, reference.label, shapeAt(reference, size));
-      return [{ arch: arch.label, shape, borrowed: borrowed?.learningRate ?? null, from: reference.label }];
+    trials.flatMap(({ size, rate }): MissingRate[] => {
+      const shape = shapeOfModel(modelOf(base.sweep, arch, base.sweep.sizes[size]!, CATALOGUE));
+      const own = tunedRate(rates, arch.label, shape, rate.budgetFlops);
+      return own?.budgetFlops === rate.budgetFlops ? [] : [{ arch: arch.label, shape, borrowed: rate }];
     }),
   );
-  const { acceptDifferent } = spec;
-  const shared = {
+  const { acceptDifferent, transfer } = spec;
+  const shared: Omit<Extract<Rates, { kind: 'tuned' }>, 'tuning' | 'note'> = {
     kind: 'tuned',
-    spec: acceptDifferent === undefined ? {} : { acceptDifferent },
-    tuned,
+    spec: { transfer, ...(acceptDifferent === undefined ? {} : { acceptDifferent }) },
+    tuned: { ...files[0]!, rates: [...rates] },
     missing,
-  } as const;
+  };
   const without = [...new Set(missing.map(({ arch }) => arch))];
   if (missing.length === 0) return { ...shared, tuning: null, note: `learning rates of ${names}` };
   if (tune === false) {
-    const unknown = missing.find(({ borrowed }) => borrowed === null);
-    if (unknown !== undefined) {
-      throw new UsageError(
-        `${names} has no rate for ${reference.label} at dModel ${unknown.shape.dModel} that ${unknown.arch} could take; leave --no-tune out.`,
-      );
-    }
     return {
       ...shared,
       tuning: null,
       note: `${without.join(', ')} at the tuned rates of ${reference.label}, not tuned`,
     };
   }
-  // As the baseline was tuned that the variant is compared with first.
   const own = files.find((file) => file.rates.some(({ arch }) => arch === reference.label)) ?? files[0]!;
   const tuningBase = (tuningSweepOf(base, CATALOGUE) ?? readSweepFile(tuningFile(base, own.sweep), CATALOGUE))
     .sweep;
   return {
     ...shared,
-    tuning: tuningOf(tuningBase, base.sweep, without, all, sizeNames),
-    note: `${without.join(', ')} tuned as ${own.sweep} tuned the others, on the same grid, budgets and seeds`,
+    tuning: tuningOf(tuningBase, base.sweep, without, trials),
+    note: `${without.join(', ')} tuned as ${reference.label} was: the same grid (${own.sweep}), sizes, budgets and seeds`,
   };
+}
+
+/** A size, by its name in the base sweep, and a rate that was tuned for the first baseline at it. */
+interface Trial {
+  readonly size: string;
+  readonly rate: TunedRate;
+}
+
+/**
+ * What was tuned for the first baseline at the sizes of a comparison, and at those whose rates others of its sizes take.
+ * @throws UsageError where a size has no rate
+ */
+function trialsOf(
+  sweep: SweepFile,
+  { transfer }: TunedSpec,
+  rates: readonly TunedRate[],
+  reference: Architecture,
+  sizeNames: ReadonlySet<string>,
+): Trial[] {
+  const shapes = Object.entries(sweep.sizes).map(
+    ([size, spec]) => [size, shapeOfModel(modelOf(sweep, reference, spec, CATALOGUE))] as const,
+  );
+  const own = rates.filter(({ arch }) => arch === reference.label);
+  const tuned = new Set<string>();
+  for (const [size, shape] of shapes.filter(([name]) => sizeNames.has(name))) {
+    const isTuned = own.some((rate) => sameShape(rate.shape, shape));
+    const from = isTuned || transfer === 'none' ? null : transferredRate(own, reference.label, shape, 1);
+    const source = isTuned
+      ? size
+      : shapes.find(([, other]) => from && sameShape(other, from.from.shape))?.[0];
+    if (source === undefined) {
+      throw new UsageError(
+        `${sweep.name} has no tuned rate for ${reference.label} at size ${size}; name other sizes with --sizes.`,
+      );
+    }
+    tuned.add(source);
+  }
+  return shapes
+    .filter(([size]) => tuned.has(size))
+    .flatMap(([size, shape]) =>
+      own.filter((rate) => sameShape(rate.shape, shape)).map((rate) => ({ size, rate })),
+    );
 }
 
 /** Beside the sweep that uses it, or wherever sweeps are found. */
@@ -312,52 +351,30 @@ function tuningFile(base: LoadedSweep, name: string): string {
   return existsSync(beside) ? beside : findSweepFile(name);
 }
 
-const sameSize = (a: SizeSpec, b: SizeSpec): boolean =>
-  canonicalJson({ ...a, dHead: a.dHead ?? a.dModel / a.nHeads }) ===
-  canonicalJson({ ...b, dHead: b.dHead ?? b.dModel / b.nHeads });
-
-/** The tuning sweep cut down to what is missing, at the sizes of the comparison. */
+/** The grid of a tuning sweep for what is missing, at the sizes, budgets and seeds at which the first baseline was tuned. */
 function tuningOf(
   tuning: SweepFile,
   base: SweepFile,
   missing: readonly string[],
-  all: readonly Architecture[],
-  sizeNames: ReadonlySet<string>,
+  trials: readonly Trial[],
 ): SweepFile {
-  const wantedSizes = [...sizeNames].map((name) => base.sizes[name]!);
-  const kept = Object.entries(tuning.sizes).filter(([, size]) =>
-    wantedSizes.some((wanted) => sameSize(size, wanted)),
-  );
-  const names = kept.map(([name]) => name);
-  const block = tuning.cells.reduce((best, candidate) => {
-    const covered = ({ budgets }: typeof candidate): number =>
-      new Set(budgets.flatMap((budget) => sizeNamesOf(tuning, budget)).filter((size) => names.includes(size)))
-        .size;
-    return covered(candidate) > covered(best) ? candidate : best;
-  });
-  const budgets = block.budgets
-    .map(({ repeat, ...budget }) => ({
-      ...budget,
-      sizes: sizeNamesOf(tuning, budget).filter((size) => names.includes(size)),
-      repeat,
-    }))
-    .filter(({ sizes }) => sizes.length > 0)
-    .map(({ repeat, ...budget }): Budget => (repeat === undefined ? budget : { ...budget, repeat }));
-  const tuned = new Set(budgets.flatMap(({ sizes }) => sizes));
-  if (tuned.size < wantedSizes.length) {
-    throw new UsageError(
-      `${tuning.name} does not tune every size of this comparison (${[...sizeNames].join(', ')}); name others with --sizes, or add them to it.`,
-    );
+  const used = new Set(trials.map(({ size }) => size));
+  const budgets = new Map<string, Budget & { readonly sizes: string[] }>();
+  for (const { size, rate } of trials) {
+    const seeds = seedsOf(rate);
+    const key = JSON.stringify([rate.budgetFlops, seeds]);
+    const sizes = budgets.get(key)?.sizes ?? [];
+    budgets.set(key, { flops: rate.budgetFlops, sizes: [...sizes, size], seeds });
   }
   return {
     ...tuning,
     baselines: [],
-    sizes: Object.fromEntries(kept.filter(([name]) => tuned.has(name))),
-    cells: [
-      {
-        architectures: all.filter(({ label }) => missing.includes(label)).map(({ label }) => label),
-        budgets,
-      },
-    ],
+    sizes: Object.fromEntries(Object.entries(base.sizes).filter(([name]) => used.has(name))),
+    cells: [{ architectures: [...missing], budgets: [...budgets.values()] }],
   };
+}
+
+/** Seeds of a rate's trials; a rate that was taken over from another architecture has none. */
+function seedsOf({ trials }: TunedRate): number[] {
+  return trials.length === 0 ? [0] : [...new Set(trials.map(({ seed }) => seed))];
 }

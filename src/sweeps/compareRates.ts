@@ -11,7 +11,7 @@ import type { TunedFile, TunedRate } from './tuned.js';
  */
 export function addBaselineRates(path: string, base: TunedFile): void {
   const own = JSON.parse(readFileSync(path, 'utf8')) as TunedFile;
-  const key = ({ arch, shape }: TunedRate): string => JSON.stringify([arch, shape]);
+  const key = ({ arch, shape, budgetFlops }: TunedRate): string => JSON.stringify([arch, shape, budgetFlops]);
   const tuned = new Set(own.rates.map(key));
   const rates = [...base.rates.filter((rate) => !tuned.has(key(rate))), ...own.rates];
   writeJsonAtomic(path, { ...own, rates } satisfies TunedFile);
@@ -25,14 +25,14 @@ export function writeBaselineRates(
   missing: readonly MissingRate[],
   corpus: string,
 ): void {
-  const borrowed = missing.map(({ arch, shape, borrowed, from }): TunedRate => ({
+  const taken = missing.map(({ arch, shape, borrowed }): TunedRate => ({
     arch,
     shape,
-    budgetFlops: base.rates[0]!.budgetFlops,
-    learningRate: borrowed!,
+    budgetFlops: borrowed.budgetFlops,
+    learningRate: borrowed.learningRate,
     vertexLearningRate: null,
     edge: null,
-    flags: [`The rate is that of ${from}; it was not tuned.`],
+    flags: [`The rate is that of ${borrowed.arch}; it was not tuned.`],
     trials: [],
   }));
   const tuned: TunedFile = {
@@ -40,7 +40,7 @@ export function writeBaselineRates(
     sweep: name,
     // The same text under another path: sweeps name it relative to their own folder.
     protocol: { ...base.protocol, corpus },
-    rates: [...base.rates, ...borrowed],
+    rates: [...base.rates, ...taken],
   };
   writeJsonAtomic(join(folder, `${name}.tuned.json`), tuned);
 }

@@ -245,17 +245,19 @@ function tunedRates(loaded: LoadedSweep, spec: TunedSpec, notices: string[]): Ce
     if (!said.has(text)) notices.push(text);
     said.add(text);
   };
-  return (label, model) => {
+  return (label, model, budgetFlops) => {
     const shape = shapeOfModel(model);
     const size = `${label}, dModel ${model.dModel}, ${model.nLayers} layers`;
-    const own = tunedRate(rates, label, shape);
+    const own = tunedRate(rates, label, shape, budgetFlops);
     if (own?.edge != null) {
       say(
         `The tuned rate ${own.learningRate} of ${size} is at the edge of its grid: not shown to be the best.`,
       );
     }
     const carried =
-      own === null && spec.transfer === 'inverse-width' ? transferredRate(rates, label, shape) : null;
+      own === null && spec.transfer === 'inverse-width'
+        ? transferredRate(rates, label, shape, budgetFlops)
+        : null;
     if (carried !== null) {
       say(
         `The rate ${Number(carried.learningRate.toPrecision(4))} of ${size} was not tuned: it is that of dModel ${carried.from.shape.dModel}, times the ratio of the widths.`,

@@ -126,7 +126,7 @@ const learningRateSchema = z.union([
       tuned: z
         .union([sweepName, z.array(sweepName).min(1)])
         .describe(
-          'Name of the tuning sweep whose NAME.tuned.json gives the rate of each architecture and size; of several, the first that has one gives it.',
+          'Name of the tuning sweep whose NAME.tuned.json gives the rate of each architecture and size; of several, the one that was tuned at the budget nearest to the run’s gives it.',
         ),
       factors: z
         .array(z.number().positive())

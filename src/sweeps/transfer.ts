@@ -8,7 +8,7 @@ import { endedRecord, readSweepRecord } from '../store/runDirectory.js';
 import type { PlannedRun } from './expand.js';
 import type { SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
-import type { Shape, TunedRate, TunedSpec } from './tuned.js';
+import { nearestBudget, sameShape, type Shape, type TunedRate, type TunedSpec } from './tuned.js';
 
 /** Multiples of the tuned rate that are tried beside it. */
 const FACTORS = [0.5, 2];
@@ -16,8 +16,9 @@ const FACTORS = [0.5, 2];
 export const transferSweepName = (name: string): string => `${name}-transfer`;
 
 /**
- * The rate of a size that was not tuned: that of the architecture's nearest tuned width, times the ratio of the widths
- * (Yang et al. 2022, Table 8: Adam's rate of hidden matrices is inversely proportional to the width).
+ * The rate of a size that was not tuned: that of the architecture's nearest tuned width, at the budget nearest to the
+ * run's, times the ratio of the widths (Yang et al. 2022, Table 8: Adam's rate of hidden matrices is inversely
+ * proportional to the width).
  *
  * @returns null where nothing was tuned for the architecture
  */
@@ -25,12 +26,17 @@ export function transferredRate(
   rates: readonly TunedRate[],
   arch: string,
   shape: Shape,
+  budgetFlops: number,
 ): { readonly learningRate: number; readonly from: TunedRate } | null {
   const distance = (rate: TunedRate): number => Math.abs(Math.log(rate.shape.dModel / shape.dModel));
-  const [from] = rates
+  const own = rates
     .filter((rate) => rate.arch === arch)
     .sort((a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel);
-  if (from === undefined) return null;
+  const from = nearestBudget(
+    own.filter((rate) => sameShape(rate.shape, own[0]!.shape)),
+    budgetFlops,
+  );
+  if (from === null) return null;
   return { learningRate: (from.learningRate * from.shape.dModel) / shape.dModel, from };
 }
 

@@ -59,7 +59,7 @@ export function protocolOf(sweep: SweepFile): Record<string, unknown> {
 /** Where a sweep's tuned rates come from and how they are used. */
 export type TunedSpec = Extract<LearningRateSpec, { tuned: unknown }>;
 
-/** The tuning sweeps that rates are taken from: for each architecture and size the first that has one. */
+/** The tuning sweeps that rates are taken from. */
 export const tuningNames = ({ tuned }: TunedSpec): readonly string[] =>
   typeof tuned === 'string' ? [tuned] : tuned;
 
@@ -108,15 +108,15 @@ export interface TuningTrial {
 }
 
 /**
- * Chooses the rate of each architecture and size from the ended runs of a tuning sweep.
+ * Chooses the rate of each architecture, size and budget from the ended runs of a tuning sweep.
  *
  * @param runs diverged ones included
- * @throws UsageError where all trials of an architecture and size diverged
+ * @throws UsageError where all trials of an architecture, size and budget diverged
  */
 export function chooseRates(sweep: SweepFile, runs: readonly TuningTrial[]): TunedFile {
   const groups = new Map<string, TuningTrial[]>();
   for (const run of runs) {
-    const key = JSON.stringify([run.arch, shapeOfModel(run.record.setup.model)]);
+    const key = JSON.stringify([run.arch, shapeOfModel(run.record.setup.model), run.budgetFlops]);
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
   const rates = [...groups.values()].map((group): TunedRate => {
@@ -234,7 +234,7 @@ export function checkProtocol(
 export interface TunedRates {
   readonly sweeps: readonly string[];
   readonly files: readonly TunedFile[];
-  /** One for each architecture and shape: that of the first sweep that tuned it. */
+  /** One for each architecture, shape and budget: that of the first sweep that tuned it. */
   readonly rates: readonly TunedRate[];
 }
 
@@ -252,13 +252,33 @@ export function readTunedRates(sweep: LoadedSweep, spec: TunedSpec): TunedRates 
   });
   const rates = new Map<string, TunedRate>();
   for (const rate of files.flatMap((file) => file.rates)) {
-    const key = canonicalJson([rate.arch, rate.shape]);
+    const key = canonicalJson([rate.arch, rate.shape, rate.budgetFlops]);
     if (!rates.has(key)) rates.set(key, rate);
   }
   return { sweeps, files, rates: [...rates.values()] };
 }
 
-/** What was tuned for an architecture and shape; null where nothing was. */
-export function tunedRate(rates: readonly TunedRate[], arch: string, shape: Shape): TunedRate | null {
-  return rates.find((rate) => rate.arch === arch && sameShape(rate.shape, shape)) ?? null;
+/**
+ * What was tuned for an architecture and shape: where that was at several budgets, at the one nearest to the run's, since
+ * the best rate falls as a training gets longer; of two as near the larger one. Null where nothing was tuned.
+ */
+export function tunedRate(
+  rates: readonly TunedRate[],
+  arch: string,
+  shape: Shape,
+  budgetFlops: number,
+): TunedRate | null {
+  return nearestBudget(
+    rates.filter((rate) => rate.arch === arch && sameShape(rate.shape, shape)),
+    budgetFlops,
+  );
+}
+
+/** The rate that was tuned nearest to a budget, as a ratio; of two as near the one with more compute; null of none. */
+export function nearestBudget(rates: readonly TunedRate[], budgetFlops: number): TunedRate | null {
+  // Rounded, so that what is as near on paper ties here too.
+  const distance = (rate: TunedRate): number =>
+    Math.round(1e9 * Math.abs(Math.log(rate.budgetFlops / budgetFlops)));
+  const [nearest] = [...rates].sort((a, b) => distance(a) - distance(b) || b.budgetFlops - a.budgetFlops);
+  return nearest ?? null;
 }

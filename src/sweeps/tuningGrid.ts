@@ -1,6 +1,6 @@
 /** The grid of a tuning sweep: where the best rate of a size is at an end, the grid grows to that side, for all alike. */
 import type { LoadedSweep } from './sweepFile.js';
-import { matchesProtocol, type Shape, sameShape, type TunedFile } from './tuned.js';
+import { matchesProtocol, type Shape, type TunedFile } from './tuned.js';
 
 export interface GridSpec {
   readonly grid: readonly number[];
@@ -23,7 +23,7 @@ export function gridOfSize(
 ): number[] {
   const tuned =
     known !== null && matchesProtocol(sweep, known)
-      ? known.rates.filter((rate) => rate.budgetFlops === budgetFlops && sameShape(rate.shape, shape))
+      ? known.rates.filter((rate) => rate.budgetFlops === budgetFlops && sameSize(rate.shape, shape))
       : [];
   const tried = new Set(tuned.flatMap(({ trials }) => trials.map(({ learningRate }) => learningRate)));
   const atEnd = (edge: 'low' | 'high', end: number): boolean =>
@@ -38,4 +38,9 @@ export function gridOfSize(
     return rates;
   };
   return [...added('low', 1 / 2, grid[0]!).reverse(), ...grid, ...added('high', 2, grid.at(-1)!)];
+}
+
+/** The same size of two architectures: the width of the feed-forward layer is the architecture's own. */
+function sameSize(a: Shape, b: Shape): boolean {
+  return a.dModel === b.dModel && a.nLayers === b.nLayers && a.nHeads === b.nHeads && a.dHead === b.dHead;
 }

@@ -1,11 +1,19 @@
 /** Choosing rates from the runs of a tuning sweep. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type CountedModel, expandSweep, initialRecord } from '../../src/sweeps/expand.js';
 import { parseSweep } from '../../src/sweeps/sweepFile.js';
-import { chooseRates, type TuningTrial, writeTuned } from '../../src/sweeps/tuned.js';
+import { transferredRate } from '../../src/sweeps/transfer.js';
+import {
+  chooseRates,
+  readTunedRates,
+  tunedRate,
+  type TunedRate,
+  type TuningTrial,
+  writeTuned,
+} from '../../src/sweeps/tuned.js';
 import { catalogue } from './catalogue.js';
 
 const SOURCE = `name: lr
@@ -32,15 +40,23 @@ const folders: string[] = [];
 afterEach(() => folders.splice(0).forEach((folder) => rmSync(folder, { recursive: true })));
 
 /** Ended runs of the sweep: val losses by architecture and rate, null where diverged; test losses are the reverse. */
-function trials(valLoss: (arch: string, rate: number, seed: number) => number | null) {
+function trials(
+  valLoss: (arch: string, rate: number, seed: number, budgetFlops: number) => number | null,
+  source = SOURCE,
+) {
   const folder = mkdtempSync(join(tmpdir(), 'isoloss-tuned-'));
   folders.push(folder);
-  const loaded = parseSweep(SOURCE, join(folder, 'lr.yaml'), catalogue);
+  const loaded = parseSweep(source, join(folder, 'lr.yaml'), catalogue);
   const { runs } = expandSweep(loaded, {
     catalogue,
     describeModel: () => cost,
     runKey: (setup) => {
-      const runKey = JSON.stringify([setup.model.preset, setup.optimizer.learningRate, setup.seed]);
+      const runKey = JSON.stringify([
+        setup.model.preset,
+        setup.optimizer.learningRate,
+        setup.seed,
+        setup.steps,
+      ]);
       return { runKey, keyParts: {}, trunk: runKey };
     },
     corpusId: 'sotu',
@@ -49,7 +65,7 @@ function trials(valLoss: (arch: string, rate: number, seed: number) => number | 
   const list = runs.map((run): TuningTrial => {
     const record = initialRecord(run, 'lr');
     const arch = run.architecture.label;
-    const loss = valLoss(arch, run.setup.optimizer.learningRate, run.setup.seed);
+    const loss = valLoss(arch, run.setup.optimizer.learningRate, run.setup.seed, run.budgetFlops);
     const final =
       loss === null
         ? null
@@ -103,6 +119,22 @@ describe('chooseRates', () => {
     );
   });
 
+  it('has a rate for each budget at which a size was tuned', () => {
+    const source = SOURCE.replace('{ flops: 1e10,', '{ flops: 4e10, sizes: [d24] }, { flops: 1e10,');
+    // The best rate falls with compute, as it does.
+    const { loaded, list } = trials(
+      (_, rate, __, budget) => 4 + Math.abs(rate - (budget > 2e10 ? 0.01 : 0.04)),
+      source,
+    );
+    const { rates } = chooseRates(loaded.sweep, list);
+    expect(rates.map(({ arch, budgetFlops, learningRate }) => [arch, budgetFlops, learningRate])).toEqual([
+      ['transformer', 4e10, 0.01],
+      ['transformer', 1e10, 0.04],
+      ['primer', 4e10, 0.01],
+      ['primer', 1e10, 0.04],
+    ]);
+  });
+
   it('is written beside the sweep file, the same bytes each time', () => {
     const { loaded, list, folder } = trials((_, rate) => 4 + Math.abs(rate - 0.02));
     const { path } = writeTuned(loaded, list);
@@ -111,5 +143,64 @@ describe('chooseRates', () => {
     writeTuned(loaded, list);
     expect(readFileSync(path, 'utf8')).toBe(first);
     expect(existsSync(join(folder, 'lr.yaml'))).toBe(false);
+  });
+});
+
+describe('the rate of a run', () => {
+  const shapeOf = (dModel: number) => ({ dModel, nLayers: 2, nHeads: 2, dHead: dModel / 2, dFf: 4 * dModel });
+  const rate = (dModel: number, budgetFlops: number, learningRate: number): TunedRate => ({
+    arch: 'transformer',
+    shape: shapeOf(dModel),
+    budgetFlops,
+    learningRate,
+    vertexLearningRate: null,
+    edge: null,
+    flags: [],
+    trials: [],
+  });
+  const rates = [rate(32, 1e12, 0.008), rate(64, 9e12, 0.002), rate(32, 1e11, 0.032), rate(64, 1e11, 0.016)];
+
+  it.each([
+    [1e10, 0.032],
+    [3e11, 0.032],
+    // As near to one as to the other: of these the one with more compute.
+    [Math.sqrt(1e11 * 1e12), 0.008],
+    [4e11, 0.008],
+    [1e14, 0.008],
+  ])('is the one tuned nearest to its budget: at %d it is %d', (budgetFlops, learningRate) => {
+    expect(tunedRate(rates, 'transformer', shapeOf(32), budgetFlops)?.learningRate).toBe(learningRate);
+  });
+
+  it('is carried over from the nearest width, tuned nearest to its budget there', () => {
+    const carried = (dModel: number, budgetFlops: number) =>
+      transferredRate(rates, 'transformer', shapeOf(dModel), budgetFlops)?.learningRate;
+    expect(carried(128, 1e13)).toBe(0.001);
+    expect(carried(128, 1e11)).toBe(0.008);
+    expect(carried(16, 1e12)).toBe(0.016);
+    expect(transferredRate(rates, 'primer', shapeOf(16), 1e12)).toBeNull();
+    expect(tunedRate(rates, 'transformer', shapeOf(128), 1e12)).toBeNull();
+  });
+
+  it('comes of several tuning sweeps, the first of them where two have tuned at one budget', () => {
+    const { loaded, list, folder } = trials((_, rate) => 4 + Math.abs(rate - 0.02));
+    const { path, tuned } = writeTuned(loaded, list);
+    const later = tuned.rates.flatMap((own) => [
+      { ...own, learningRate: 0.01 },
+      { ...own, budgetFlops: 1e12, learningRate: 0.005 },
+    ]);
+    writeFileSync(
+      join(folder, 'later.tuned.json'),
+      JSON.stringify({ ...tuned, sweep: 'later', rates: later }),
+    );
+    expect(existsSync(path)).toBe(true);
+    const found = readTunedRates(loaded, { tuned: ['later', 'lr'], transfer: 'none', check: false });
+    expect(
+      found.rates.map(({ arch, budgetFlops, learningRate }) => [arch, budgetFlops, learningRate]),
+    ).toEqual([
+      ['transformer', 1e10, 0.01],
+      ['transformer', 1e12, 0.005],
+      ['primer', 1e10, 0.01],
+      ['primer', 1e12, 0.005],
+    ]);
   });
 });

@@ -71,6 +71,12 @@ describe('gridOfSize', () => {
     expect(rounds(GRID, 0, [1e-9])).toEqual([GRID]);
   });
 
+  it('grows alike for architectures whose feed-forward layers differ in width', () => {
+    const gated = { ...shape, dFf: 64 };
+    const known = tunedOn(GRID, [0.004]);
+    expect(gridOfSize(loaded, { grid: GRID, extend: 4 }, known, gated, FLOPS)).toEqual([0.004, ...GRID]);
+  });
+
   it('ends with the best inside, wherever it is, if the limit lets it, from whatever round it goes on', () => {
     fc.assert(
       fc.property(
@@ -88,13 +94,13 @@ describe('gridOfSize', () => {
     );
   });
 
-  it('takes no notice of rates tuned under other settings, at another budget or for another shape', () => {
+  it('takes no notice of rates tuned under other settings, at another budget or for another size', () => {
     const spec = { grid: GRID, extend: 4 };
     const low = [1e-4];
     const grown = [0.004, ...GRID];
     expect(gridOfSize(loaded, spec, tunedOn(GRID, low), shape, FLOPS)).toEqual(grown);
     expect(gridOfSize(loaded, spec, tunedOn(GRID, low), shape, 2 * FLOPS)).toEqual(GRID);
-    expect(gridOfSize(loaded, spec, tunedOn(GRID, low), { ...shape, dFf: 64 }, FLOPS)).toEqual(GRID);
+    expect(gridOfSize(loaded, spec, tunedOn(GRID, low), { ...shape, nLayers: 4 }, FLOPS)).toEqual(GRID);
     const protocol = { ...protocolOf(sweep), vocabSize: 2048 };
     expect(gridOfSize(loaded, spec, tunedOn(GRID, low, { protocol }), shape, FLOPS)).toEqual(GRID);
   });

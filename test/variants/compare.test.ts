@@ -12,6 +12,7 @@ import { listRuns } from '../../src/store/runDirectory.js';
 import { prepareComparison, type CompareRequest } from '../../src/sweeps/compare.js';
 import { CATALOGUE } from '../../src/sweeps/plan.js';
 import { readSweepFile } from '../../src/sweeps/sweepFile.js';
+import type { TunedFile } from '../../src/sweeps/tuned.js';
 
 const SETTINGS = `corpus: texts/*.txt
 vocabSize: 280
@@ -89,6 +90,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const TRIAL = { learningRate: 0.02, seed: 0, lossNats: 4, runKey: '0' };
+
 const sweepAt = (path: string) => parse(readFileSync(path, 'utf8')) as Record<string, never>;
 
 describe('the sweep of a comparison', () => {
@@ -154,6 +157,47 @@ describe('the sweep of a comparison', () => {
       0.02, 0.02, 0.02,
     ]);
     await expect(prepareComparison({ ...request, tune: true })).rejects.toThrow(/would be unfair/);
+  });
+
+  it('tunes at every budget at which the first baseline was, and carries rates over as the sweep does', async () => {
+    const first = JSON.parse(readFileSync(join(folder, 'tiny-lr.tuned.json'), 'utf8')) as TunedFile;
+    const later = first.rates
+      .filter(({ shape }) => shape.dModel === 12)
+      .map((rate) => ({ ...rate, budgetFlops: 2e8, trials: [{ ...TRIAL, seed: 3 }] }));
+    writeFileSync(
+      join(folder, 'later-lr.tuned.json'),
+      JSON.stringify({ ...first, sweep: 'later-lr', rates: later }),
+    );
+    writeFileSync(join(folder, 'later-lr.yaml'), TUNING.replace('name: tiny-lr', 'name: later-lr'));
+    const rates = '{ tuned: [later-lr, tiny-lr], transfer: inverse-width }';
+    const source = SWEEP.replace('name: tiny', 'name: several').replace(/\{ base.*/, rates);
+    writeFileSync(
+      join(folder, 'several.yaml'),
+      source.replace('sizes:\n', 'sizes:\n  d20: { dModel: 20, nLayers: 1, nHeads: 2 }\n'),
+    );
+    const several = { ...request, sweep: join(folder, 'several.yaml') };
+    const { path, tuning } = await prepareComparison({ ...several, sizes: ['d12', 'd20'] });
+    expect(sweepAt(path)['learningRate']).toEqual({
+      tuned: 'compare-softplus-lr',
+      transfer: 'inverse-width',
+    });
+    // d20 takes the rate of d16, the nearest width that is tuned, so that one is tuned for the variant too.
+    expect(readSweepFile(tuning!.path, CATALOGUE).sweep.cells).toEqual([
+      {
+        architectures: ['softplus'],
+        budgets: [
+          { flops: 2e8, sizes: ['d12'], seeds: [3] },
+          { flops: 1e8, sizes: ['d12', 'd16'], seeds: [0] },
+        ],
+      },
+    ]);
+    writeFileSync(
+      join(folder, 'several.yaml'),
+      readFileSync(join(folder, 'several.yaml'), 'utf8').replace(', transfer: inverse-width', ''),
+    );
+    await expect(prepareComparison({ ...several, sizes: ['d12', 'd20'] })).rejects.toThrow(
+      /no tuned rate for transformer at size d20/,
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-/** Learning-rate tuning: validation loss against the rate, a panel a size, the chosen rate filled. */
+/** Learning-rate tuning: validation loss against the rate, a panel a size and budget, the chosen rate filled. */
 import type { ReportContext } from '../context.js';
 import { formatLoss, formatPowerOfTen, listInWords } from '../format.js';
 import type { TuningRate } from '../resolved.js';
@@ -7,7 +7,7 @@ import { datasetOf } from '../table.js';
 import { FORMAT, ofKind, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
 import { niceLinearTicks } from './ticks.js';
 
-const DRAWN = ['kind', 'arch', 'size', 'learningRate', 'lossNats'] as const;
+const DRAWN = ['kind', 'arch', 'panel', 'size', 'learningRate', 'lossNats'] as const;
 const TABLE = ['arch', 'size', 'budgetFlops', 'chosen', 'edge', 'bestNats', 'trials', 'notes'] as const;
 
 /** Tuned curves; null where the sweep's rates were not tuned. */
@@ -15,14 +15,20 @@ export function tuningChart(context: ReportContext): Chart | null {
   const { tuning } = context;
   if (tuning === null) return null;
   const order = context.archs.map((a) => a.arch);
-  const entries = tuning.rates
-    .filter((rate) => order.includes(rate.arch))
-    .sort((a, b) => order.indexOf(a.arch) - order.indexOf(b.arch) || a.shape.dModel - b.shape.dModel)
-    .map((rate) => ({
-      ...rate,
-      size: `${rate.shape.dModel}x${rate.shape.nLayers}`,
-      points: meansByRate(rate.trials),
-    }));
+  const shown = tuning.rates.filter((rate) => order.includes(rate.arch));
+  const isOneBudget = new Set(shown.map(({ budgetFlops }) => budgetFlops)).size === 1;
+  const entries = shown
+    .sort(
+      (a, b) =>
+        order.indexOf(a.arch) - order.indexOf(b.arch) ||
+        a.shape.dModel - b.shape.dModel ||
+        a.budgetFlops - b.budgetFlops,
+    )
+    .map((rate) => {
+      const size = `${rate.shape.dModel}x${rate.shape.nLayers}`;
+      const panel = isOneBudget ? size : `${size} at ${formatPowerOfTen(rate.budgetFlops)}`;
+      return { ...rate, size, panel, points: meansByRate(rate.trials) };
+    });
   const rows = entries.flatMap((entry) =>
     entry.points.flatMap(({ learningRate, lossNats }) =>
       lossNats === null
@@ -31,6 +37,7 @@ export function tuningChart(context: ReportContext): Chart | null {
             {
               kind: learningRate === entry.learningRate ? 'chosen' : 'trial',
               arch: entry.arch,
+              panel: entry.panel,
               size: entry.size,
               learningRate,
               lossNats,
@@ -40,9 +47,12 @@ export function tuningChart(context: ReportContext): Chart | null {
   );
   if (rows.length === 0) return null;
   const archs = order.filter((arch) => rows.some((row) => row.arch === arch));
-  const sizes = [...new Map(entries.map((entry) => [entry.size, entry.shape]))]
-    .sort(([, a], [, b]) => a.dModel - b.dModel || a.nLayers - b.nLayers)
-    .map(([size]) => size);
+  const panels = [...new Map(entries.map((entry) => [entry.panel, entry]))]
+    .sort(
+      ([, a], [, b]) =>
+        a.shape.dModel - b.shape.dModel || a.shape.nLayers - b.shape.nLayers || a.budgetFlops - b.budgetFlops,
+    )
+    .map(([panel]) => panel);
   const edges = entries.filter((entry) => entry.edge !== null).length;
   const { color, shape, strokeDash } = seriesEncoding(context.styles, archs);
   const rates = [...new Set(rows.map((row) => row.learningRate))].sort((a, b) => a - b);
@@ -71,16 +81,16 @@ export function tuningChart(context: ReportContext): Chart | null {
   return {
     id: 'tuning',
     title: 'Validation loss against learning rate',
-    caption: rich`Rates come from ${tuning.sweeps.length === 1 ? 'the sweep' : 'the sweeps'} ${listInWords(tuning.sweeps)}: the same grid, seeds and compute for every architecture, chosen on the validation split (filled marks). ${edges === 0 ? 'No optimum lies at an edge of the grid.' : `${edges} of ${entries.length} optima lie at an edge of the grid, so a better rate may lie outside it; the table flags them.`} Trials that diverged count as infinitely bad.`,
-    alt: `Validation loss against learning rate. ${entries.map((entry) => `${entry.arch} ${entry.size}: best rate ${entry.learningRate}${entry.edge === null ? '' : ', at the edge'}.`).join(' ')}`,
-    layout: { kind: 'panels', panels: sizes.length, minWidth: 240, height: 210 },
+    caption: rich`Rates come from ${tuning.sweeps.length === 1 ? 'the sweep' : 'the sweeps'} ${listInWords(tuning.sweeps)}: grids of factor 2 with the same seeds and compute for every architecture, chosen on the validation split (filled marks).${isOneBudget ? '' : ' A run takes the rate tuned at the budget nearest to its own; the panels say at which one theirs were.'} ${edges === 0 ? 'No optimum lies at an edge of the grid.' : `${edges} of ${entries.length} optima lie at an edge of the grid, so a better rate may lie outside it; the table flags them.`} Trials that diverged count as infinitely bad.`,
+    alt: `Validation loss against learning rate. ${entries.map((entry) => `${entry.arch} ${entry.panel}: best rate ${entry.learningRate}${entry.edge === null ? '' : ', at the edge'}.`).join(' ')}`,
+    layout: { kind: 'panels', panels: panels.length, minWidth: 240, height: 210 },
     archs,
     scales: { x: 'log' },
     datasets: { tuning: datasetOf(DRAWN, rows) },
     spec: {
       data: { name: 'tuning' },
       transform: [SHOWN],
-      facet: { field: 'size', type: 'nominal', sort: sizes, header: { title: null } },
+      facet: { field: 'panel', type: 'nominal', sort: panels, header: { title: null } },
       spec: {
         layer: [
           { mark: { type: 'line', strokeWidth: 1.4, aria: false }, encoding: { x, y, color, strokeDash } },
