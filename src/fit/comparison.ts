@@ -40,7 +40,7 @@ export interface FixedSizeSpeedup {
   readonly size: string;
   readonly dModel: number;
   readonly nLayers: number;
-  /** The baseline's largest budget at this size; its mean final loss there. */
+  /** The baseline's largest budget at this size that is not beyond the architecture's; its mean final loss there. */
   readonly budgetFlops: number;
   readonly baselineFlops: number;
   readonly lossNats: number;
@@ -133,6 +133,8 @@ export interface Speedup {
   /** Factor in FLOPs as a function of the baseline's compute, over the baseline's measured range. */
   readonly curve: readonly {
     readonly baselineFlops: number;
+    /** The baseline's budget where this is its optimum; null between them. */
+    readonly budgetFlops: number | null;
     readonly lossNats: number;
     readonly factor: Interval;
     /** The architecture's compute for this loss lies outside its measured range. */

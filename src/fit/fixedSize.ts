@@ -6,6 +6,9 @@ import type { Study } from './cells.js';
 import { quantileSorted } from './statistics.js';
 import { type Pair, RANGE_TOLERANCE } from './studyFit.js';
 
+/** ln of a ratio of computes that are one budget: sizes take whole steps. */
+const SAME_BUDGET = 0.02;
+
 /** ln of the factor where it is measured, or the bound that the measured compute sets. */
 interface Crossing {
   readonly relation: '=' | '>' | '<';
@@ -106,12 +109,16 @@ function commonSizes(study: Study, pair: Pair): { size: string; baseline: number
 
 /**
  * For every size that both have and that the architecture was trained at with two budgets or more: the compute of the
- * baseline's largest run over the compute at which the architecture reaches the loss that the baseline ends at.
+ * baseline's largest run, of those that are not beyond the architecture's, over the compute at which the architecture
+ * reaches the loss that this run ends at. Beyond, there would be a bound that speaks of the budgets that were chosen.
  */
 export function fixedSizeSpeedups(study: Study, fit: BootstrappedFit, pair: Pair): FixedSizeSpeedup[] {
   return commonSizes(study, pair).flatMap(({ size, baseline, arch }): FixedSizeSpeedup[] => {
     if (arch.length < 2) return [];
-    const last = baseline.at(-1)!;
+    const furthest = study.cells[arch.at(-1)!]!.flops;
+    const within = baseline.filter((c) => Math.log(study.cells[c]!.flops / furthest) <= SAME_BUDGET);
+    const last = within.at(-1);
+    if (last === undefined) return [];
     const cell = study.cells[last]!;
     const cross = ({ cellMeans }: BootstrappedFit['point']): Crossing =>
       findCrossing(

@@ -17,6 +17,9 @@ const OFF_BUDGET = 0.02;
 /** Share of bootstrap draws with the minimum outside of the sampled sizes that is worth a word. */
 const UNSURE_SHARE = 0.05;
 
+/** Seed standard deviations that a minimum may lie below every size that was trained before it is worth a word. */
+const BELOW_DEVIATIONS = 2;
+
 /** Points of a curve for drawing. */
 const CURVE_POINTS = 41;
 
@@ -63,6 +66,13 @@ function flagsOf(study: Study, fit: BootstrappedFit, index: number, group: Group
   }
   if (cells.some(({ flops }) => Math.abs(flops / group.budgetFlops - 1) > OFF_BUDGET)) {
     flags.push(`The compute of a run is more than ${OFF_BUDGET * 100}% off its budget.`);
+  }
+  const vertex = fit.point.vertices[index];
+  const noise = study.seedNoise?.standardDeviation ?? Infinity;
+  if (vertex != null && cells[best]!.lossNats - vertex.lossNats > BELOW_DEVIATIONS * noise) {
+    flags.push(
+      `The minimum of the curve lies more than ${BELOW_DEVIATIONS} seed standard deviations below every size that was trained: how good the best size is, the curve says and no run.`,
+    );
   }
   const atEdge = fit.draws.filter((draw) => draw.vertices[index]?.atEdge).length;
   if (atEdge > UNSURE_SHARE * fit.draws.length) {

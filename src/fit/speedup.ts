@@ -120,11 +120,26 @@ export function speedupAtOptimalSize(reader: Reader, pair: Pair, cost: number): 
   };
 }
 
-/** ln of evenly spaced compute over the baseline's measured range. */
-function curveGrid(baseline: FrontierLine): number[] {
+interface CurvePlace {
+  readonly logFlops: number;
+  readonly budgetFlops: number | null;
+}
+
+/** Evenly spaced compute over the baseline's measured range, and its optima, where factors are quoted. */
+function curveGrid({ study, fit }: Reader, pair: Pair, baseline: FrontierLine): CurvePlace[] {
   const { logMin, logMax } = rangeOf(baseline);
   const step = (logMax - logMin) / (CURVE_POINTS - 1);
-  return Array.from({ length: CURVE_POINTS }, (_, i) => logMin + i * step);
+  const optima = study.archs[pair.baseline]!.groups.flatMap((group): CurvePlace[] => {
+    const vertex = fit.point.vertices[group];
+    const { budgetFlops } = study.groups[group]!;
+    return vertex == null ? [] : [{ logFlops: vertex.logCost[0]!, budgetFlops }];
+  });
+  const isTaken = (logFlops: number): boolean =>
+    optima.some((optimum) => Math.abs(optimum.logFlops - logFlops) < step / 4);
+  const between = Array.from({ length: CURVE_POINTS }, (_, i) => logMin + i * step)
+    .filter((logFlops) => !isTaken(logFlops))
+    .map((logFlops) => ({ logFlops, budgetFlops: null }));
+  return [...optima, ...between].sort((a, b) => a.logFlops - b.logFlops);
 }
 
 function speedupCurve(reader: Reader, pair: Pair): Speedup['curve'] {
@@ -132,7 +147,7 @@ function speedupCurve(reader: Reader, pair: Pair): Speedup['curve'] {
   const lines = linesOf(reader, fit.point, pair, 0);
   if (lines === null) return [];
   const { logMin, logMax } = rangeOf(lines.arch);
-  return curveGrid(lines.baseline).flatMap((logFlops) => {
+  return curveGrid(reader, pair, lines.baseline).flatMap(({ logFlops, budgetFlops }) => {
     const factor = intervalOf(fit, (draw) => factorAt(reader, draw, pair, 0, logFlops));
     if (factor === null) return [];
     const logArch = logFlops - Math.log(factor.value);
@@ -140,6 +155,7 @@ function speedupCurve(reader: Reader, pair: Pair): Speedup['curve'] {
     return [
       {
         baselineFlops: Math.exp(logFlops),
+        budgetFlops,
         lossNats: Math.exp(lossAt(lines.baseline, logFlops)),
         factor,
         extrapolated: !inside,

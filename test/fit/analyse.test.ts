@@ -85,6 +85,17 @@ describe('analyse on rows of known truth', () => {
     }
   });
 
+  it('has a point of the curve at every budget of the baseline, which is measured up to where the headline is read', () => {
+    const { curve, atOptimalSize } = speedupOf(analysis, 'better');
+    const budgets = curve.filter(({ budgetFlops }) => budgetFlops !== null);
+    expect(budgets.map(({ budgetFlops }) => budgetFlops)).toEqual(design.budgets);
+    for (const { budgetFlops, baselineFlops } of budgets)
+      expect(baselineFlops / budgetFlops!).toBeCloseTo(1, 9);
+    const flops = curve.map(({ baselineFlops }) => baselineFlops);
+    expect(flops).toEqual([...flops].sort((a, b) => a - b));
+    expect(curve.at(-1)).toMatchObject({ extrapolated: false, factor: atOptimalSize[0]!.factor });
+  });
+
   it('gives the factor of parallel lines and the law of savings', () => {
     const { pureLawFactor, savings } = speedupOf(analysis, 'better');
     const factor = 1.05 ** 10;
@@ -241,6 +252,20 @@ describe('fixed size', () => {
     ).toBe(true);
   });
 
+  it('reads at the largest budget that both have, not where the architecture was not trained', () => {
+    const flat = { ...baseline, curvature: 0 };
+    const short = { ...better, curvature: 0 };
+    const rows = [
+      ...syntheticRows(flat, design, alternating),
+      ...syntheticRows(short, { ...design, budgets: [2.5e11, 5e11] }, alternating),
+    ];
+    const { fixedSize } = speedupOf(analyse(rows, { baselines: ['base'], bootstraps: 50 }), 'better');
+    for (const entry of fixedSize) {
+      expect(entry).toMatchObject({ budgetFlops: 5e11, relation: '=' });
+      expect(entry.factor!.value).toBeCloseTo(1.05 ** 10, 7);
+    }
+  });
+
   it('gives bounds where the loss is not bracketed', () => {
     const flat = { ...baseline, curvature: 0 };
     const worse = { arch: 'worse', a: 4.4, k: 0.1, curvature: 0 };
@@ -267,6 +292,20 @@ describe('degenerate input', () => {
     expect(reasonOf([1, 2])).toMatch(/Fewer than 3 sizes/);
     expect(reasonOf([1, 2, 4])).toMatch(/smallest size/);
     expect(reasonOf([0.1, 0.2, 0.4])).toMatch(/largest size/);
+  });
+
+  it('says where a minimum lies below everything that was trained', () => {
+    const flagged = (depth: number): boolean[] => {
+      // One size at the minimum stands above the curve through the others, as a badly tuned one does.
+      const off = syntheticRows(
+        baseline,
+        design,
+        (seed, budget, size) => alternating(seed) + (budget === 1e12 && size === 2 ? depth : 0),
+      );
+      return analyse(off, options).isoflop.map(({ flags }) => flags.some((flag) => flag.includes('no run')));
+    };
+    expect(flagged(0)).toEqual([false, false, false, false]);
+    expect(flagged(0.09)).toEqual([false, false, true, false]);
   });
 
   it('leaves a flagged budget out of the law', () => {

@@ -33,9 +33,9 @@ const comparison = (at: Partial<SpeedupAtOptimalSize> | null, rest: Partial<Spee
   reason: null,
   matmulDiffers: false,
   curve: [
-    { baselineFlops: 1e11, lossNats: 5, factor: interval(2), extrapolated: true },
-    { baselineFlops: 2.04e11, lossNats: 4.9, factor: interval(2), extrapolated: false },
-    { baselineFlops: 1e12, lossNats: 4.53, factor: interval(1.93), extrapolated: false },
+    { baselineFlops: 1e11, budgetFlops: null, lossNats: 5, factor: interval(2), extrapolated: true },
+    { baselineFlops: 2.04e11, budgetFlops: null, lossNats: 4.9, factor: interval(2), extrapolated: false },
+    { baselineFlops: 1e12, budgetFlops: null, lossNats: 4.53, factor: interval(1.93), extrapolated: false },
   ],
   pureLawFactor: null,
   exponentDifference: null,

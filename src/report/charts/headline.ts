@@ -1,9 +1,10 @@
 /** The picture beside the answer: every comparison's speedup at optimal size with its interval, and a line at 1. */
 import type { Speedup, SpeedupAtOptimalSize } from '../../fit/comparison.js';
 import type { ReportContext } from '../context.js';
+import { formatFlops, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { costLabel, speedupText } from '../text.js';
+import { costLabel, headlineOf, speedupText } from '../text.js';
 import {
   FORMAT,
   intervalLayers,
@@ -31,6 +32,7 @@ const COLUMNS = [
   'verdict',
   'label',
   'baselineCost',
+  'readAtFlops',
   'lossNats',
 ] as const;
 
@@ -59,9 +61,15 @@ export function familiesChart(context: ReportContext): Chart | null {
       id: 'speedup',
       title: 'Speedup at optimal size, family by family',
       tableCaption: 'Speedups at equal loss and optimal size, in every family of positions',
-      pairOf: (c) => `${bare(c.arch, c)} over ${bare(c.baseline, c)}|${c.positions} positions`,
+      pairOf: (c) => `${bare(c.arch, c)} over ${bare(c.baseline, c)}|${c.positions}${readAtText(c)}`,
     },
   );
+}
+
+/** `, at 10¹³ FLOPs`: families need not share the compute at which they are read. */
+function readAtText(comparison: Speedup): string {
+  const at = headlineOf(comparison);
+  return at === undefined ? '' : `, at ${formatFlops(at.baselineCost)}`;
 }
 
 /** A label without the positions that stand beside it anyway. */
@@ -129,6 +137,7 @@ function speedupChart(
         { field: 'label', label: 'Speedup (95% interval)' },
         { field: 'verdict', label: 'Verdict' },
         { field: 'lossNats', label: 'At loss, nats', format: (nats) => nats.toFixed(3) },
+        { field: 'readAtFlops', label: "Baseline's budget, FLOPs", format: formatPowerOfTen },
       ],
     },
   };
@@ -144,6 +153,7 @@ function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize, pair: string): Row
     ...speedupFields(at),
     extrapolated: at.relation !== '=' || at.lowExtrapolated || at.highExtrapolated,
     baselineCost: at.baselineCost,
+    readAtFlops: headlineOf(comparison)?.baselineCost ?? null,
     lossNats: at.lossNats,
   };
 }

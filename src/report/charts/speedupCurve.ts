@@ -1,4 +1,5 @@
 /** Speedup as a function of the baseline's compute, with its band; the extrapolated part dashed. */
+import type { Speedup } from '../../fit/comparison.js';
 import type { ReportContext } from '../context.js';
 import { formatFactor, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
@@ -94,7 +95,7 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
     id: main ? 'speedup-curve' : `speedup-curve-${positions}`,
     title: `Speedup against compute, ${positions} positions`,
     caption: rich`The factor at the loss that the baseline's frontier has at each compute inside its measured range, with 95% bands. Dashed: extrapolated, since the architecture reaches that loss outside of its own measured range.`,
-    alt: `Speedup against the baseline's compute. ${comparisons.map((c) => `${c.arch} over ${c.baseline}: ${formatFactor(c.curve[0]!.factor.value)} to ${formatFactor(c.curve.at(-1)!.factor.value)}.`).join(' ')}`,
+    alt: `Speedup against the baseline's compute. ${comparisons.map(measuredText).join(' ')}`,
     layout: { kind: 'panels', panels: baselines.length, minWidth: 320, height: 260 },
     archs,
     scales: { x: 'log', y: 'log' },
@@ -133,6 +134,17 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
       ],
     },
   };
+}
+
+/** The factors at the two ends of what was measured. */
+function measuredText({ arch, baseline, curve }: Speedup): string {
+  const measured = curve.filter((point) => !point.extrapolated);
+  const [first, last] = [measured[0], measured.at(-1)];
+  const range =
+    first === undefined || last === undefined
+      ? 'extrapolated throughout'
+      : `${formatFactor(first.factor.value)} to ${formatFactor(last.factor.value)} where measured`;
+  return `${arch} over ${baseline}: ${range}.`;
 }
 
 /**

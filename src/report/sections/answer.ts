@@ -71,7 +71,7 @@ export function answerSection(context: ReportContext): Section {
 const MOST_BEFORE_PICTURE = 3;
 
 /** A convolution's gain may be the positions' doing, so a difference between families is itself a finding. */
-const WHAT_FAMILIES_SAY = rich`${strong('What the families say.')} A convolution on queries, keys and values gives a model with absolute positions the local order that relative or rotary positions give it anyway. Where a factor is smaller with those, that much of the gain is what such positions bring by themselves; what remains in every family is the architecture’s own. Families are never one frontier: each factor is over the baseline of its own family.`;
+const WHAT_FAMILIES_SAY = rich`${strong('What the families say.')} A convolution on queries, keys and values gives a model with absolute positions the local order that relative or rotary positions give it anyway. Where a factor is smaller with those, that much of the gain is what such positions bring by themselves; what remains in every family is not owed to positions. Families are never one frontier: each factor is over the baseline of its own family.`;
 
 /** A difference of loss is what it is, and no more. */
 function whatDifferencesSay(groups: readonly DifferenceGroup[]): Rich {

@@ -117,9 +117,51 @@ export function detailsTable({ comparisons }: ReportContext): Table | null {
     {
       field: 'seedsMultiple',
       label: 'Seeds needed, multiple',
-      format: (multiple) => formatNumber(multiple, 2),
+      format: seedsText,
     },
   ]);
+}
+
+/** Far from 1 the number itself says nothing more: there are enough, or a study of another size would be needed. */
+function seedsText(multiple: number): string {
+  if (multiple <= 1) return 'enough';
+  return multiple > 100 ? 'over 100' : formatNumber(multiple, 2);
+}
+
+/** The factor at each budget of the baseline; a dagger where the architecture was not measured at that loss. */
+export function budgetSpeedupsTable({ comparisons }: ReportContext): Table | null {
+  const rows = comparisons.flatMap(({ arch, baseline, positions, curve }) =>
+    curve.flatMap(({ budgetFlops, lossNats, factor, extrapolated }) =>
+      budgetFlops === null
+        ? []
+        : [
+            {
+              arch,
+              baseline,
+              positions,
+              budgetFlops,
+              lossNats,
+              factor: factor.value,
+              low: factor.low,
+              high: factor.high,
+              extrapolated,
+              label: `${shortFactor(factor)}${extrapolated ? ' †' : ''}`,
+            },
+          ],
+    ),
+  );
+  return tableOf(
+    'Speedup at each budget of the baseline, at equal loss and optimal size († extrapolated: the architecture reaches that loss outside of its own measured range)',
+    rows,
+    [
+      { field: 'arch', label: 'Architecture' },
+      { field: 'baseline', label: 'Over' },
+      { field: 'positions', label: 'Positions' },
+      { field: 'budgetFlops', label: 'Budget, FLOPs', format: formatPowerOfTen },
+      { field: 'lossNats', label: 'At loss, nats', format: (nats) => nats.toFixed(3) },
+      { field: 'label', label: 'Speedup (95%)' },
+    ],
+  );
 }
 
 /** Differences at equal budget, size and seeds: they need no fit at all. */

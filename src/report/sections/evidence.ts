@@ -16,7 +16,13 @@ import type { ReportContext } from '../context.js';
 import { chartBlock, type Block, type Section } from '../document.js';
 import { rich } from '../rich.js';
 import type { Table } from '../table.js';
-import { comparisonsTable, contrastsTable, detailsTable, pairedTable } from './comparisons.js';
+import {
+  budgetSpeedupsTable,
+  comparisonsTable,
+  contrastsTable,
+  detailsTable,
+  pairedTable,
+} from './comparisons.js';
 import { conventionsTable, lawsTable, parallelSentences, savingsSentences, savingsTable } from './laws.js';
 
 type FamilyChart = (context: ReportContext, family: string) => Chart | null;
@@ -39,6 +45,7 @@ export function evidenceSection(context: ReportContext): Section {
   };
   const blocks: Block[] = [
     ...tableBlock(comparisonsTable(context), 'speedups'),
+    ...tableBlock(budgetSpeedupsTable(context), 'budget-speedups', true),
     ...tableBlock(contrastsTable(context), 'contrasts', true),
     ...alike(frontierChart),
     ...alike(sizesChart),

@@ -100,13 +100,12 @@ export function parallelSentences({ analysis }: ReportContext): Rich[] {
         return rich`${who} could not be tested for being parallel: too few budgets. ${shared}`;
       const p = formatNumber(test.pValue ?? 1, 2);
       const bent = test.archs.filter((arch) => readings.get(arch) === 'optima');
-      const powerless =
-        bent.length === 0
-          ? ''
-          : ` But the frontier${bent.length === 1 ? '' : 's'} of ${listInWords(bent)} ${bent.length === 1 ? 'is no power law' : 'are no power laws'}, and what ${bent.length === 1 ? 'it leaves' : 'they leave'} over hides differences of slope from this test.`;
+      if (bent.length > 0) {
+        return rich`Whether ${who.replace('The', 'the')} are parallel is not tested: ${bent.length === 1 ? 'that' : 'those'} of ${listInWords(bent)} ${bent.length === 1 ? 'is no power law' : 'are no power laws'}, so there is no slope to compare. The speedup at each budget says how the factor changes.`;
+      }
       return test.rejected
         ? rich`${who} are not parallel in log-log (F test, p\u00a0=\u00a0${p}), so the speedup changes with compute and one factor does not sum it up.`
-        : rich`${who} are compatible with parallel lines in log-log (F test, p\u00a0=\u00a0${p}). ${shared}${powerless}`;
+        : rich`${who} are compatible with parallel lines in log-log (F test, p\u00a0=\u00a0${p}). ${shared}`;
     });
 }
 
