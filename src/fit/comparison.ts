@@ -7,25 +7,34 @@ export type CostKind = 'flops' | 'flopsMatmul' | 'seconds' | 'tokens';
 /** `better` and `worse` where the 95% interval of the factor leaves out 1; null where there is no interval. */
 export type Verdict = 'better' | 'worse' | 'not told apart';
 
+/** How a factor stands to what was measured. */
+interface Bounded {
+  /** `=`: measured. `>`: the architecture is below the loss already at its smallest compute. `<`: it does not reach it. */
+  readonly relation: '=' | '>' | '<';
+  /** What the measured range allows to say; null where the relation is `=`. */
+  readonly bound: number | null;
+}
+
+/**
+ * A factor of compute of which nothing is extrapolated: null where the relation is `>` or `<`, and an end of its interval is
+ * null where it lies outside of what was measured (both, without repeated seeds).
+ */
+export interface MeasuredFactor extends Bounded {
+  readonly factor: Interval | null;
+}
+
 /**
  * The headline: cost of the baseline over cost of the architecture at equal loss, both at optimal size, at the loss
  * of the baseline's frontier at its largest accepted budget. `Frontier.reading` says how a frontier is read.
  */
-export interface SpeedupAtOptimalSize {
+export interface SpeedupAtOptimalSize extends Bounded {
   readonly cost: CostKind;
   /** Hardware string of the seconds; null for other costs. */
   readonly hardware: string | null;
   /** The loss both reach, and what the baseline spends for it (its largest accepted budget). */
   readonly lossNats: number;
   readonly baselineCost: number;
-  /**
-   * `=`: the architecture reaches the loss inside its measured range, and `factor` is the speedup.
-   * `>`: it is below the loss already at its smallest budget. `<`: it does not reach it at its largest.
-   * For `>` and `<` print the relation with `bound`; `factor` is then extrapolated and must be called so.
-   */
-  readonly relation: '=' | '>' | '<';
-  /** Null where the relation is `=`. */
-  readonly bound: number | null;
+  /** Extrapolated where the relation is `>` or `<`, and must be called so: print the relation with `bound`. */
   readonly factor: Interval;
   /** Whether each end of the interval lies outside what the architecture's measured range allows. */
   readonly lowExtrapolated: boolean;
@@ -36,7 +45,7 @@ export interface SpeedupAtOptimalSize {
 }
 
 /** Speedup at one fixed size: the baseline's compute over the compute at which the architecture reaches the baseline's final loss. */
-export interface FixedSizeSpeedup {
+export interface FixedSizeSpeedup extends MeasuredFactor {
   readonly size: string;
   readonly dModel: number;
   readonly nLayers: number;
@@ -44,13 +53,6 @@ export interface FixedSizeSpeedup {
   readonly budgetFlops: number;
   readonly baselineFlops: number;
   readonly lossNats: number;
-  /**
-   * As in SpeedupAtOptimalSize, but nothing is extrapolated here: `factor` is null where the relation is `>` or `<`, and
-   * one end of its interval is null where that end lies outside of what was measured (or both, without repeated seeds).
-   */
-  readonly relation: '=' | '>' | '<';
-  readonly bound: number | null;
-  readonly factor: Interval | null;
   readonly verdict: Verdict | null;
   /** Budgets at which the architecture was trained at this size. */
   readonly nBudgets: number;
@@ -66,17 +68,6 @@ export interface BudgetDifference {
   readonly verdict: Verdict | null;
 }
 
-/**
- * The baseline's compute at the architecture's loss over the compute that both spent, at the baseline's size and from its
- * other budgets at that size. As in FixedSizeSpeedup nothing is extrapolated: `factor` is null where the relation is `>`
- * or `<`, and an end of its interval is null where it lies outside of what was measured.
- */
-export interface ComputeAtEqualLoss {
-  readonly relation: '=' | '>' | '<';
-  readonly bound: number | null;
-  readonly factor: Interval | null;
-}
-
 /** Difference of loss at the same budget, size and seeds (architecture minus baseline), which needs no fit at all. */
 export interface PairedDifference {
   readonly budgetFlops: number;
@@ -88,8 +79,11 @@ export interface PairedDifference {
   /** Mean over those seeds; interval by Student's t on the pair's pooled paired standard deviation. */
   readonly differenceNats: Interval;
   readonly verdict: Verdict | null;
-  /** Null where the baseline was trained with one budget at this size. */
-  readonly compute: ComputeAtEqualLoss | null;
+  /**
+   * The baseline's compute at the architecture's loss over the compute that both spent, at the baseline's size and from its
+   * other budgets there; null where it was trained with one budget at this size.
+   */
+  readonly compute: MeasuredFactor | null;
 }
 
 /**

@@ -2,7 +2,7 @@
  * A difference of loss at one size as a factor of compute: by how much more (or less) compute the baseline reaches the same
  * loss at that size, read from the baseline's own finished runs of other budgets, never beyond them.
  */
-import type { ComputeAtEqualLoss } from './comparison.js';
+import type { MeasuredFactor } from './comparison.js';
 
 /** One budget of the baseline at the size: mean loss over `seeds` runs. */
 export interface LadderPoint {
@@ -37,7 +37,7 @@ export function computeAtEqualLoss(
   own: number,
   difference: LossDifference,
   seedDeviation: number,
-): ComputeAtEqualLoss {
+): MeasuredFactor {
   const start = ladder[own]!;
   const factorAt = (place: number): number => Math.exp(interpolated(ladder, place).logFlops - start.logFlops);
   const target = start.lossNats + difference.value;

@@ -3,7 +3,7 @@
  * loss at one budget, over each baseline those of its own variants.
  */
 import type { Interval } from '../fit/interval.js';
-import type { ComputeAtEqualLoss, PairedDifference, Speedup, Verdict } from '../fit/comparison.js';
+import type { MeasuredFactor, PairedDifference, Speedup, Verdict } from '../fit/comparison.js';
 import { isBaseline } from '../fit/warnings.js';
 import { measuredIn } from './claims.js';
 import type { ReportContext } from './context.js';
@@ -20,7 +20,7 @@ export interface DifferenceEntry {
   readonly basis: string;
   readonly differenceNats: Interval;
   readonly verdict: Verdict | null;
-  readonly compute: ComputeAtEqualLoss | null;
+  readonly compute: MeasuredFactor | null;
 }
 
 /** What was compared with one baseline at one budget, the lowest loss first. */
@@ -98,7 +98,7 @@ function entriesAt(comparison: Speedup, budgetFlops: number): DifferenceEntry[] 
 }
 
 /** `1.45× (1.38 to 1.52)`, `1.90× (1.82 or more)`, `> 2.00×`; null where there is no other budget to read it from. */
-export function equalLossText(compute: ComputeAtEqualLoss | null): string | null {
+export function equalLossText(compute: MeasuredFactor | null): string | null {
   if (compute === null) return null;
   const { relation, bound, factor } = compute;
   if (factor === null) return bound === null ? null : `${relation} ${formatFactor(bound)}`;
