@@ -1,7 +1,7 @@
 /** Whether the tuned learning rates hold at the largest budget: half and twice the rate on each architecture's best size. */
 import type { ReportContext } from './context.js';
 import type { Block } from './document.js';
-import { formatLoss, formatNumber, formatPowerOfTen, listInWords } from './format.js';
+import { counted, formatLoss, formatNumber, formatPowerOfTen, listInWords } from './format.js';
 import type { TransferTrial } from './resolved.js';
 import { rich, strong, type Rich } from './rich.js';
 import { datasetOf, type Table } from './table.js';
@@ -61,11 +61,36 @@ export function transferBlocks(context: ReportContext): Block[] {
   ];
 }
 
+/** A rate tuned at a budget further away than this, as a ratio, may not be the best any more: grids have steps of 2. */
+const FAR_BUDGET = 4;
+
+/** Runs whose rate was tuned far from their own budget, which a check at the largest one can't see. */
+function farFromTuning({ tuning, study }: ReportContext): Rich[] {
+  if (tuning === null) return [];
+  const ratios = study.runs.map(({ arch, budgetFlops, setup }) => {
+    const own = tuning.rates.filter((rate) => rate.arch === arch);
+    const width = (rate: (typeof own)[number]): number =>
+      Math.abs(Math.log(rate.shape.dModel / setup.model.dModel));
+    const nearest = Math.min(...own.map(width));
+    const apart = own
+      .filter((rate) => width(rate) === nearest)
+      .map((rate) => Math.abs(Math.log(budgetFlops / rate.budgetFlops)));
+    return apart.length === 0 ? 1 : Math.exp(Math.min(...apart));
+  });
+  const far = ratios.filter((ratio) => ratio > FAR_BUDGET);
+  if (far.length === 0) return [];
+  return [
+    rich`${strong('Learning rates.')} ${counted(far.length, 'run')} of ${ratios.length} ${far.length === 1 ? 'takes its rate' : 'take their rates'} from a tuning with more than ${FAR_BUDGET} times less or more compute than ${far.length === 1 ? 'its own' : 'their own'} (at most ${formatNumber(Math.max(...far), 2)} times). The best rate falls as a training gets longer.`,
+  ];
+}
+
 /** For the list of what can't be concluded. */
 export function transferLimits(context: ReportContext): Rich[] {
   const failed = failedNames(transferResults(context));
-  if (failed.length === 0) return [];
+  const far = farFromTuning(context);
+  if (failed.length === 0) return far;
   return [
+    ...far,
     rich`${strong('Learning rates.')} At the largest budget half or twice the tuned rate is better for ${listInWords(failed)} by more than ${DEVIATIONS} seed standard deviations: the rule that carries rates over has failed there, and a comparison with ${failed.length === 1 ? 'it' : 'them'} is one of badly tuned rates.`,
   ];
 }

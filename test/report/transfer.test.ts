@@ -48,6 +48,23 @@ it('fails the transfer where another rate wins by more than 2 seed deviations, a
   expect(before).not.toContain('Do the tuned rates hold');
 });
 
+it('counts the runs whose rate was tuned at far less or far more compute', () => {
+  const tunedAt = (budgetFlops: number): string => {
+    const tuning = study.sweep.resolved['tuning'] as { rates: object[] };
+    const rates = tuning.rates.map((rate) => ({ ...rate, budgetFlops }));
+    const resolved = { ...study.sweep.resolved, tuning: { ...tuning, rates } };
+    const sweep = { ...study.sweep, resolved };
+    return renderMarkdown(buildDocument(reportContext({ study: { ...study, sweep }, analysis })));
+  };
+  const budgets = study.runs.map(({ budgetFlops }) => budgetFlops);
+  const [low, high] = [Math.min(...budgets), Math.max(...budgets)];
+  const far = budgets.filter((budget) => budget > 4 * low).length;
+  expect(tunedAt(Math.sqrt(low * high))).not.toContain('take their rates from a tuning');
+  expect(tunedAt(low)).toContain(
+    `**Learning rates.** ${far} runs of ${budgets.length} take their rates from a tuning with more than 4 times less or more`,
+  );
+});
+
 it('adds up what shared trunks saved', () => {
   const [first, second] = study.runs;
   const runs = study.runs.map((run) =>
