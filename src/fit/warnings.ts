@@ -114,8 +114,10 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
       );
     }
   }
+  const bent = new Set(frontier.filter(({ reading }) => reading === 'optima').map(({ arch }) => arch));
   for (const { positions, archs, rejected, pValue } of parallel) {
-    if (rejected) {
+    // Where one is no law there are no two slopes to compare, and the warning of that says what follows.
+    if (rejected && !archs.some((arch) => bent.has(arch))) {
       warnings.push(
         `The frontiers of ${listed(archs)} (${positions} positions) are not parallel (${pText(pValue ?? 0)}): ` +
           'the speedup changes with compute, and one factor does not sum it up.',

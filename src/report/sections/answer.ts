@@ -100,9 +100,12 @@ function tunedRates(context: ReportContext): Section {
 export function comparisonAnswer({ analysis }: ReportContext, comparison: Speedup): Answer {
   const at = headlineOf(comparison);
   const decided = at?.verdict === 'better' || at?.verdict === 'worse';
-  const notParallel = analysis.parallel.some(
-    (test) => test.positions === comparison.positions && test.rejected === true,
-  );
+  const notParallel =
+    analysis.parallel.some((test) => test.positions === comparison.positions && test.rejected === true) ||
+    analysis.frontier.some(
+      ({ arch, reading }) =>
+        reading === 'optima' && (arch === comparison.arch || arch === comparison.baseline),
+    );
   return {
     factor: at === undefined ? '–' : factorText(at),
     tone: decided ? 'decided' : 'undecided',
