@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJsonAtomic } from '../store/files.js';
-import type { MissingRate } from './compare.js';
+import type { MissingRate } from './compareTuning.js';
 import type { TunedFile, TunedRate } from './tuned.js';
 
 /**
