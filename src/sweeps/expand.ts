@@ -5,20 +5,10 @@ import type { Architecture, ArchitectureCatalogue } from './architecture.js';
 import { type Cell, cellsOf } from './cells.js';
 import { tuneOf } from './check.js';
 import { flopsText } from './format.js';
+import { learningRates } from './learningRates.js';
 import type { SizeSpec, SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
-import { transferredRate } from './transfer.js';
-import {
-  findTuned,
-  readTunedRates,
-  shapeOfModel,
-  tunedRate,
-  type TunedSpec,
-  tunedSpecOf,
-  tuningNames,
-  tuningSweepName,
-} from './tuned.js';
-import { gridOfSize } from './tuningGrid.js';
+import { tunedSpecOf, tuningNames } from './tuned.js';
 
 /** Below this a run says more about warm-up than about the model. */
 const FEW_STEPS = 200;
@@ -116,13 +106,13 @@ export function expandSweep<Cost extends CountedModel>(
   context: ExpandContext<Cost>,
 ): Expansion {
   const { sweep } = loaded;
-  const notices: string[] = [];
   const cells = cellsOf(sweep, context.catalogue);
-  const rates = learningRates(loaded, notices);
+  const rates = learningRates(loaded);
   const models = new Map<string, { model: ModelSetup; cost: Cost }>();
   const problems: string[] = [];
   const untuned = new Set<string>();
   const runs = new Map<string, PlannedRun>();
+  const twins: string[] = [];
 
   const describe = (cell: Cell): { model: ModelSetup; cost: Cost } => {
     const key = `${cell.architecture.label} ${cell.sizeName}`;
@@ -136,7 +126,7 @@ export function expandSweep<Cost extends CountedModel>(
 
   for (const cell of cells) {
     const { model, cost } = describe(cell);
-    const cellRates = rates(cell.architecture.label, model, cell.budgetFlops);
+    const cellRates = rates.of(cell.architecture.label, model, cell.budgetFlops);
     if (cellRates === null) {
       if (cell.isCandidate) continue;
       untuned.add(`${cell.architecture.label} ${cell.sizeName}`);
@@ -178,7 +168,7 @@ export function expandSweep<Cost extends CountedModel>(
       const label = `${name} seed ${cell.seed}${rateText}`;
       const twin = runs.get(runKey);
       if (twin !== undefined) {
-        notices.push(
+        twins.push(
           `${label} is the same run as ${twin.label} (${steps} steps); it is trained and counted once.`,
         );
         continue;
@@ -214,57 +204,9 @@ export function expandSweep<Cost extends CountedModel>(
     );
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
-  return { runs: [...runs.values()], notices: [...notices, ...remarks([...runs.values()])] };
-}
-
-/** Rates of a cell; null where they were not tuned. */
-type CellRates = (label: string, model: ModelSetup, budgetFlops: number) => readonly number[] | null;
-
-function learningRates(loaded: LoadedSweep, notices: string[]): CellRates {
-  const spec = loaded.sweep.learningRate;
-  if (typeof spec === 'number') return () => [spec];
-  if ('base' in spec) return (_, model) => [spec.base * Math.min(1, spec.referenceWidth / model.dModel)];
-  if ('grid' in spec) {
-    const known = findTuned(loaded, loaded.sweep.name);
-    return (_, model, budgetFlops) => gridOfSize(loaded, spec, known, shapeOfModel(model), budgetFlops);
-  }
-  if ('tune' in spec && findTuned(loaded, tuningSweepName(loaded.sweep.name)) === null) {
-    const { grid } = spec.tune;
-    notices.push(
-      'The learning rates are not tuned yet: the runs stand here with a rate from the middle of the grid, and will have other keys.',
-    );
-    return () => [grid[grid.length >> 1]!];
-  }
-  return tunedRates(loaded, tunedSpecOf(loaded.sweep)!, notices);
-}
-
-function tunedRates(loaded: LoadedSweep, spec: TunedSpec, notices: string[]): CellRates {
-  const { rates } = readTunedRates(loaded, spec);
-  const said = new Set<string>();
-  const say = (text: string): void => {
-    if (!said.has(text)) notices.push(text);
-    said.add(text);
-  };
-  return (label, model, budgetFlops) => {
-    const shape = shapeOfModel(model);
-    const size = `${label}, dModel ${model.dModel}, ${model.nLayers} layers`;
-    const own = tunedRate(rates, label, shape, budgetFlops);
-    if (own?.edge != null) {
-      say(
-        `The tuned rate ${own.learningRate} of ${size} is at the edge of its grid: not shown to be the best.`,
-      );
-    }
-    const carried =
-      own === null && spec.transfer === 'inverse-width'
-        ? transferredRate(rates, label, shape, budgetFlops)
-        : null;
-    if (carried !== null) {
-      say(
-        `The rate ${Number(carried.learningRate.toPrecision(4))} of ${size} was not tuned: it is that of dModel ${carried.from.shape.dModel}, times the ratio of the widths.`,
-      );
-    }
-    const rate = own?.learningRate ?? carried?.learningRate;
-    return rate === undefined ? null : (spec.factors ?? [1]).map((factor) => factor * rate);
+  return {
+    runs: [...runs.values()],
+    notices: [...twins, ...rates.remarks(), ...remarks([...runs.values()])],
   };
 }
 

@@ -211,7 +211,22 @@ describe('tuned rates', () => {
     ]);
   });
 
-  it('are of several tuning sweeps those of the first that tuned the architecture and shape', () => {
+  it('are carried over by width where the sweep says so, with a notice a size', () => {
+    const text = TUNED.replace('tuned: lr', 'tuned: lr, transfer: inverse-width').replace(
+      'sizes: [d24]',
+      'sizes: [d24, d64]',
+    );
+    const { runs, notices } = expandSweep(
+      sweep(text, file([rate('transformer', 0.032), rate('primer', 0.016)])),
+      context(),
+    );
+    expect(runs.map((run) => run.setup.optimizer.learningRate)).toEqual([0.032, 0.012, 0.016, 0.006]);
+    expect(notices.slice(0, -1)).toEqual([
+      'Learning rates of dModel 64, 2 layers not tuned; the rates of dModel 24, times the ratio of the widths: transformer 0.012, primer 0.006.',
+    ]);
+  });
+
+  it('are of several tuning sweeps at one budget those of the first that tuned the architecture and shape', () => {
     const files = {
       ...file([rate('transformer', 0.032), rate('primer', 0.016)]),
       'later.tuned.json': { ...file([rate('primer', 0.008)])['lr.tuned.json'], sweep: 'later' },
