@@ -10,3 +10,10 @@ export interface Interval {
   readonly high: number | null;
   readonly level: 0.95;
 }
+
+/** Whether an interval tells its number from 0; not where there is none. */
+export function leavesOutZero(interval: Interval | null): boolean {
+  if (interval === null) return false;
+  const { low, high } = interval;
+  return low !== null && high !== null && (low > 0 || high < 0);
+}

@@ -1,5 +1,5 @@
 /** The headline: how much of the baseline's cost an architecture saves at equal loss, both at optimal size. */
-import type { Interval } from './interval.js';
+import { type Interval, leavesOutZero } from './interval.js';
 import type { CostKind, SavingsLaw, Speedup, SpeedupAtOptimalSize, Verdict } from './comparison.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
@@ -175,10 +175,8 @@ function parallelLines({ study, fit, readings }: Reader, pair: Pair) {
     return arch && baseline ? arch.exponent - baseline.exponent : null;
   });
   const test = exponentDifference === null ? null : shared(fit.point);
-  const { low, high } = exponentDifference ?? { low: null, high: null };
-  const apart = low !== null && high !== null && (low > 0 || high < 0);
-  const testable = test !== null && (test.pValue !== null || low !== null);
-  const rejected = apart || (test?.pValue ?? 1) < 0.05;
+  const testable = test !== null && (test.pValue !== null || exponentDifference?.low != null);
+  const rejected = leavesOutZero(exponentDifference) || (test?.pValue ?? 1) < 0.05;
   const areLaws = readings[pair.arch] === 'law' && readings[pair.baseline] === 'law';
   const pureLawFactor =
     testable && !rejected && areLaws

@@ -1,5 +1,6 @@
 /** The answer: a sentence for each comparison, one picture, and the control in other families beside it. */
 import type { Speedup } from '../../fit/comparison.js';
+import { leavesOutZero } from '../../fit/interval.js';
 import { controlChart, controlsOf, type Control, type ControlEntry } from '../charts/control.js';
 import { differenceCharts } from '../charts/differences.js';
 import { familiesChart, headlineChart } from '../charts/headline.js';
@@ -100,12 +101,14 @@ function tunedRates(context: ReportContext): Section {
 export function comparisonAnswer({ analysis }: ReportContext, comparison: Speedup): Answer {
   const at = headlineOf(comparison);
   const decided = at?.verdict === 'better' || at?.verdict === 'worse';
-  const notParallel =
-    analysis.parallel.some((test) => test.positions === comparison.positions && test.rejected === true) ||
-    analysis.frontier.some(
-      ({ arch, reading }) =>
-        reading === 'optima' && (arch === comparison.arch || arch === comparison.baseline),
-    );
+  const isBent = analysis.frontier.some(
+    ({ arch, reading }) => reading === 'optima' && (arch === comparison.arch || arch === comparison.baseline),
+  );
+  const isRejected = analysis.parallel.some(
+    (test) => test.positions === comparison.positions && test.rejected === true,
+  );
+  const isApart = leavesOutZero(comparison.exponentDifference);
+  const notParallel = isBent || isRejected || isApart;
   return {
     factor: at === undefined ? '–' : factorText(at),
     tone: decided ? 'decided' : 'undecided',

@@ -1,6 +1,7 @@
 /** The laws of the frontiers and of the savings as tables, and what they say in sentences. */
 import type { Frontier, ParamsConvention } from '../../fit/analysis.js';
 import type { SavingsLaw } from '../../fit/comparison.js';
+import { leavesOutZero } from '../../fit/interval.js';
 import type { ReportContext } from '../context.js';
 import { counted, formatCount, formatNumber, formatPowerOfTen, listInWords } from '../format.js';
 import { rich, type Rich } from '../rich.js';
@@ -89,7 +90,7 @@ function paramsExponents(
   };
 }
 
-export function parallelSentences({ analysis }: ReportContext): Rich[] {
+export function parallelSentences({ analysis, comparisons }: ReportContext): Rich[] {
   const readings = new Map(analysis.frontier.map(({ arch, reading }) => [arch, reading]));
   return analysis.parallel
     .filter((test) => test.archs.length > 1)
@@ -102,6 +103,17 @@ export function parallelSentences({ analysis }: ReportContext): Rich[] {
       const bent = test.archs.filter((arch) => readings.get(arch) === 'optima');
       if (bent.length > 0) {
         return rich`Whether ${who.replace('The', 'the')} are parallel is not tested: ${bent.length === 1 ? 'that' : 'those'} of ${listInWords(bent)} ${bent.length === 1 ? 'is no power law' : 'are no power laws'}, so there is no slope to compare. The speedup at each budget says how the factor changes.`;
+      }
+      const apart = comparisons.filter(
+        ({ positions, exponentDifference }) =>
+          positions === test.positions && leavesOutZero(exponentDifference),
+      );
+      if (!test.rejected && apart.length > 0) {
+        const pairs = apart.map(
+          ({ arch, baseline, exponentDifference }) =>
+            `${arch} and ${baseline} (${shortInterval(exponentDifference, exponentText)})`,
+        );
+        return rich`${who} are not parallel by the noise between seeds: the exponents of ${listInWords(pairs)} differ, so ${pairs.length === 1 ? 'that speedup changes' : 'those speedups change'} with compute. The F test, which knows the scatter of the optima alone, does not reject parallel lines (p\u00a0=\u00a0${p}).`;
       }
       return test.rejected
         ? rich`${who} are not parallel in log-log (F test, p\u00a0=\u00a0${p}), so the speedup changes with compute and one factor does not sum it up.`
