@@ -1,6 +1,9 @@
 /** Noise between seeds, and between architectures at equal seeds, pooled over a study. */
 import type { Cell } from './analysis.js';
+import { fUpperTail } from './distributions.js';
 import { sumOfSquares } from './statistics.js';
+
+const SCATTERED = 0.01;
 
 /** A pooled standard deviation. */
 export interface PooledDeviation {
@@ -51,4 +54,19 @@ export function pairedNoise(cells: readonly Cell[]): PooledDeviation | null {
     ),
   );
   return pool(samples);
+}
+
+/**
+ * Cells whose seeds scatter more than those of all the others let expect: an F test of the cell's variance against that
+ * pooled over the others, at 1% for the whole study (Bonferroni).
+ */
+export function scatteredCells(cells: readonly Cell[]): Cell[] {
+  const repeated = cells.filter(({ losses }) => losses.length > 1);
+  return repeated.filter((cell) => {
+    const others = pool(repeated.filter((other) => other !== cell).map(({ losses }) => losses));
+    if (others === null || others.standardDeviation === 0) return false;
+    const degreesOfFreedom = cell.losses.length - 1;
+    const f = sumOfSquares(cell.losses) / degreesOfFreedom / others.standardDeviation ** 2;
+    return fUpperTail(f, degreesOfFreedom, others.degreesOfFreedom) < SCATTERED / repeated.length;
+  });
 }

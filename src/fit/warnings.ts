@@ -1,4 +1,5 @@
 /** What a reader has to be careful with, as plain sentences. */
+import { scatteredCells } from './noise.js';
 import type { Frontier, HeldOutPrediction, IsoflopFit, ParallelTest } from './analysis.js';
 import type { Speedup } from './comparison.js';
 import type { Study } from './cells.js';
@@ -40,11 +41,18 @@ function noiseWarnings(study: Study): string[] {
       'Repeated seeds have exactly equal losses, so they are copies: no number has an interval and nothing can be told apart.',
     ];
   }
-  return degreesOfFreedom < 5
-    ? [
-        `The noise between seeds rests on ${degreesOfFreedom} repeated ${degreesOfFreedom === 1 ? 'run' : 'runs'}, so intervals are rough.`,
-      ]
-    : [];
+  const few =
+    degreesOfFreedom < 5
+      ? [
+          `The noise between seeds rests on ${degreesOfFreedom} repeated ${degreesOfFreedom === 1 ? 'run' : 'runs'}, so intervals are rough.`,
+        ]
+      : [];
+  const scattered = scatteredCells(study.cells).map(
+    ({ arch, size, budgetFlops, losses }) =>
+      `The seeds of ${arch} ${size} at ${formatFlops(budgetFlops)} FLOPs end between ${Math.min(...losses).toFixed(3)} and ${Math.max(...losses).toFixed(3)} nats, ` +
+      'far wider than the others: its learning rate may be close to where training gets unstable, and intervals, which take one noise for all, are too narrow there.',
+  );
+  return [...few, ...scattered];
 }
 
 /** More architectures than this with the same finding are counted, not named; tables have them all. */

@@ -113,6 +113,27 @@ describe('analyse on rows of known truth', () => {
     expect(analysis.pairedNoise!.standardDeviation).toBeCloseTo(0, 12);
   });
 
+  it('names a cell whose seeds scatter far wider than the others', () => {
+    const scattered = (wide: number) => {
+      const three = { ...design, seeds: [0, 1, 2] };
+      const rows = [baseline, better].flatMap((truth) =>
+        syntheticRows(
+          truth,
+          three,
+          (seed, budget, size) =>
+            (truth === better && budget === 1e12 && size === 2 ? wide : 1) * 0.01 * (((seed + size) % 3) - 1),
+        ),
+      );
+      return analyse(rows, { baselines: ['base'], bootstraps: 0 }).warnings.filter((w) =>
+        w.startsWith('The seeds of'),
+      );
+    };
+    expect(scattered(1)).toEqual([]);
+    expect(scattered(5)).toEqual([
+      expect.stringMatching(/^The seeds of better 48x2 at 1e12 FLOPs end between 3\.760 and 3\.860/),
+    ]);
+  });
+
   it('predicts the budgets held out', () => {
     for (const entry of analysis.heldOut) {
       expect(entry.relativeError).toBeCloseTo(0, 9);
