@@ -4,7 +4,16 @@ import { formatLoss, formatPowerOfTen, listInWords } from '../format.js';
 import type { TuningRate } from '../resolved.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { FORMAT, ofKind, paddedDomain, seriesEncoding, SHOWN, tip, type Chart } from './chart.js';
+import {
+  FORMAT,
+  ofKind,
+  paddedDomain,
+  seriesEncoding,
+  SHOWN,
+  tip,
+  TITLE_ABOVE,
+  type Chart,
+} from './chart.js';
 import { niceLinearTicks } from './ticks.js';
 
 const DRAWN = ['kind', 'arch', 'panel', 'size', 'learningRate', 'lossNats'] as const;
@@ -66,11 +75,15 @@ export function tuningChart(context: ReportContext): Chart | null {
     rows.map((row) => row.lossNats),
     'linear',
   );
+  const title = 'Validation loss, nats';
+  // Losses fall far from budget to budget: on one axis the curves of a panel, which decide, would be flat.
   const y = {
     field: 'lossNats',
     type: 'quantitative',
-    scale: { domain: losses, nice: false },
-    axis: { title: 'Validation loss, nats', values: niceLinearTicks(losses, 6), format: '.3~f' },
+    scale: isOneBudget ? { domain: losses, nice: false } : { zero: false, padding: 8 },
+    axis: isOneBudget
+      ? { title, values: niceLinearTicks(losses, 6), format: '.3~f' }
+      : { title, tickCount: 5, format: '.3~f', ...TITLE_ABOVE },
   };
   const tooltip = [
     tip('arch', 'Architecture'),
@@ -91,6 +104,7 @@ export function tuningChart(context: ReportContext): Chart | null {
       data: { name: 'tuning' },
       transform: [SHOWN],
       facet: { field: 'panel', type: 'nominal', sort: panels, header: { title: null } },
+      ...(isOneBudget ? {} : { resolve: { scale: { y: 'independent' } } }),
       spec: {
         layer: [
           { mark: { type: 'line', strokeWidth: 1.4, aria: false }, encoding: { x, y, color, strokeDash } },
