@@ -7,7 +7,7 @@ import { modelOf } from './expand.js';
 import { CATALOGUE } from './plan.js';
 import type { SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile } from './sweepFile.js';
-import { transferredRate } from './transfer.js';
+import { nearestWidth } from './transfer.js';
 import {
   readTunedRates,
   sameShape,
@@ -129,10 +129,10 @@ function trialsOf(
   const tuned = new Set<string>();
   for (const [size, shape] of shapes.filter(([name]) => sizeNames.has(name))) {
     const isTuned = own.some((rate) => sameShape(rate.shape, shape));
-    const from = isTuned || transfer === 'none' ? null : transferredRate(own, reference.label, shape, 1);
+    const carrier = isTuned || transfer === 'none' ? undefined : nearestWidth(own, shape.dModel)[0];
     const source = isTuned
       ? size
-      : shapes.find(([, other]) => from && sameShape(other, from.from.shape))?.[0];
+      : shapes.find(([, other]) => carrier && sameShape(other, carrier.shape))?.[0];
     if (source === undefined) {
       throw new UsageError(
         `${sweep.name} has no tuned rate for ${reference.label} at size ${size}; name other sizes with --sizes.`,

@@ -15,6 +15,13 @@ const FACTORS = [0.5, 2];
 
 export const transferSweepName = (name: string): string => `${name}-transfer`;
 
+/** The rates, one a budget, of the tuned shape nearest in width, as a ratio; of two as near the wider; none of none. */
+export function nearestWidth(rates: readonly TunedRate[], dModel: number): TunedRate[] {
+  const distance = (rate: TunedRate): number => Math.abs(Math.log(rate.shape.dModel / dModel));
+  const sorted = [...rates].sort((a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel);
+  return sorted.filter((rate) => sameShape(rate.shape, sorted[0]!.shape));
+}
+
 /**
  * The rate of a size that was not tuned: that of the architecture's nearest tuned width, at the budget nearest to the
  * run's, times the ratio of the widths (Yang et al. 2022, Table 8: Adam's rate of hidden matrices is inversely
@@ -28,14 +35,8 @@ export function transferredRate(
   shape: Shape,
   budgetFlops: number,
 ): { readonly learningRate: number; readonly from: TunedRate } | null {
-  const distance = (rate: TunedRate): number => Math.abs(Math.log(rate.shape.dModel / shape.dModel));
-  const own = rates
-    .filter((rate) => rate.arch === arch)
-    .sort((a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel);
-  const from = nearestBudget(
-    own.filter((rate) => sameShape(rate.shape, own[0]!.shape)),
-    budgetFlops,
-  );
+  const own = rates.filter((rate) => rate.arch === arch);
+  const from = nearestBudget(nearestWidth(own, shape.dModel), budgetFlops);
   if (from === null) return null;
   return { learningRate: (from.learningRate * from.shape.dModel) / shape.dModel, from };
 }
