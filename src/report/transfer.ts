@@ -69,13 +69,15 @@ function farFromTuning({ tuning, study }: ReportContext): Rich[] {
   if (tuning === null) return [];
   const ratios = study.runs.map(({ arch, budgetFlops, setup }) => {
     const own = tuning.rates.filter((rate) => rate.arch === arch);
-    const width = (rate: (typeof own)[number]): number =>
+    const wider = (rate: (typeof own)[number]): number =>
       Math.abs(Math.log(rate.shape.dModel / setup.model.dModel));
-    const nearest = Math.min(...own.map(width));
-    const apart = own
-      .filter((rate) => width(rate) === nearest)
-      .map((rate) => Math.abs(Math.log(budgetFlops / rate.budgetFlops)));
-    return apart.length === 0 ? 1 : Math.exp(Math.min(...apart));
+    const longer = (rate: (typeof own)[number]): number => Math.abs(Math.log(budgetFlops / rate.budgetFlops));
+    // A width that was tuned takes its own rates; another one those nearest in width and budget together.
+    const tuned = own.filter((rate) => wider(rate) === 0);
+    const [nearest] = [...(tuned.length > 0 ? tuned : own)].sort(
+      (one, other) => wider(one) + longer(one) - (wider(other) + longer(other)),
+    );
+    return nearest === undefined ? 1 : Math.exp(longer(nearest));
   });
   const far = ratios.filter((ratio) => ratio > FAR_BUDGET);
   if (far.length === 0) return [];

@@ -77,7 +77,13 @@ export async function prepareComparison(request: CompareRequest): Promise<Compar
     corpus: movedCorpus(base, folder),
     variants: [...new Set([file, ...baseVariants])].map((path) => relative(folder, path)),
   };
-  const rates = comparisonRates(request.tune, base, all, sizeNames);
+  const rates = comparisonRates(
+    request.tune,
+    base,
+    all,
+    sizeNames,
+    budgets.map(({ flops }) => flops),
+  );
   const notes = [
     `grid of ${base.sweep.name}: ${budgets.map(({ flops, sizes }) => `${flopsText(flops)} (${sizes === 'auto' ? sizes : sizes.join(', ')})`).join('; ')}`,
     rates.note,

@@ -7,7 +7,7 @@ import { modelOf } from './expand.js';
 import { CATALOGUE } from './plan.js';
 import type { SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile } from './sweepFile.js';
-import { nearestWidth } from './transfer.js';
+import { nearestTuned } from './transfer.js';
 import {
   readTunedRates,
   sameShape,
@@ -54,6 +54,7 @@ export function comparisonRates(
   base: LoadedSweep,
   all: readonly Architecture[],
   sizeNames: ReadonlySet<string>,
+  budgets: readonly number[],
 ): ComparisonRates {
   const { learningRate, name } = base.sweep;
   if (typeof learningRate === 'object' && 'grid' in learningRate) {
@@ -71,7 +72,7 @@ export function comparisonRates(
   const { sweeps, files, rates } = readTunedRates(base, spec);
   const names = sweeps.join(', ');
   const reference = all[0]!;
-  const trials = trialsOf(base.sweep, spec, rates, reference, sizeNames);
+  const trials = trialsOf(base.sweep, spec, rates, reference, sizeNames, budgets);
   const missing = all.flatMap((arch) =>
     trials.flatMap(({ size, rate }): MissingRate[] => {
       const shape = shapeOfModel(modelOf(base.sweep, arch, base.sweep.sizes[size]!, CATALOGUE));
@@ -121,6 +122,7 @@ function trialsOf(
   rates: readonly TunedRate[],
   reference: Architecture,
   sizeNames: ReadonlySet<string>,
+  budgets: readonly number[],
 ): Trial[] {
   const shapes = Object.entries(sweep.sizes).map(
     ([size, spec]) => [size, shapeOfModel(modelOf(sweep, reference, spec, CATALOGUE))] as const,
@@ -128,17 +130,16 @@ function trialsOf(
   const own = rates.filter(({ arch }) => arch === reference.label);
   const tuned = new Set<string>();
   for (const [size, shape] of shapes.filter(([name]) => sizeNames.has(name))) {
-    const isTuned = own.some((rate) => sameShape(rate.shape, shape));
-    const carrier = isTuned || transfer === 'none' ? undefined : nearestWidth(own, shape.dModel)[0];
-    const source = isTuned
-      ? size
-      : shapes.find(([, other]) => carrier && sameShape(other, carrier.shape))?.[0];
-    if (source === undefined) {
+    const carriers =
+      transfer === 'none' ? [] : budgets.map((flops) => nearestTuned(own, shape.dModel, flops)?.shape);
+    const wanted = own.some((rate) => sameShape(rate.shape, shape)) ? [shape] : carriers;
+    const sources = shapes.filter(([, other]) => wanted.some((one) => one && sameShape(other, one)));
+    if (sources.length === 0) {
       throw new UsageError(
         `${sweep.name} has no tuned rate for ${reference.label} at size ${size}; name other sizes with --sizes.`,
       );
     }
-    tuned.add(source);
+    for (const [source] of sources) tuned.add(source);
   }
   return shapes
     .filter(([size]) => tuned.has(size))

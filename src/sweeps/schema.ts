@@ -98,7 +98,7 @@ const transferOfRates = {
     .enum(['none', 'inverse-width'])
     .default('none')
     .describe(
-      'Rates of sizes that were not tuned: none, or the rate of the nearest tuned width times the ratio of the widths.',
+      'Rates of sizes that were not tuned: none, or the rate that was tuned nearest in width and budget together, times the ratio of the widths.',
     ),
   check: z
     .boolean()

@@ -8,24 +8,39 @@ import { endedRecord, readSweepRecord } from '../store/runDirectory.js';
 import type { PlannedRun } from './expand.js';
 import type { SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
-import { nearestBudget, sameShape, type Shape, type TunedRate, type TunedSpec } from './tuned.js';
+import { type Shape, type TunedRate, type TunedSpec } from './tuned.js';
 
 /** Multiples of the tuned rate that are tried beside it. */
 const FACTORS = [0.5, 2];
 
 export const transferSweepName = (name: string): string => `${name}-transfer`;
 
-/** The rates, one a budget, of the tuned shape nearest in width, as a ratio; of two as near the wider; none of none. */
-export function nearestWidth(rates: readonly TunedRate[], dModel: number): TunedRate[] {
-  const distance = (rate: TunedRate): number => Math.abs(Math.log(rate.shape.dModel / dModel));
-  const sorted = [...rates].sort((a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel);
-  return sorted.filter((rate) => sameShape(rate.shape, sorted[0]!.shape));
+/**
+ * The rate that was tuned nearest to a width and a budget, by the sum of both ratios' logarithms: a rate of the same budget
+ * is not given up for a slightly nearer width, nor a near width for the very budget. Of two as near the wider, then the one
+ * with more compute; null of none.
+ */
+export function nearestTuned(
+  rates: readonly TunedRate[],
+  dModel: number,
+  budgetFlops: number,
+): TunedRate | null {
+  // Rounded, so that what is as near on paper ties here too.
+  const distance = (rate: TunedRate): number =>
+    Math.round(
+      1e9 *
+        (Math.abs(Math.log(rate.shape.dModel / dModel)) + Math.abs(Math.log(rate.budgetFlops / budgetFlops))),
+    );
+  const [nearest] = [...rates].sort(
+    (a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel || b.budgetFlops - a.budgetFlops,
+  );
+  return nearest ?? null;
 }
 
 /**
- * The rate of a size that was not tuned: that of the architecture's nearest tuned width, at the budget nearest to the
- * run's, times the ratio of the widths (Yang et al. 2022, Table 8: Adam's rate of hidden matrices is inversely
- * proportional to the width).
+ * The rate of a size that was not tuned: that of the same architecture tuned nearest to its width and the run's budget,
+ * times the ratio of the widths (Yang et al. 2022, Table 8: Adam's rate of hidden matrices is inversely proportional to
+ * the width).
  *
  * @returns null where nothing was tuned for the architecture
  */
@@ -35,8 +50,11 @@ export function transferredRate(
   shape: Shape,
   budgetFlops: number,
 ): { readonly learningRate: number; readonly from: TunedRate } | null {
-  const own = rates.filter((rate) => rate.arch === arch);
-  const from = nearestBudget(nearestWidth(own, shape.dModel), budgetFlops);
+  const from = nearestTuned(
+    rates.filter((rate) => rate.arch === arch),
+    shape.dModel,
+    budgetFlops,
+  );
   if (from === null) return null;
   return { learningRate: (from.learningRate * from.shape.dModel) / shape.dModel, from };
 }

@@ -171,12 +171,15 @@ describe('the rate of a run', () => {
     expect(tunedRate(rates, 'transformer', shapeOf(32), budgetFlops)?.learningRate).toBe(learningRate);
   });
 
-  it('is carried over from the nearest width, tuned nearest to its budget there', () => {
+  it('is carried over from what was tuned nearest in width and budget together', () => {
     const carried = (dModel: number, budgetFlops: number) =>
       transferredRate(rates, 'transformer', shapeOf(dModel), budgetFlops)?.learningRate;
     expect(carried(128, 1e13)).toBe(0.001);
     expect(carried(128, 1e11)).toBe(0.008);
     expect(carried(16, 1e12)).toBe(0.016);
+    // ln(60 / 32) is less than ln(64 / 60) + ln 9: the width a little nearer was trained nine times as long.
+    expect(carried(60, 1e12)).toBe((0.008 * 32) / 60);
+    expect(carried(60, 5e12)).toBe((0.002 * 64) / 60);
     expect(transferredRate(rates, 'primer', shapeOf(16), 1e12)).toBeNull();
     expect(tunedRate(rates, 'transformer', shapeOf(128), 1e12)).toBeNull();
   });
