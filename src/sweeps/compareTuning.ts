@@ -7,8 +7,8 @@ import { modelOf } from './expand.js';
 import { CATALOGUE } from './plan.js';
 import type { SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile } from './sweepFile.js';
-import { nearestTuned } from './transfer.js';
 import {
+  nearestTuned,
   readTunedRates,
   sameShape,
   type Shape,
@@ -132,14 +132,17 @@ function trialsOf(
   for (const [size, shape] of shapes.filter(([name]) => sizeNames.has(name))) {
     const carriers =
       transfer === 'none' ? [] : budgets.map((flops) => nearestTuned(own, shape.dModel, flops)?.shape);
-    const wanted = own.some((rate) => sameShape(rate.shape, shape)) ? [shape] : carriers;
-    const sources = shapes.filter(([, other]) => wanted.some((one) => one && sameShape(other, one)));
+    const sources = own.some((rate) => sameShape(rate.shape, shape))
+      ? [size]
+      : carriers.flatMap(
+          (carrier) => shapes.find(([, other]) => carrier && sameShape(other, carrier))?.[0] ?? [],
+        );
     if (sources.length === 0) {
       throw new UsageError(
         `${sweep.name} has no tuned rate for ${reference.label} at size ${size}; name other sizes with --sizes.`,
       );
     }
-    for (const [source] of sources) tuned.add(source);
+    for (const source of sources) tuned.add(source);
   }
   return shapes
     .filter(([size]) => tuned.has(size))

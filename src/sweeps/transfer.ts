@@ -8,34 +8,12 @@ import { endedRecord, readSweepRecord } from '../store/runDirectory.js';
 import type { PlannedRun } from './expand.js';
 import type { SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
-import { type Shape, type TunedRate, type TunedSpec } from './tuned.js';
+import { nearestTuned, type Shape, type TunedRate, type TunedSpec } from './tuned.js';
 
 /** Multiples of the tuned rate that are tried beside it. */
 const FACTORS = [0.5, 2];
 
 export const transferSweepName = (name: string): string => `${name}-transfer`;
-
-/**
- * The rate that was tuned nearest to a width and a budget, by the sum of both ratios' logarithms: a rate of the same budget
- * is not given up for a slightly nearer width, nor a near width for the very budget. Of two as near the wider, then the one
- * with more compute; null of none.
- */
-export function nearestTuned(
-  rates: readonly TunedRate[],
-  dModel: number,
-  budgetFlops: number,
-): TunedRate | null {
-  // Rounded, so that what is as near on paper ties here too.
-  const distance = (rate: TunedRate): number =>
-    Math.round(
-      1e9 *
-        (Math.abs(Math.log(rate.shape.dModel / dModel)) + Math.abs(Math.log(rate.budgetFlops / budgetFlops))),
-    );
-  const [nearest] = [...rates].sort(
-    (a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel || b.budgetFlops - a.budgetFlops,
-  );
-  return nearest ?? null;
-}
 
 /**
  * The rate of a size that was not tuned: that of the same architecture tuned nearest to its width and the run's budget,

@@ -268,17 +268,31 @@ export function tunedRate(
   shape: Shape,
   budgetFlops: number,
 ): TunedRate | null {
-  return nearestBudget(
+  return nearestTuned(
     rates.filter((rate) => rate.arch === arch && sameShape(rate.shape, shape)),
+    shape.dModel,
     budgetFlops,
   );
 }
 
-/** The rate that was tuned nearest to a budget, as a ratio; of two as near the one with more compute; null of none. */
-export function nearestBudget(rates: readonly TunedRate[], budgetFlops: number): TunedRate | null {
+/**
+ * The rate that was tuned nearest to a width and a budget, by the sum of both ratios' logarithms: a rate of the same budget
+ * is not given up for a slightly nearer width, nor a near width for the very budget. Of two as near the wider, then the one
+ * with more compute; null of none.
+ */
+export function nearestTuned(
+  rates: readonly TunedRate[],
+  dModel: number,
+  budgetFlops: number,
+): TunedRate | null {
   // Rounded, so that what is as near on paper ties here too.
   const distance = (rate: TunedRate): number =>
-    Math.round(1e9 * Math.abs(Math.log(rate.budgetFlops / budgetFlops)));
-  const [nearest] = [...rates].sort((a, b) => distance(a) - distance(b) || b.budgetFlops - a.budgetFlops);
+    Math.round(
+      1e9 *
+        (Math.abs(Math.log(rate.shape.dModel / dModel)) + Math.abs(Math.log(rate.budgetFlops / budgetFlops))),
+    );
+  const [nearest] = [...rates].sort(
+    (a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel || b.budgetFlops - a.budgetFlops,
+  );
   return nearest ?? null;
 }
