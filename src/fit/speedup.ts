@@ -65,19 +65,18 @@ function factorAt(
 /**
  * ln of the baseline's cost at which factors are read: at its largest budget, or, where the architecture was not trained
  * that far, at the largest that is not beyond the architecture's own. Read further out, it would be a bound that speaks of
- * the budgets that were chosen, not of the architecture.
+ * the budgets that were chosen, not of the architecture. A budget whose sizes were not timed is none for seconds.
  */
 function readAt({ study, fit }: Reader, pair: Pair, cost: number, baseline: FrontierLine): number {
-  const accepted = (arch: number) =>
-    study.archs[arch]!.groups.filter((group) => fit.point.vertices[group] != null);
+  const logCostOf = (group: number): number => fit.point.vertices[group]?.logCost[cost] ?? NaN;
+  const known = (arch: number) =>
+    study.archs[arch]!.groups.filter((group) => !Number.isNaN(logCostOf(group)));
   const budgetOf = (group: number): number => study.groups[group]!.budgetFlops;
-  const furthest = Math.max(...accepted(pair.arch).map(budgetOf));
-  const within = accepted(pair.baseline).filter(
+  const furthest = Math.max(...known(pair.arch).map(budgetOf));
+  const within = known(pair.baseline).filter(
     (group) => Math.log(budgetOf(group) / furthest) <= RANGE_TOLERANCE,
   );
-  const logCosts = within.map((group) => fit.point.vertices[group]!.logCost[cost]!);
-  const known = logCosts.filter((logCost) => !Number.isNaN(logCost));
-  return known.length === 0 ? rangeOf(baseline).logMax : Math.max(...known);
+  return within.length === 0 ? rangeOf(baseline).logMax : Math.max(...within.map(logCostOf));
 }
 
 /** The headline factor in FLOPs of any draw. */

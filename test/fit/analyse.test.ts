@@ -225,6 +225,21 @@ describe('costs are never mixed', () => {
     expect(matmulDiffers).toBe(true);
   });
 
+  it('reads seconds at the largest budget at which both were timed', () => {
+    const untimed = (row: FitRow): FitRow =>
+      row.budgetFlops === 2e12 ? { ...row, secondsPerStep: null, hardware: null } : row;
+    const rows = [
+      ...syntheticRows({ ...baseline, flopsPerSecond: 1e10 }, design),
+      ...syntheticRows({ ...better, flopsPerSecond: 0.5e10 }, design).map(untimed),
+    ];
+    const { atOptimalSize } = speedupOf(analyse(rows, { baselines: ['base'] }), 'better');
+    const seconds = atOptimalSize.find((entry) => entry.cost === 'seconds')!;
+    expect(seconds).toMatchObject({ relation: '=', bound: null, nBudgets: { arch: 3, baseline: 4 } });
+    expect(seconds.baselineCost).toBeCloseTo(100, 6);
+    expect(seconds.factor.value).toBeCloseTo(1.05 ** 10 / 2, 6);
+    expect(atOptimalSize[0]!.baselineCost / 2e12).toBeCloseTo(1, 9);
+  });
+
   it('makes no ratio across hardware', () => {
     const rows = [
       ...syntheticRows({ ...baseline, flopsPerSecond: 1e10, hardware: 'x' }, design),
