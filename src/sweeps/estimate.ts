@@ -63,6 +63,15 @@ export function guessedSecondsPerStep(flopsPerStep: number, threads: number): nu
   return flopsPerStep / (guessedRate(flopsPerStep) * threads);
 }
 
+/** A FLOP rate and the FLOPs a step at which models have it. */
+interface RatePoint {
+  readonly flopsPerStep: number;
+  readonly rate: number;
+}
+
+/** Shapes within this factor in FLOPs of the nearest one are seen with it: no single run, or busy hour, decides. */
+const ALIKE = 1.1;
+
 /**
  * Seconds a step: the median of the same shape if there is one, otherwise at the FLOP rate between (in log scale)
  * those of the shapes with the next fewer and the next more FLOPs a step, of the same architecture if it has any.
@@ -84,26 +93,24 @@ export function secondsPerStep(
     observations.filter((observation) => observation.flopsPerStep >= flopsPerStep),
     flopsPerStep,
   );
-  const rate = (observation: SpeedObservation): number =>
-    observation.flopsPerStep / observation.secondsPerStep;
-  if (below === undefined && above === undefined) return guessedSecondsPerStep(flopsPerStep, threads);
-  if (below === undefined || above === undefined) return flopsPerStep / rate((below ?? above)!);
+  if (below === null && above === null) return guessedSecondsPerStep(flopsPerStep, threads);
+  if (below === null || above === null) return flopsPerStep / (below ?? above)!.rate;
   const span = Math.log(above.flopsPerStep / below.flopsPerStep);
   const share = span === 0 ? 0.5 : Math.log(flopsPerStep / below.flopsPerStep) / span;
-  return flopsPerStep / (rate(below) ** (1 - share) * rate(above) ** share);
+  return flopsPerStep / (below.rate ** (1 - share) * above.rate ** share);
 }
 
-function nearest(
-  observations: readonly SpeedObservation[],
-  flopsPerStep: number,
-): SpeedObservation | undefined {
+/** The median rate of the shapes next to the FLOPs a step; null where there are none. */
+function nearest(observations: readonly SpeedObservation[], flopsPerStep: number): RatePoint | null {
   const distance = (observation: SpeedObservation): number =>
     Math.abs(Math.log(observation.flopsPerStep / flopsPerStep));
-  return observations.reduce<SpeedObservation | undefined>(
-    (best, observation) =>
-      best === undefined || distance(observation) < distance(best) ? observation : best,
-    undefined,
-  );
+  const least = Math.min(...observations.map(distance));
+  const alike = observations.filter((observation) => distance(observation) <= least + Math.log(ALIKE));
+  if (alike.length === 0) return null;
+  return {
+    flopsPerStep: median(alike.map((observation) => observation.flopsPerStep)),
+    rate: median(alike.map((observation) => observation.flopsPerStep / observation.secondsPerStep)),
+  };
 }
 
 /**

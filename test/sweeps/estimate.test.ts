@@ -40,6 +40,14 @@ describe('secondsPerStep', () => {
     expect(secondsPerStep(observations.slice(0, 1), wanted('new', 2e9, 'two'), 1)).toBeCloseTo(0.2, 12);
   });
 
+  it('is not led by one run of a busy hour, though its size is the nearest', () => {
+    const shapes = ['a', 'b', 'c', 'd'].map((shape, i) =>
+      seen(shape, (1 + i / 100) * 1e9, (1 + i / 100) * 0.1, shape),
+    );
+    const busy = seen('e', 0.999e9, 0.999, 'e');
+    expect(secondsPerStep([...shapes, busy], wanted('new', 0.998e9), 1)).toBeCloseTo(0.0998, 12);
+  });
+
   it('takes twice as long on half of the threads as long as nothing was measured', () => {
     const [one, two] = [1, 2].map((threads) => secondsPerStep([], wanted('new', 1e9), threads));
     expect(one).toBeCloseTo(2 * two!, 12);
