@@ -1,4 +1,7 @@
-/** The best value of a log grid (learning rate, batch size), as tuning chooses it: on the loss of `val`, edges flagged. */
+/**
+ * The best value of a log grid (learning rate, batch size), as tuning chooses it: on the loss of `val`, edges flagged; and which
+ * of the rates that were tuned is the nearest to a run.
+ */
 import { FitError } from './error.js';
 
 /** One trial; `lossNats` is null where the run diverged, which counts as an infinite loss, not as missing. */
@@ -97,6 +100,34 @@ export function bestLearningRate(trials: readonly LearningRateTrial[]): Learning
     edge,
     flags,
   };
+}
+
+/** At which size and budget a rate was tuned. */
+export interface TunedAt {
+  readonly shape: { readonly dModel: number };
+  readonly budgetFlops: number;
+}
+
+/**
+ * The rate that was tuned nearest to a width and a budget, by the sum of both ratios' logarithms: a rate of the same budget
+ * is not given up for a slightly nearer width, nor a near width for the very budget. Of two as near the wider, then the one
+ * with more compute; null of none.
+ */
+export function nearestTuned<Rate extends TunedAt>(
+  rates: readonly Rate[],
+  dModel: number,
+  budgetFlops: number,
+): Rate | null {
+  // Rounded, so that what is as near on paper ties here too.
+  const distance = (rate: Rate): number =>
+    Math.round(
+      1e9 *
+        (Math.abs(Math.log(rate.shape.dModel / dModel)) + Math.abs(Math.log(rate.budgetFlops / budgetFlops))),
+    );
+  const [nearest] = [...rates].sort(
+    (a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel || b.budgetFlops - a.budgetFlops,
+  );
+  return nearest ?? null;
 }
 
 /** Vertex of the parabola in ln(value) through three points of which the middle one is lowest. */

@@ -1,4 +1,5 @@
 /** Whether the tuned learning rates hold at the largest budget: half and twice the rate on each architecture's best size. */
+import { nearestTuned } from '../fit/learningRate.js';
 import type { ReportContext } from './context.js';
 import type { Block } from './document.js';
 import { counted, formatLoss, formatNumber, formatPowerOfTen, listInWords } from './format.js';
@@ -68,16 +69,12 @@ const FAR_BUDGET = 4;
 function farFromTuning({ tuning, study }: ReportContext): Rich[] {
   if (tuning === null) return [];
   const ratios = study.runs.map(({ arch, budgetFlops, setup }) => {
+    const { dModel } = setup.model;
     const own = tuning.rates.filter((rate) => rate.arch === arch);
-    const wider = (rate: (typeof own)[number]): number =>
-      Math.abs(Math.log(rate.shape.dModel / setup.model.dModel));
-    const longer = (rate: (typeof own)[number]): number => Math.abs(Math.log(budgetFlops / rate.budgetFlops));
     // A width that was tuned takes its own rates; another one those nearest in width and budget together.
-    const tuned = own.filter((rate) => wider(rate) === 0);
-    const [nearest] = [...(tuned.length > 0 ? tuned : own)].sort(
-      (one, other) => wider(one) + longer(one) - (wider(other) + longer(other)),
-    );
-    return nearest === undefined ? 1 : Math.exp(longer(nearest));
+    const tuned = own.filter((rate) => rate.shape.dModel === dModel);
+    const nearest = nearestTuned(tuned.length > 0 ? tuned : own, dModel, budgetFlops);
+    return nearest === null ? 1 : Math.exp(Math.abs(Math.log(budgetFlops / nearest.budgetFlops)));
   });
   const far = ratios.filter((ratio) => ratio > FAR_BUDGET);
   if (far.length === 0) return [];

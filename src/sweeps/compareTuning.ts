@@ -1,6 +1,7 @@
 /** Learning rates of a comparison: the base sweep's rule, or tuned ones, and the tuning sweep for those that are missing. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { nearestTuned } from '../fit/learningRate.js';
 import { UsageError } from '../store/errors.js';
 import type { Architecture } from './architecture.js';
 import { modelOf } from './expand.js';
@@ -8,7 +9,6 @@ import { CATALOGUE } from './plan.js';
 import type { SweepFile } from './schema.js';
 import { findSweepFile, type LoadedSweep, readSweepFile } from './sweepFile.js';
 import {
-  nearestTuned,
   readTunedRates,
   sameShape,
   type Shape,

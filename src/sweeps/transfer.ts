@@ -2,13 +2,14 @@
  * Carrying tuned rates over: to sizes that were not tuned, by a stated rule, and to the largest budget, where half and
  * twice the rate are tried on each architecture's best size to see whether it still is the best.
  */
+import { nearestTuned } from '../fit/learningRate.js';
 import { canonicalJson } from '../store/files.js';
 import type { RunRecord } from '../store/record.js';
 import { endedRecord, readSweepRecord } from '../store/runDirectory.js';
 import type { PlannedRun } from './expand.js';
 import type { SweepFile } from './schema.js';
 import type { LoadedSweep } from './sweepFile.js';
-import { nearestTuned, type Shape, type TunedRate, type TunedSpec } from './tuned.js';
+import type { Shape, TunedRate, TunedSpec } from './tuned.js';
 
 /** Multiples of the tuned rate that are tried beside it. */
 const FACTORS = [0.5, 2];

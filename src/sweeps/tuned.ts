@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { bestLearningRate } from '../fit/learningRate.js';
+import { bestLearningRate, nearestTuned } from '../fit/learningRate.js';
 import { UsageError } from '../store/errors.js';
 import { canonicalJson, writeJsonAtomic } from '../store/files.js';
 import type { ModelSetup, RunRecord } from '../store/record.js';
@@ -273,26 +273,4 @@ export function tunedRate(
     shape.dModel,
     budgetFlops,
   );
-}
-
-/**
- * The rate that was tuned nearest to a width and a budget, by the sum of both ratios' logarithms: a rate of the same budget
- * is not given up for a slightly nearer width, nor a near width for the very budget. Of two as near the wider, then the one
- * with more compute; null of none.
- */
-export function nearestTuned(
-  rates: readonly TunedRate[],
-  dModel: number,
-  budgetFlops: number,
-): TunedRate | null {
-  // Rounded, so that what is as near on paper ties here too.
-  const distance = (rate: TunedRate): number =>
-    Math.round(
-      1e9 *
-        (Math.abs(Math.log(rate.shape.dModel / dModel)) + Math.abs(Math.log(rate.budgetFlops / budgetFlops))),
-    );
-  const [nearest] = [...rates].sort(
-    (a, b) => distance(a) - distance(b) || b.shape.dModel - a.shape.dModel || b.budgetFlops - a.budgetFlops,
-  );
-  return nearest ?? null;
 }
