@@ -20,6 +20,13 @@ function listed(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`;
 }
 
+/** What is said alike of several architectures is said once. */
+function groupedBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+}
+
 /** The findings that the sentences are made of. */
 export interface Findings {
   readonly isoflop: readonly IsoflopFit[];
@@ -109,12 +116,17 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     if (law !== null && law.exponent.value >= 0)
       warnings.push(`The loss of ${arch} does not fall with compute.`);
   }
-  for (const { arch, saturating, lackOfFit, reading } of frontier) {
-    if (lackOfFit !== null && reading === 'optima') {
-      warnings.push(
-        `The optima of ${arch} lie further off their power law than seed noise explains (${pText(lackOfFit.pValue)}): the law is an approximation over this range, and speedups are read between the optima instead.`,
-      );
-    }
+  const off = frontier.flatMap(({ arch, lackOfFit, reading }) =>
+    lackOfFit !== null && reading === 'optima' ? [{ arch, p: pText(lackOfFit.pValue) }] : [],
+  );
+  for (const [p, alike] of groupedBy(off, (entry) => entry.p)) {
+    const several = alike.length > 1;
+    warnings.push(
+      `The optima of ${listed(alike.map(({ arch }) => arch))} lie further off their power ${several ? 'laws' : 'law'} than seed noise explains (${p}): ` +
+        `the ${several ? 'laws are' : 'law is'} an approximation over this range, and speedups are read between the optima instead.`,
+    );
+  }
+  for (const { arch, saturating } of frontier) {
     if (saturating !== null && saturating.aiccDifference < 0) {
       warnings.push(
         `A law with an irreducible loss of ${saturating.irreducibleLoss.value.toFixed(3)} describes ${arch} better (AICc lower by ${(-saturating.aiccDifference).toFixed(1)}); ` +
@@ -141,10 +153,12 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     );
   }
   const missed = heldOut.filter(({ covered }) => covered === false);
-  for (const { arch, budgetFlops, relativeError } of missed) {
+  for (const [budget, alike] of groupedBy(missed, ({ budgetFlops }) => formatFlops(budgetFlops))) {
+    const several = alike.length > 1;
+    const errors = alike.map(({ arch, relativeError }) => `${arch} by ${(relativeError * 100).toFixed(2)}%`);
     warnings.push(
-      `The law of ${arch} below ${formatFlops(budgetFlops)} FLOPs misses the loss measured there by ${(relativeError * 100).toFixed(2)}%, ` +
-        'outside of its interval: it is not a power law over this range.',
+      `${several ? 'Laws' : 'A law'} below ${budget} FLOPs ${several ? 'miss' : 'misses'} the loss measured there, outside of ${several ? 'their intervals' : 'its interval'}: ` +
+        `${listed(errors)}. ${several ? 'Those frontiers are no power laws' : 'That frontier is no power law'} over this range.`,
     );
   }
   return warnings;
