@@ -1,6 +1,6 @@
 /** Noise between seeds, and between architectures at equal seeds, pooled over a study. */
 import type { Cell } from './analysis.js';
-import { fUpperTail } from './distributions.js';
+import { chiSquaredUpperTail, fUpperTail } from './distributions.js';
 import { sumOfSquares } from './statistics.js';
 
 const SCATTERED = 0.01;
@@ -69,4 +69,34 @@ export function scatteredCells(cells: readonly Cell[]): Cell[] {
     const f = sumOfSquares(cell.losses) / degreesOfFreedom / others.standardDeviation ** 2;
     return fUpperTail(f, degreesOfFreedom, others.degreesOfFreedom) < SCATTERED / repeated.length;
   });
+}
+
+/** Noise of the groups of a study that differ in one thing, with the probability that equal noise would differ as much. */
+export interface NoiseByGroup {
+  readonly groups: readonly { readonly name: string; readonly noise: PooledDeviation }[];
+  readonly pValue: number;
+}
+
+/**
+ * Seed deviation of each group of cells, and Bartlett's test (1937) of all being equal; null with fewer than two groups that
+ * repeat seeds with different losses.
+ */
+export function noiseByGroup<Sample extends Pick<Cell, 'losses'>>(
+  cells: readonly Sample[],
+  nameOf: (cell: Sample) => string,
+): NoiseByGroup | null {
+  const names = [...new Set(cells.map(nameOf))];
+  const groups = names.flatMap((name) => {
+    const noise = pool(cells.filter((cell) => nameOf(cell) === name).map(({ losses }) => losses));
+    return noise === null || noise.standardDeviation === 0 ? [] : [{ name, noise }];
+  });
+  if (groups.length < 2) return null;
+  const sum = (term: (noise: PooledDeviation) => number): number =>
+    groups.reduce((total, { noise }) => total + term(noise), 0);
+  const total = sum(({ degreesOfFreedom }) => degreesOfFreedom);
+  const variance = sum((noise) => noise.degreesOfFreedom * noise.standardDeviation ** 2) / total;
+  const ratio = sum((noise) => noise.degreesOfFreedom * Math.log(variance / noise.standardDeviation ** 2));
+  const inverses = sum(({ degreesOfFreedom }) => 1 / degreesOfFreedom) - 1 / total;
+  const statistic = ratio / (1 + inverses / (3 * (groups.length - 1)));
+  return { groups, pValue: chiSquaredUpperTail(statistic, groups.length - 1) };
 }

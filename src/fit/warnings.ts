@@ -1,6 +1,6 @@
 /** What a reader has to be careful with, as plain sentences. */
-import { scatteredCells } from './noise.js';
-import type { Frontier, HeldOutPrediction, IsoflopFit, ParallelTest } from './analysis.js';
+import { noiseByGroup, scatteredCells } from './noise.js';
+import type { Cell, Frontier, HeldOutPrediction, IsoflopFit, ParallelTest } from './analysis.js';
 import type { Speedup } from './comparison.js';
 import type { Study } from './cells.js';
 import { POINTS_FOR_IRREDUCIBLE_LOSS } from './forms.js';
@@ -59,7 +59,24 @@ function noiseWarnings(study: Study): string[] {
       `The seeds of ${arch} ${size} at ${formatFlops(budgetFlops)} FLOPs end between ${Math.min(...losses).toFixed(3)} and ${Math.max(...losses).toFixed(3)} nats, ` +
       'far wider than the others: its learning rate may be close to where training gets unstable, and intervals, which take one noise for all, are too narrow there.',
   );
-  return [...few, ...scattered];
+  return [...few, ...unequalNoise(study, standardDeviation), ...scattered];
+}
+
+/** Where families or budgets differ in the noise of their seeds: intervals and tests take one for all. */
+function unequalNoise({ cells }: Study, pooled: number): string[] {
+  const kinds = [
+    { differ: 'families of positions', nameOf: (cell: Cell) => cell.positions },
+    { differ: 'budgets', nameOf: (cell: Cell) => `${formatFlops(cell.budgetFlops)} FLOPs` },
+  ];
+  return kinds.flatMap(({ differ, nameOf }) => {
+    const found = noiseByGroup(cells, nameOf);
+    if (found === null || found.pValue >= SURPRISING) return [];
+    const each = found.groups.map(({ name, noise }) => `${noise.standardDeviation.toFixed(4)} with ${name}`);
+    return [
+      `Seeds scatter unequally by ${differ} (Bartlett, ${pText(found.pValue)}): ${listed(each)}, in nats. ` +
+        `Intervals and tests take ${pooled.toFixed(4)} for all: where seeds scatter more they are too sure, by about that ratio, and where less not sure enough.`,
+    ];
+  });
 }
 
 /** More architectures than this with the same finding are counted, not named; tables have them all. */
