@@ -1,6 +1,7 @@
 /** A set of runs as the fits take them, whether from a table of anyone's or from a sweep. */
 import { findBudgets } from './budgets.js';
 import { FitError } from './error.js';
+import { grouped } from './grouped.js';
 import type { ParametricRow } from './parametric.js';
 import type { CountedFitRow, FitRow } from './row.js';
 import type { RunColumns, RunTable, TableRun } from './runTable.js';
@@ -32,16 +33,6 @@ export interface RunPoint {
 
 /** FLOPs by parameter and token of the usual estimate, used only where a table lacks a column, and then said so. */
 const ESTIMATE = 6;
-
-function grouped<T>(entries: readonly (readonly [string, T])[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const [key, value] of entries) {
-    const group = groups.get(key);
-    if (group) group.push(value);
-    else groups.set(key, [value]);
-  }
-  return groups;
-}
 
 /** Tokens and compute of a run, by 6ND where the table lacks one of them. */
 function complete(run: TableRun): { tokens: number | null; flops: number | null } {

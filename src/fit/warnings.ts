@@ -1,4 +1,5 @@
 /** What a reader has to be careful with, as plain sentences. */
+import { grouped } from './grouped.js';
 import { noiseByGroup, scatteredCells } from './noise.js';
 import type { Cell, Frontier, HeldOutPrediction, IsoflopFit, ParallelTest } from './analysis.js';
 import type { Speedup } from './comparison.js';
@@ -18,13 +19,6 @@ function pText(p: number): string {
 
 function listed(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`;
-}
-
-/** What is said alike of several architectures is said once. */
-function groupedBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
-  return groups;
 }
 
 /** The findings that the sentences are made of. */
@@ -133,13 +127,13 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     if (law !== null && law.exponent.value >= 0)
       warnings.push(`The loss of ${arch} does not fall with compute.`);
   }
-  const off = frontier.flatMap(({ arch, lackOfFit, reading }) =>
-    lackOfFit !== null && reading === 'optima' ? [{ arch, p: pText(lackOfFit.pValue) }] : [],
+  const off = frontier.flatMap(({ arch, lackOfFit, reading }): [string, string][] =>
+    lackOfFit !== null && reading === 'optima' ? [[pText(lackOfFit.pValue), arch]] : [],
   );
-  for (const [p, alike] of groupedBy(off, (entry) => entry.p)) {
+  for (const [p, alike] of grouped(off)) {
     const several = alike.length > 1;
     warnings.push(
-      `The optima of ${listed(alike.map(({ arch }) => arch))} lie further off their power ${several ? 'laws' : 'law'} than seed noise explains (${p}): ` +
+      `The optima of ${listed(alike)} lie further off their power ${several ? 'laws' : 'law'} than seed noise explains (${p}): ` +
         `the ${several ? 'laws are' : 'law is'} an approximation over this range, and speedups are read between the optima instead.`,
     );
   }
@@ -178,12 +172,15 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
         other.fittedBudgets.length > fittedBudgets.length,
     );
   const missed = heldOut.filter((entry) => entry.covered === false && isNearest(entry));
-  for (const [budget, alike] of groupedBy(missed, ({ budgetFlops }) => formatFlops(budgetFlops))) {
+  const errors = missed.map(({ arch, budgetFlops, relativeError }): [string, string] => [
+    formatFlops(budgetFlops),
+    `${arch} by ${(relativeError * 100).toFixed(2)}%`,
+  ]);
+  for (const [budget, alike] of grouped(errors)) {
     const several = alike.length > 1;
-    const errors = alike.map(({ arch, relativeError }) => `${arch} by ${(relativeError * 100).toFixed(2)}%`);
     warnings.push(
       `${several ? 'Laws' : 'A law'} below ${budget} FLOPs ${several ? 'miss' : 'misses'} the loss measured there, outside of ${several ? 'their intervals' : 'its interval'}: ` +
-        `${listed(errors)}. ${several ? 'Those frontiers are no power laws' : 'That frontier is no power law'} over this range.`,
+        `${listed(alike)}. ${several ? 'Those frontiers are no power laws' : 'That frontier is no power law'} over this range.`,
     );
   }
   return warnings;

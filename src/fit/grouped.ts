@@ -1,0 +1,12 @@
+/** Values that have a key in common. */
+
+/** The values of each key, keys and values in the order in which they come. */
+export function grouped<T>(entries: readonly (readonly [string, T])[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const [key, value] of entries) {
+    const group = groups.get(key);
+    if (group) group.push(value);
+    else groups.set(key, [value]);
+  }
+  return groups;
+}
