@@ -2,6 +2,7 @@
 import type { Cell } from './analysis.js';
 import type { CostKind } from './comparison.js';
 import { FitError } from './error.js';
+import { grouped } from './grouped.js';
 import { pairedNoise, pool, type PooledDeviation } from './noise.js';
 import type { CountedFitRow } from './row.js';
 import { mean, standardDeviation } from './statistics.js';
@@ -242,22 +243,12 @@ export function buildStudy(
     ...hardware.map((name): Cost => ({ kind: 'seconds', hardware: name })),
   ];
 
-  const byArch = new Map<string, number[]>();
-  cells.forEach(({ arch, positions }, i) => {
-    const key = JSON.stringify([arch, positions]);
-    const own = byArch.get(key);
-    if (own) own.push(i);
-    else byArch.set(key, [i]);
-  });
+  const byArch = grouped(
+    cells.map(({ arch, positions }, i): [string, number] => [JSON.stringify([arch, positions]), i]),
+  );
   const groups: Group[] = [];
   const archs = [...byArch.values()].map((own): ArchGroups => {
-    const byBudget = new Map<number, number[]>();
-    for (const i of own) {
-      const { budgetFlops } = cells[i]!;
-      const members = byBudget.get(budgetFlops);
-      if (members) members.push(i);
-      else byBudget.set(budgetFlops, [i]);
-    }
+    const byBudget = grouped(own.map((i): [number, number] => [cells[i]!.budgetFlops, i]));
     const first = groups.length;
     const budgets = [...byBudget].sort(([x], [y]) => x - y);
     for (const [, members] of budgets) groups.push(toGroup(cells, members, rowsOfCell, rows, costs));

@@ -3,6 +3,7 @@ import type { Interval } from './interval.js';
 import type { FixedSizeSpeedup, Verdict } from './comparison.js';
 import type { BootstrappedFit } from './bootstrap.js';
 import type { Study } from './cells.js';
+import { grouped } from './grouped.js';
 import { quantileSorted } from './statistics.js';
 import { type Pair, RANGE_TOLERANCE } from './studyFit.js';
 
@@ -91,14 +92,8 @@ function intervalAndVerdict(
 /** The two architectures' cells of each size that both have, by rising budget. */
 function commonSizes(study: Study, pair: Pair): { size: string; baseline: number[]; arch: number[] }[] {
   const bySize = (index: number): Map<string, number[]> => {
-    const sizes = new Map<string, number[]>();
-    for (const group of study.archs[index]!.groups) {
-      for (const cell of study.groups[group]!.cells) {
-        const { size } = study.cells[cell]!;
-        sizes.set(size, [...(sizes.get(size) ?? []), cell]);
-      }
-    }
-    return sizes;
+    const cells = study.archs[index]!.groups.flatMap((group) => study.groups[group]!.cells);
+    return grouped(cells.map((cell) => [study.cells[cell]!.size, cell]));
   };
   const archSizes = bySize(pair.arch);
   return [...bySize(pair.baseline)].flatMap(([size, baseline]) => {

@@ -3,6 +3,7 @@
  * of the rates that were tuned is the nearest to a run.
  */
 import { FitError } from './error.js';
+import { grouped } from './grouped.js';
 
 /** One trial; `lossNats` is null where the run diverged, which counts as an infinite loss, not as missing. */
 export interface GridTrial {
@@ -51,7 +52,6 @@ interface GridPoint {
  * @throws FitError without trials, for a value or loss that is not a positive number, or where every trial diverged.
  */
 export function bestOnLogGrid(trials: readonly GridTrial[], what: string): GridOptimum {
-  const losses = new Map<number, number[]>();
   for (const { value, lossNats } of trials) {
     if (!(Number.isFinite(value) && value > 0))
       throw new FitError(`A ${what} must be a positive number, not ${value}.`);
@@ -60,8 +60,8 @@ export function bestOnLogGrid(trials: readonly GridTrial[], what: string): GridO
         `The trial at ${what} ${value} has loss ${lossNats}; a diverged trial's loss is null.`,
       );
     }
-    losses.set(value, [...(losses.get(value) ?? []), lossNats ?? Infinity]);
   }
+  const losses = grouped(trials.map(({ value, lossNats }) => [value, lossNats ?? Infinity]));
   const grid = [...losses]
     .map(([value, own]): GridPoint => ({ value, loss: own.reduce((a, b) => a + b, 0) / own.length }))
     .sort((a, b) => a.value - b.value);

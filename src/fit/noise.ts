@@ -1,6 +1,7 @@
 /** Noise between seeds, and between architectures at equal seeds, pooled over a study. */
 import type { Cell } from './analysis.js';
 import { chiSquaredUpperTail, fUpperTail } from './distributions.js';
+import { grouped } from './grouped.js';
 import { sumOfSquares } from './statistics.js';
 
 const SCATTERED = 0.01;
@@ -41,13 +42,12 @@ export function arePaired(a: Cell, b: Cell): boolean {
  * than two architectures its pairs overlap, so that its degrees of freedom count some noise twice.
  */
 export function pairedNoise(cells: readonly Cell[]): PooledDeviation | null {
-  const places = new Map<string, Cell[]>();
-  for (const cell of cells) {
-    const key = JSON.stringify([cell.positions, cell.budgetFlops, cell.size]);
-    const place = places.get(key);
-    if (place) place.push(cell);
-    else places.set(key, [cell]);
-  }
+  const places = grouped(
+    cells.map((cell): [string, Cell] => [
+      JSON.stringify([cell.positions, cell.budgetFlops, cell.size]),
+      cell,
+    ]),
+  );
   const samples = [...places.values()].flatMap((place) =>
     place.flatMap((a, i) =>
       place.slice(i + 1).map((b) => (a.arch === b.arch ? [] : pairedDifferences(a, b))),
@@ -85,9 +85,9 @@ export function noiseByGroup<Sample extends Pick<Cell, 'losses'>>(
   cells: readonly Sample[],
   nameOf: (cell: Sample) => string,
 ): NoiseByGroup | null {
-  const names = [...new Set(cells.map(nameOf))];
-  const groups = names.flatMap((name) => {
-    const noise = pool(cells.filter((cell) => nameOf(cell) === name).map(({ losses }) => losses));
+  const samples = grouped(cells.map((cell) => [nameOf(cell), cell.losses] as const));
+  const groups = [...samples].flatMap(([name, losses]) => {
+    const noise = pool(losses);
     return noise === null || noise.standardDeviation === 0 ? [] : [{ name, noise }];
   });
   if (groups.length < 2) return null;

@@ -78,28 +78,21 @@ const MOST_NAMED = 6;
 
 /** One sentence for each finding, with all the architectures and budgets that it holds for. */
 function isoflopWarnings(isoflop: readonly IsoflopFit[]): string[] {
-  const found = new Map<string, Map<string, string[]>>();
-  for (const { arch, budgetFlops, accepted, reason, flags, lackOfFit } of isoflop) {
+  const found = isoflop.flatMap((fit): [string, IsoflopFit][] => {
+    const { accepted, reason, flags, lackOfFit } = fit;
     const findings = [...(accepted ? [] : [`left out of the law. ${reason ?? ''}`]), ...flags];
     if (lackOfFit !== null && lackOfFit.pValue < SURPRISING) {
       findings.push('The losses lie further off the parabola than seed noise explains.');
     }
-    for (const finding of findings) {
-      const budgetsOf = found.get(finding) ?? new Map<string, string[]>();
-      budgetsOf.set(arch, [...(budgetsOf.get(arch) ?? []), formatFlops(budgetFlops)]);
-      found.set(finding, budgetsOf);
-    }
-  }
-  return [...found].map(([finding, budgetsOf]) => `${placesOf(budgetsOf)}: ${finding}`);
+    return findings.map((finding) => [finding, fit]);
+  });
+  return [...grouped(found)].map(([finding, fits]) => `${placesOf(fits)}: ${finding}`);
 }
 
 /** `primer and t5 at 3e11 and 1e12 FLOPs; transformer at 1e12 FLOPs`. */
-function placesOf(budgetsOf: ReadonlyMap<string, readonly string[]>): string {
-  const archsAt = new Map<string, string[]>();
-  for (const [arch, budgets] of budgetsOf) {
-    const place = listed(budgets);
-    archsAt.set(place, [...(archsAt.get(place) ?? []), arch]);
-  }
+function placesOf(fits: readonly IsoflopFit[]): string {
+  const budgetsOf = grouped(fits.map(({ arch, budgetFlops }) => [arch, formatFlops(budgetFlops)] as const));
+  const archsAt = grouped([...budgetsOf].map(([arch, budgets]) => [listed(budgets), arch] as const));
   return [...archsAt]
     .map(([place, archs]) => {
       const names = archs.length > MOST_NAMED ? `${archs.length} architectures` : listed(archs);

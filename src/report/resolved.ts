@@ -1,5 +1,6 @@
 /** What sweep.json holds beside the runs: the text that was trained on and the tuning that the rates come from. */
 import { z } from 'zod';
+import { grouped } from '../fit/grouped.js';
 import { bestLearningRate } from '../fit/learningRate.js';
 import { hasEnded } from '../store/record.js';
 import type { Study } from '../store/study.js';
@@ -103,14 +104,11 @@ export function isTuningSweep(study: Study): boolean {
 
 /** The ended runs of each architecture and shape. */
 function rateGroups(study: Study): Study['runs'][number][][] {
-  const groups = new Map<string, Study['runs'][number][]>();
-  for (const run of study.runs) {
-    if (!hasEnded(run)) continue;
+  const ended = study.runs.filter(hasEnded).map((run): [string, Study['runs'][number]] => {
     const { dModel, nLayers, dFf } = run.setup.model;
-    const key = JSON.stringify([run.arch, dModel, nLayers, dFf, run.budgetFlops]);
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
-  return [...groups.values()];
+    return [JSON.stringify([run.arch, dModel, nLayers, dFf, run.budgetFlops]), run];
+  });
+  return [...grouped(ended).values()];
 }
 
 /** The tuned curves of a sweep that tunes itself, from its own runs. */
