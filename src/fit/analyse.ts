@@ -8,9 +8,11 @@ import { frontiers } from './frontier.js';
 import { heldOutPredictions } from './heldOut.js';
 import { isoflopFits, residuals } from './isoflopFits.js';
 import { parallelTests } from './parallel.js';
+import { ownNoiseOf } from './ownNoise.js';
 import { readingsOf } from './reading.js';
 import type { CountedFitRow } from './row.js';
 import { compare } from './speedup.js';
+import type { Pair } from './studyFit.js';
 import { isBaseline, warningsOf } from './warnings.js';
 
 export interface AnalyseOptions {
@@ -45,18 +47,20 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
     throw new FitError(`None of the ${rows.length} runs is finished, so there is nothing to fit.`);
   }
   const affordable = study.rows.length <= MOST_BOOTSTRAPPED_ROWS;
-  const fit = bootstrapStudy(study, { bootstraps: affordable ? bootstraps : 0, seed });
+  const drawing = { bootstraps: affordable ? bootstraps : 0, seed };
+  const fit = bootstrapStudy(study, drawing);
   const isoflop = isoflopFits(study, fit);
   const frontier = frontiers(study, fit, isoflop);
   const reader = { study, fit, readings: readingsOf(frontier) };
   const parallel = parallelTests(study, fit);
-  const speedup = study.archs.flatMap((baseline, b) =>
+  const pairs = study.archs.flatMap((baseline, b) =>
     isBaseline(baseline.arch, baselines)
-      ? study.archs.flatMap((arch, a) =>
-          a !== b && arch.positions === baseline.positions ? [compare(reader, { arch: a, baseline: b })] : [],
+      ? study.archs.flatMap((arch, a): Pair[] =>
+          a !== b && arch.positions === baseline.positions ? [{ arch: a, baseline: b }] : [],
         )
       : [],
   );
+  const speedup = pairs.map((pair) => compare(reader, pair));
   const heldOut = heldOutPredictions(study, fit);
   return {
     options: { baselines, bootstraps, seed, isoflopMethod, level: 0.95 },
@@ -70,6 +74,7 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
     residuals: residuals(study),
     seedNoise: study.seedNoise,
     pairedNoise: study.pairedNoise,
+    ownNoise: ownNoiseOf(study, reader.readings, pairs, drawing),
     leftOut: study.leftOut,
     warnings: [
       ...(affordable

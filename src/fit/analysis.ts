@@ -2,7 +2,7 @@
  * What `analyse` returns: one plain object that survives JSON (no NaN, no Infinity, no undefined).
  * Terms are those of the docs' section on fits; lists are flat and keyed by `arch`, so that they are tables as they stand.
  */
-import type { Contrast, Speedup } from './comparison.js';
+import type { Contrast, Speedup, Verdict } from './comparison.js';
 import type { Interval } from './interval.js';
 
 /** The finished runs of one architecture, budget and size; they differ by seed only. */
@@ -206,6 +206,21 @@ export interface Residual {
   readonly residualNats: number;
 }
 
+/**
+ * The factors again, drawn with the noise between seeds that each family of positions has by itself: all other intervals take
+ * one noise for the study.
+ */
+export interface OwnNoise {
+  readonly families: readonly { readonly positions: string; readonly standardDeviation: number }[];
+  /** The headline factors in FLOPs; ends may be extrapolated as those of the headline are. */
+  readonly factors: readonly {
+    readonly arch: string;
+    readonly baseline: string;
+    readonly factor: Interval;
+    readonly verdict: Verdict | null;
+  }[];
+}
+
 /** Everything the fits say about a set of runs. */
 export interface Analysis {
   readonly options: {
@@ -233,6 +248,8 @@ export interface Analysis {
   } | null;
   /** The same for differences between architectures at equal seed and data order. */
   readonly pairedNoise: { readonly standardDeviation: number; readonly degreesOfFreedom: number } | null;
+  /** Only where families of positions differ in the noise of their seeds (Bartlett, p < 0.01). */
+  readonly ownNoise: OwnNoise | null;
   /** Runs that did not enter, by architecture and status. */
   readonly leftOut: readonly { readonly arch: string; readonly status: string; readonly nRuns: number }[];
   /** Plain sentences about what to be careful with, in order of weight. */

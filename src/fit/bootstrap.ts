@@ -1,7 +1,9 @@
 /** The seeded bootstrap over seeds: what is drawn again, and the intervals that come of it. */
 import type { Interval } from './interval.js';
+import type { Cell } from './analysis.js';
 import type { Study } from './cells.js';
-import type { PooledDeviation } from './noise.js';
+import { grouped } from './grouped.js';
+import { pool, type PooledDeviation } from './noise.js';
 import { randomStream } from './random.js';
 import { quantileSorted } from './statistics.js';
 import { fitStudy, type StudyFit } from './studyFit.js';
@@ -22,12 +24,17 @@ export interface BootstrappedFit {
  */
 export const OWN_RESIDUALS_FROM = 5;
 
+/** A seed standard deviation, and on how many independent squares its shared and its own part rest. */
+interface Noise {
+  readonly standardDeviation: number;
+  readonly degreesOfFreedom: { readonly shared: number; readonly own: number };
+}
+
 /** How losses are drawn again, worked out once. */
 interface Plan {
-  /** Seed standard deviation pooled over the study. */
-  readonly noise: number;
-  /** On how many independent squares the shared and the own part of the noise rest. */
-  readonly degreesOfFreedom: { readonly shared: number; readonly own: number };
+  /** One for the study, or one for each group of cells that has its own, and which of them each cell has. */
+  readonly noises: readonly Noise[];
+  readonly noiseOfCell: readonly number[];
   /** Correlation of the losses of two architectures at equal size, budget and seed; 0 where it could not be measured. */
   readonly correlation: number;
   /**
@@ -40,7 +47,7 @@ interface Plan {
   readonly nSlots: number;
 }
 
-function planDraws(study: Study, seedNoise: PooledDeviation): Plan {
+function planDraws(study: Study, seedNoise: PooledDeviation, groupOf: (cell: Cell) => string): Plan {
   const noise = seedNoise.standardDeviation;
   const trunkSize = new Map<string, number>();
   for (const row of study.rows) trunkSize.set(row.trunk, (trunkSize.get(row.trunk) ?? 0) + 1);
@@ -55,9 +62,18 @@ function planDraws(study: Study, seedNoise: PooledDeviation): Plan {
   // Var(a - b) = 2 noise^2 (1 - correlation).
   const ratio = study.pairedNoise === null ? 2 : (study.pairedNoise.standardDeviation / noise) ** 2;
   const correlation = noise === 0 ? 0 : Math.min(1, Math.max(0, 1 - ratio / 2));
+  const groups = grouped(study.cells.map((cell) => [groupOf(cell), cell] as const));
+  const names = [...groups.keys()];
   return {
-    noise,
-    degreesOfFreedom: degreesOfFreedom(study, seedNoise.degreesOfFreedom, correlation),
+    noises: [...groups.values()].map((cells): Noise => {
+      const measured = pool(cells.map(({ losses }) => losses));
+      const { standardDeviation, degreesOfFreedom } = measured?.standardDeviation ? measured : seedNoise;
+      return {
+        standardDeviation,
+        degreesOfFreedom: degreesOfFreedomOf(cells, degreesOfFreedom, correlation),
+      };
+    }),
+    noiseOfCell: study.cells.map((cell) => names.indexOf(groupOf(cell))),
     correlation,
     sharedSlot: Int32Array.from(keys, (key) => slots.get(key)!),
     ownSlot: Int32Array.from(ownKeys, (key) => slots.get(key)!),
@@ -69,14 +85,22 @@ function planDraws(study: Study, seedNoise: PooledDeviation): Plan {
  * Repeated seeds of one budget and size measure the shared part once, however many architectures have them; what the
  * architectures differ by measures the own part.
  */
-function degreesOfFreedom(study: Study, total: number, correlation: number): { shared: number; own: number } {
+function degreesOfFreedomOf(
+  cells: readonly Cell[],
+  total: number,
+  correlation: number,
+): Noise['degreesOfFreedom'] {
   if (correlation === 0) return { shared: 1, own: total };
   const seedsAt = new Map<string, number>();
-  for (const { budgetFlops, size, seeds } of study.cells) {
+  for (const { budgetFlops, size, seeds } of cells) {
     const key = JSON.stringify([budgetFlops, size]);
     seedsAt.set(key, Math.max(seedsAt.get(key) ?? 1, seeds.length));
   }
-  const shared = [...seedsAt.values()].reduce((sum, seeds) => sum + seeds - 1, 0);
+  // A group without repeated seeds has the study's deviation, and no count of its own.
+  const shared = Math.max(
+    1,
+    [...seedsAt.values()].reduce((sum, seeds) => sum + seeds - 1, 0),
+  );
   return { shared, own: Math.max(1, total - shared) };
 }
 
@@ -100,17 +124,20 @@ function drawLosses(
     normal[slot] = random.normal();
   }
   // The deviation is itself measured on few seeds: drawing it from its own distribution makes intervals Student's.
-  const deviation = (degrees: number): number => {
+  const deviation = (noise: number, degrees: number): number => {
     let squares = 0;
     for (let i = 0; i < degrees; i++) squares += random.normal() ** 2;
-    return plan.noise * Math.sqrt(degrees / squares);
+    return noise * Math.sqrt(degrees / squares);
   };
-  const shared = deviation(plan.degreesOfFreedom.shared) * Math.sqrt(plan.correlation);
-  const own = deviation(plan.degreesOfFreedom.own) * Math.sqrt(1 - plan.correlation);
+  const deviations = plan.noises.map(({ standardDeviation, degreesOfFreedom }) => ({
+    shared: deviation(standardDeviation, degreesOfFreedom.shared) * Math.sqrt(plan.correlation),
+    own: deviation(standardDeviation, degreesOfFreedom.own) * Math.sqrt(1 - plan.correlation),
+  }));
   const losses = new Float64Array(study.losses.length);
   study.rowsOfCell.forEach((members, cell) => {
     const mean = study.cells[cell]!.lossNats;
     const n = members.length;
+    const { shared, own } = deviations[plan.noiseOfCell[cell]!]!;
     for (const row of members) {
       const slot = plan.sharedSlot[row]!;
       if (n >= ownResidualsFrom) {
@@ -130,15 +157,19 @@ export interface BootstrapOptions {
   readonly seed: number;
   /** See {@link OWN_RESIDUALS_FROM}; 2 or more. */
   readonly ownResidualsFrom?: number;
+  /** Cells of one group have the deviation between seeds that their group shows; one for all cells unless told. */
+  readonly noiseGroupOf?: (cell: Cell) => string;
 }
+
+const oneForAll = (): string => 'all';
 
 /** Fits the study, and again on resampled losses where a seed is repeated somewhere with another loss. */
 export function bootstrapStudy(study: Study, options: BootstrapOptions): BootstrappedFit {
-  const { bootstraps, seed, ownResidualsFrom = OWN_RESIDUALS_FROM } = options;
+  const { bootstraps, seed, ownResidualsFrom = OWN_RESIDUALS_FROM, noiseGroupOf = oneForAll } = options;
   const point = fitStudy(study, study.losses);
   // Without any noise there is nothing to draw: repeated seeds of equal loss are copies, not repetitions.
   if (study.seedNoise === null || study.seedNoise.standardDeviation === 0) return { point, draws: [] };
-  const plan = planDraws(study, study.seedNoise);
+  const plan = planDraws(study, study.seedNoise, noiseGroupOf);
   const draws = Array.from({ length: bootstraps }, (_, draw) =>
     fitStudy(study, drawLosses(study, plan, seed, draw, ownResidualsFrom), point),
   );

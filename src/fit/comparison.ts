@@ -1,4 +1,5 @@
 /** What `analyse` says of one architecture against another: the comparisons in `Analysis`, plain objects like the rest of it. */
+import type { FrontierReading } from './analysis.js';
 import type { Interval } from './interval.js';
 
 /** What is counted on the axis of a frontier. Different costs, and seconds of different hardware, never meet in one ratio. */
@@ -25,7 +26,7 @@ export interface MeasuredFactor extends Bounded {
 
 /**
  * The headline: cost of the baseline over cost of the architecture at equal loss, both at optimal size, at the loss
- * of the baseline's frontier at its largest accepted budget. `Frontier.reading` says how a frontier is read.
+ * of the baseline's frontier at its largest accepted budget. `Speedup.reading` says how the two frontiers are read.
  */
 export interface SpeedupAtOptimalSize extends Bounded {
   readonly cost: CostKind;
@@ -106,6 +107,14 @@ export interface SavingsLaw {
   readonly parallelExponent: number | null;
 }
 
+/** How a factor changes with the baseline's compute, between two of its budgets. */
+export interface FactorChange {
+  readonly fromFlops: number;
+  readonly toFlops: number;
+  /** The factor at the larger budget over that at the smaller one; drawn together, so that what they share cancels. */
+  readonly ratio: Interval;
+}
+
 /** What would be needed to tell the two apart, at the seed noise seen. */
 export interface Power {
   /** Smallest factor that this study would have told from 1 (with a chance of 80%). */
@@ -124,6 +133,8 @@ export interface Speedup {
   readonly reason: string | null;
   /** FLOPs and matrix FLOPs give factors more than 1% apart, so both are to be shown. */
   readonly matmulDiffers: boolean;
+  /** Off the laws of both where both are laws, between the optima of both otherwise. */
+  readonly reading: FrontierReading;
   /** Factor in FLOPs as a function of the baseline's compute, over the baseline's measured range. */
   readonly curve: readonly {
     readonly baselineFlops: number;
@@ -134,6 +145,8 @@ export interface Speedup {
     /** The architecture's compute for this loss lies outside its measured range. */
     readonly extrapolated: boolean;
   }[];
+  /** Null with fewer than two budgets at which nothing is extrapolated. */
+  readonly change: FactorChange | null;
   /** (a_A/a_B)^(1/k) of parallel frontiers; null where parallelism is rejected (F test, or an exponent difference whose interval leaves out 0) or can't be tested. */
   readonly pureLawFactor: Interval | null;
   /** Exponent of the architecture minus that of the baseline; null where a law is missing. */
@@ -154,7 +167,9 @@ export interface Speedup {
 export interface Contrast {
   readonly first: { readonly arch: string; readonly baseline: string };
   readonly other: { readonly arch: string; readonly baseline: string };
-  /** Headline factor in FLOPs of `other` over that of `first`; drawn together, so that what they share cancels. */
+  /** The largest budget at which both factors can be read. */
+  readonly budgetFlops: number;
+  /** Factor in FLOPs of `other` over that of `first` there; drawn together, so that what they share cancels. */
   readonly ratio: Interval;
   /** `better` where the factor of `other` is the larger one; null without an interval. */
   readonly differs: Verdict | null;

@@ -1,8 +1,9 @@
 /** How far a factor of one family of positions is from the same comparison's in another family. */
 import { intervalOf } from './bootstrap.js';
+import type { Study } from './cells.js';
 import type { Contrast } from './comparison.js';
-import { headlineFactor, type Reader, verdictOf } from './speedup.js';
-import type { Pair } from './studyFit.js';
+import { factorAtBudget, type Reader, verdictOf } from './speedup.js';
+import { type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
 
 /** Names of an architecture and of its baseline. */
 export interface ComparisonName {
@@ -10,7 +11,7 @@ export interface ComparisonName {
   readonly baseline: string;
 }
 
-/** Ratios of the headline factors in FLOPs, `other` over `first`; comparisons without a factor are left out. */
+/** Ratios of the factors in FLOPs, `other` over `first`; comparisons without a factor at a budget of both are left out. */
 export function contrastsOf(
   reader: Reader,
   pairs: readonly { readonly first: ComparisonName; readonly other: ComparisonName }[],
@@ -22,13 +23,35 @@ export function contrastsOf(
     baseline: indexOf(baseline),
   });
   return pairs.flatMap(({ first, other }) => {
-    const [a, b] = [pairOf(first), pairOf(other)];
-    if ([a.arch, a.baseline, b.arch, b.baseline].includes(-1)) return [];
-    const factors = [a, b].map((pair) => headlineFactor(reader, pair));
+    const both = [pairOf(first), pairOf(other)];
+    if (both.some(({ arch, baseline }) => arch === -1 || baseline === -1)) return [];
+    const budgetFlops = largestCommonBudget(
+      study,
+      fit.point,
+      both.flatMap(({ arch, baseline }) => [arch, baseline]),
+    );
+    if (budgetFlops === null) return [];
+    const factors = both.map((pair) => factorAtBudget(reader, pair, budgetFlops));
     const ratio = intervalOf(fit, (draw) => {
-      const [own, others] = factors.map((factor) => factor(draw));
+      const [own, others] = factors.map((factor) => factor?.(draw));
       return own == null || others == null ? null : others / own;
     });
-    return ratio === null ? [] : [{ first, other, ratio, differs: verdictOf(ratio) }];
+    return ratio === null ? [] : [{ first, other, budgetFlops, ratio, differs: verdictOf(ratio) }];
   });
+}
+
+/**
+ * The largest budget at which all of these architectures have an accepted optimum: factors change with compute, so that
+ * those of different budgets say nothing of what families differ in.
+ */
+function largestCommonBudget(study: Study, fit: StudyFit, archs: readonly number[]): number | null {
+  const [first, ...others] = archs.map((arch) =>
+    study.archs[arch]!.groups.flatMap((group) =>
+      fit.vertices[group] ? [study.groups[group]!.budgetFlops] : [],
+    ),
+  );
+  const common = first!.filter((budget) =>
+    others.every((budgets) => budgets.some((other) => Math.abs(Math.log(other / budget)) <= RANGE_TOLERANCE)),
+  );
+  return common.length === 0 ? null : Math.max(...common);
 }

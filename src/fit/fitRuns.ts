@@ -35,6 +35,7 @@ export interface FitReport {
   readonly heldOut: Analysis['heldOut'];
   readonly seedNoise: Analysis['seedNoise'];
   readonly pairedNoise: Analysis['pairedNoise'];
+  readonly ownNoise: Analysis['ownNoise'];
   readonly warnings: readonly string[];
 }
 
@@ -104,6 +105,7 @@ export async function fitRuns(set: RunSet, options: FitRunsOptions = {}): Promis
     heldOut: analysis?.heldOut ?? [],
     seedNoise: analysis?.seedNoise ?? null,
     pairedNoise: analysis?.pairedNoise ?? null,
+    ownNoise: analysis?.ownNoise ?? null,
     warnings,
   };
 }

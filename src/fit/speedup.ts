@@ -1,6 +1,14 @@
 /** The headline: how much of the baseline's cost an architecture saves at equal loss, both at optimal size. */
 import { type Interval, leavesOutZero } from './interval.js';
-import type { CostKind, SavingsLaw, Speedup, SpeedupAtOptimalSize, Verdict } from './comparison.js';
+import type { FrontierReading } from './analysis.js';
+import type {
+  CostKind,
+  FactorChange,
+  SavingsLaw,
+  Speedup,
+  SpeedupAtOptimalSize,
+  Verdict,
+} from './comparison.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { budgetDifferences, otherSizeDifferences, sameSizeDifferences } from './differences.js';
@@ -36,15 +44,24 @@ export interface Reader {
   readonly readings: Readings;
 }
 
+/**
+ * Both frontiers of a comparison are read alike, off their laws only where both are laws: read one off its law and the
+ * other between its optima, and the factor would take in by how much a law misses what the other line goes through.
+ */
+function readingOfPair({ readings }: Reader, pair: Pair): FrontierReading {
+  return readings[pair.arch] === 'law' && readings[pair.baseline] === 'law' ? 'law' : 'optima';
+}
+
 /** Two frontiers of a fit on one cost; null where either is missing. */
 function linesOf(
-  { readings }: Reader,
+  reader: Reader,
   fit: StudyFit,
   pair: Pair,
   cost: number,
 ): { arch: FrontierLine; baseline: FrontierLine } | null {
-  const arch = lineOf(fit, pair.arch, cost, readings[pair.arch]!);
-  const baseline = lineOf(fit, pair.baseline, cost, readings[pair.baseline]!);
+  const reading = readingOfPair(reader, pair);
+  const arch = lineOf(fit, pair.arch, cost, reading);
+  const baseline = lineOf(fit, pair.baseline, cost, reading);
   return arch && baseline ? { arch, baseline } : null;
 }
 
@@ -79,12 +96,23 @@ function readAt({ study, fit }: Reader, pair: Pair, cost: number, baseline: Fron
   return within.length === 0 ? rangeOf(baseline).logMax : Math.max(...within.map(logCostOf));
 }
 
-/** The headline factor in FLOPs of any draw. */
-export function headlineFactor(reader: Reader, pair: Pair): (draw: StudyFit) => number | null {
-  const lines = linesOf(reader, reader.fit.point, pair, 0);
-  if (lines === null) return () => null;
-  const logBaselineCost = readAt(reader, pair, 0, lines.baseline);
-  return (draw) => factorAt(reader, draw, pair, 0, logBaselineCost);
+/** The headline factor in FLOPs, with the interval that the reader's draws give it. */
+export function headlineFactor(reader: Reader, pair: Pair): Interval | null {
+  return speedupAtOptimalSize(reader, pair, 0)?.factor ?? null;
+}
+
+/** The factor in FLOPs of any draw at the loss of the baseline's optimum at a budget; null where it has none there. */
+export function factorAtBudget(
+  reader: Reader,
+  pair: Pair,
+  budgetFlops: number,
+): ((draw: StudyFit) => number | null) | null {
+  const { study, fit } = reader;
+  const group = study.archs[pair.baseline]!.groups.find(
+    (own) => Math.abs(Math.log(study.groups[own]!.budgetFlops / budgetFlops)) <= RANGE_TOLERANCE,
+  );
+  const vertex = group === undefined ? null : fit.point.vertices[group];
+  return vertex ? (draw) => factorAt(reader, draw, pair, 0, vertex.logCost[0]!) : null;
 }
 
 /** The headline in one cost, an index into `Study.costs`; null where a frontier is missing or does not fall. */
@@ -163,8 +191,25 @@ function speedupCurve(reader: Reader, pair: Pair): Speedup['curve'] {
   });
 }
 
+/** By how much the factor changes from the smallest to the largest budget of the baseline where nothing is extrapolated. */
+function changeOf(reader: Reader, pair: Pair, curve: Speedup['curve']): FactorChange | null {
+  const measured = curve.flatMap(({ budgetFlops, extrapolated }) =>
+    budgetFlops === null || extrapolated ? [] : [budgetFlops],
+  );
+  const [fromFlops, toFlops] = [measured[0], measured.at(-1)];
+  if (fromFlops === undefined || toFlops === undefined || fromFlops === toFlops) return null;
+  const from = factorAtBudget(reader, pair, fromFlops);
+  const to = factorAtBudget(reader, pair, toFlops);
+  const ratio = intervalOf(reader.fit, (draw) => {
+    const [first, last] = [from?.(draw), to?.(draw)];
+    return first == null || last == null ? null : last / first;
+  });
+  return ratio && { fromFlops, toFlops, ratio };
+}
+
 /** Exponent difference, F test and the factor of parallel lines (a_A / a_B)^(1/k), where both frontiers are laws. */
-function parallelLines({ study, fit, readings }: Reader, pair: Pair) {
+function parallelLines(reader: Reader, pair: Pair) {
+  const { study, fit } = reader;
   const shared = (draw: StudyFit) =>
     fitSharedExponent(
       [pair.baseline, pair.arch].map((arch) => frontierPoints(draw.vertices, study.archs[arch]!.groups, 0)),
@@ -176,9 +221,8 @@ function parallelLines({ study, fit, readings }: Reader, pair: Pair) {
   const test = exponentDifference === null ? null : shared(fit.point);
   const testable = test !== null && (test.pValue !== null || exponentDifference?.low != null);
   const rejected = leavesOutZero(exponentDifference) || (test?.pValue ?? 1) < 0.05;
-  const areLaws = readings[pair.arch] === 'law' && readings[pair.baseline] === 'law';
   const pureLawFactor =
-    testable && !rejected && areLaws
+    testable && !rejected && readingOfPair(reader, pair) === 'law'
       ? intervalOf(fit, (draw) => {
           const law = shared(draw);
           if (law === null || law.exponent > -1e-12) return null;
@@ -275,7 +319,9 @@ export function compare(reader: Reader, pair: Pair): Speedup {
     atOptimalSize,
     reason: missingLaw(study, fit.point, pair),
     matmulDiffers: all !== undefined && matmul !== undefined && Math.abs(matmul / all - 1) > 0.01,
+    reading: readingOfPair(reader, pair),
     curve,
+    change: changeOf(reader, pair, curve),
     pureLawFactor,
     exponentDifference,
     parallelPValue,

@@ -65,10 +65,12 @@ function unequalNoise({ cells }: Study, pooled: number): string[] {
   return kinds.flatMap(({ differ, nameOf }) => {
     const found = noiseByGroup(cells, nameOf);
     if (found === null || found.pValue >= SURPRISING) return [];
+    const ofFactors =
+      differ === 'budgets' ? '' : '; the factors are given with the noise of their own family too';
     const each = found.groups.map(({ name, noise }) => `${noise.standardDeviation.toFixed(4)} with ${name}`);
     return [
       `Seeds scatter unequally by ${differ} (Bartlett, ${pText(found.pValue)}): ${listed(each)}, in nats. ` +
-        `Intervals and tests take ${pooled.toFixed(4)} for all: where seeds scatter more they are too sure, by about that ratio, and where less not sure enough.`,
+        `Intervals and tests take ${pooled.toFixed(4)} for all: where seeds scatter more they are too sure, by about that ratio, and where less not sure enough${ofFactors}.`,
     ];
   });
 }
@@ -127,7 +129,7 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     const several = alike.length > 1;
     warnings.push(
       `The optima of ${listed(alike)} lie further off their power ${several ? 'laws' : 'law'} than seed noise explains (${p}): ` +
-        `the ${several ? 'laws are' : 'law is'} an approximation over this range, and speedups are read between the optima instead.`,
+        `the ${several ? 'laws are' : 'law is'} an approximation over this range, and speedups over or of ${several ? 'them' : 'it'} are read between optima instead, those of both architectures.`,
     );
   }
   for (const { arch, saturating } of frontier) {
@@ -173,7 +175,7 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     const several = alike.length > 1;
     warnings.push(
       `${several ? 'Laws' : 'A law'} below ${budget} FLOPs ${several ? 'miss' : 'misses'} the loss measured there, outside of ${several ? 'their intervals' : 'its interval'}: ` +
-        `${listed(alike)}. ${several ? 'Those frontiers are no power laws' : 'That frontier is no power law'} over this range.`,
+        `${listed(alike)}. Whoever had stopped below would have extrapolated wrongly.`,
     );
   }
   return warnings;

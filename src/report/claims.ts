@@ -1,4 +1,5 @@
 /** What several families of positions say of one comparison, in a sentence. */
+import type { Interval } from '../fit/interval.js';
 import type { Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/comparison.js';
 import type { Answer } from './document.js';
 import type { Claim } from './families.js';
@@ -24,9 +25,14 @@ export function claimAnswer(claim: Claim): Answer {
   const measured = measuredIn(claim);
   const verdicts = measured.map(({ at }) => at.verdict);
   const isReadAtOne = new Set(measured.map(readAt)).size === 1;
-  const parts = measured.map(
-    (entry, i) => familyPart(claim, entry, i === 0) + (isReadAtOne ? '' : ` at ${readAt(entry)}`),
-  );
+  const parts = measured.map((entry, i) => {
+    const common = commonReading(claim, entry.comparison);
+    const beside =
+      common === null
+        ? ''
+        : ` (${formatFactor(common.factor.value)} at ${formatFlops(common.budgetFlops)}, which all reached)`;
+    return familyPart(claim, entry, i === 0) + (isReadAtOne ? '' : ` at ${readAt(entry)}${beside}`);
+  });
   const where = isReadAtOne
     ? `at optimal size${rangeText(measured)}`
     : 'each at optimal size, at the loss that its baseline has with the compute named';
@@ -40,6 +46,43 @@ export function claimAnswer(claim: Claim): Answer {
     sentence: rich`${strong(headOf(claim, verdicts))}: ${parts.join('; ')}; ${where}.${missing}`,
     further: furtherOf(measured),
   };
+}
+
+/** A factor at a budget of the baseline that is not its largest. */
+export interface BudgetReading {
+  readonly budgetFlops: number;
+  readonly lossNats: number;
+  readonly factor: Interval;
+  readonly extrapolated: boolean;
+}
+
+/** A budget is spent to within one step of a run, and no run is worth fewer than 100. */
+const ABOUT = 1.01;
+
+/** Factors at the budgets of the baseline up to that of the headline, by rising budget. */
+export function budgetReadings(comparison: Speedup): BudgetReading[] {
+  const most = headlineOf(comparison)?.baselineCost ?? 0;
+  return comparison.curve.flatMap(({ budgetFlops, lossNats, factor, extrapolated }) =>
+    budgetFlops === null || budgetFlops > most * ABOUT
+      ? []
+      : [{ budgetFlops, lossNats, factor, extrapolated }],
+  );
+}
+
+/**
+ * The factor of one family at the largest budget at which all of the claim's have one, where its own headline is read at
+ * more compute: factors of different compute are not to be set against each other. Null where there is nothing to add.
+ */
+export function commonReading(claim: Claim, comparison: Speedup): BudgetReading | null {
+  const families = measuredIn(claim).map((entry) => budgetReadings(entry.comparison));
+  const common = families[0]?.findLast(({ budgetFlops }) =>
+    families.every((readings) => readings.some((other) => other.budgetFlops === budgetFlops)),
+  );
+  const own = budgetReadings(comparison);
+  if (families.length < 2 || common?.budgetFlops === own.at(-1)?.budgetFlops) return null;
+  return (
+    own.find(({ budgetFlops, extrapolated }) => budgetFlops === common?.budgetFlops && !extrapolated) ?? null
+  );
 }
 
 /** The same verdict in two families and the opposite in none: what the rules of the numbers ask of a claim. */

@@ -24,7 +24,14 @@ export type Block =
   /** A table of its own; `file` names its CSV. */
   | { readonly kind: 'table'; readonly table: Table; readonly file: string; readonly collapsed: boolean }
   | { readonly kind: 'facts'; readonly facts: readonly (readonly [string, Rich])[] }
-  | { readonly kind: 'code'; readonly summary: string; readonly language: string; readonly text: string };
+  /** With `file` it is also a file of the data, which Markdown links to instead of repeating it. */
+  | {
+      readonly kind: 'code';
+      readonly summary: string;
+      readonly language: string;
+      readonly text: string;
+      readonly file?: string;
+    };
 
 export interface Section {
   readonly id: string;

@@ -70,7 +70,7 @@ export function claimsOf(infos: readonly ArchInfo[], comparisons: readonly Speed
   return [...claims.values()];
 }
 
-/** The comparisons that repeat in another family, each of those beside the first one's, for `analyse`. */
+/** The comparisons that repeat in another family, each family's beside those of all before it, for `analyse`. */
 export function contrastPairs(study: Study): Pick<Contrast, 'first' | 'other'>[] {
   const infos = archInfos(study);
   const families = [...new Set(infos.map((info) => info.positions))];
@@ -86,8 +86,17 @@ export function contrastPairs(study: Study): Pick<Contrast, 'first' | 'other'>[]
           })),
       ),
   );
-  return pairs.flatMap(({ key, name }, i) => {
-    const first = pairs.findIndex((pair) => pair.key === key);
-    return first === i ? [] : [{ first: pairs[first]!.name, other: name }];
-  });
+  // Of two baselines each is compared with the other, and one of the two says it all.
+  const once = pairs.filter(
+    ({ name }, i) =>
+      !pairs
+        .slice(0, i)
+        .some(({ name: other }) => other.arch === name.baseline && other.baseline === name.arch),
+  );
+  return once.flatMap((first, i) =>
+    once
+      .slice(i + 1)
+      .filter(({ key }) => key === first.key)
+      .map((other) => ({ first: first.name, other: other.name })),
+  );
 }

@@ -52,6 +52,9 @@ function blockToMarkdown(block: Block): string {
         .map(([term, text]) => `- ${escapeMarkdown(term)}: ${richToMarkdown(text)}`)
         .join('\n');
     case 'code': {
+      if (block.file !== undefined) {
+        return `${escapeMarkdown(block.summary)}: [data/${block.file}](data/${block.file})`;
+      }
       const longest = Math.max(2, ...(block.text.match(/`+/g) ?? []).map((run) => run.length));
       const fence = '`'.repeat(longest + 1);
       return collapsed(block.summary, `${fence}${block.language}\n${block.text.trimEnd()}\n${fence}`);

@@ -54,6 +54,7 @@ export async function documentFiles(
       path: `data/${file}.csv`,
       content: datasetToCsv(dataset),
     })),
+    ...codeFiles(document),
     ...(paper ? tablesOf(document).map(latexFile) : []),
     { path: 'report.md', content: renderMarkdown(document) },
     { path: 'index.html', content: renderPage({ document, styles, version: packageVersion() }) },
@@ -90,6 +91,16 @@ function tablesOf(document: ReportDocument): NamedTable[] {
       const { id, table, csv } = block.chart;
       return [{ file: id, table, dataset: csv ?? table.dataset }];
     }),
+  );
+}
+
+function codeFiles(document: ReportDocument): ReportFile[] {
+  return document.sections.flatMap(({ blocks }) =>
+    blocks.flatMap((block): ReportFile[] =>
+      block.kind === 'code' && block.file !== undefined
+        ? [{ path: `data/${block.file}`, content: `${block.text.trimEnd()}\n` }]
+        : [],
+    ),
   );
 }
 

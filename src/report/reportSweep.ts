@@ -109,6 +109,7 @@ function emptyAnalysis(baselines: readonly string[], reason: string): Analysis {
     residuals: [],
     seedNoise: null,
     pairedNoise: null,
+    ownNoise: null,
     leftOut: [],
     warnings: [reason],
   };

@@ -54,9 +54,12 @@ export function factorText(at: SpeedupAtOptimalSize): string {
   return `${at.relation} ${formatFactor(at.bound)}`;
 }
 
-/** The same with its interval where it was measured: `1.93× (1.52 to 2.44)`, `> 8.00×`. */
+/** The same with its interval: `1.93× (1.52 to 2.44)`, `< 1.00× (extrapolated 0.98×, 0.91 to 1.04)`. */
 export function speedupText(at: SpeedupAtOptimalSize): string {
-  return at.relation === '=' ? shortFactor(at.factor) : factorText(at);
+  if (at.relation === '=') return shortFactor(at.factor);
+  const { value, low, high } = at.factor;
+  const interval = low === null || high === null ? '' : `, ${factorDigits(low)} to ${factorDigits(high)}`;
+  return `${factorText(at)} (extrapolated ${formatFactor(value)}${interval})`;
 }
 
 /** The speedup in FLOPs of a comparison, or undefined where a law is missing. */

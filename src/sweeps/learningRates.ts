@@ -1,6 +1,7 @@
 /** The learning rates of a sweep's cells: one number, a rule, a grid to be tried, or what a tuning sweep found. */
 import type { ModelSetup } from '../store/record.js';
 import type { LoadedSweep } from './sweepFile.js';
+import { flopsText } from './format.js';
 import { transferredRate } from './transfer.js';
 import {
   findTuned,
@@ -65,7 +66,7 @@ function tunedRates(loaded: LoadedSweep, spec: TunedSpec): LearningRates {
           ? transferredRate(rates, label, shape, budgetFlops)
           : null;
       if (carried !== null) {
-        const rule = `${sizeText(model)} not tuned; the rates of dModel ${carried.from.shape.dModel}, times the ratio of the widths`;
+        const rule = `${sizeText(model)} not tuned; the rates of dModel ${carried.from.shape.dModel} at ${flopsText(carried.from.budgetFlops, 3)} FLOPs, times the ratio of the widths`;
         const named = carriedTo.get(rule) ?? new Set();
         carriedTo.set(rule, named.add(`${label} ${Number(carried.learningRate.toPrecision(4))}`));
       }

@@ -123,7 +123,7 @@ describe('analyse on rows of known truth', () => {
     // 3.4822 predicted and 0.2 more observed, 5.43% too low; 3.3164 and 0.2 more, 5.69%.
     expect(warnings.filter((w) => w.startsWith('Laws below'))).toEqual([
       'Laws below 4e12 FLOPs miss the loss measured there, outside of their intervals: base by -5.43% and better by -5.69%. ' +
-        'Those frontiers are no power laws over this range.',
+        'Whoever had stopped below would have extrapolated wrongly.',
     ]);
   });
 

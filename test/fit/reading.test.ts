@@ -44,7 +44,7 @@ describe('a baseline that leaves its power law', () => {
   it('has no factor of parallel laws, and a warning', () => {
     expect(speedup.pureLawFactor).toBeNull();
     expect(analysis.warnings.join('\n')).toMatch(
-      /The optima of base lie further off .* speedups are read between the optima instead\./,
+      /The optima of base lie further off .* speedups over or of it are read between optima instead, those of both architectures\./,
     );
   });
 });
@@ -55,6 +55,41 @@ it('an architecture that leaves its law is read between its optima', () => {
   const [before, last] = [optimalLoss(other, 1e12), optimalLoss(other, 2e12) - 0.3];
   const share = Math.log(before / optimalLoss(base, 2e12)) / Math.log(before / last);
   expect(headline.factor.value).toBeCloseTo(2 / 2 ** share, 6);
+});
+
+it('both are read between their optima where one is no law', () => {
+  // Within noise of its law, and yet off it: 0.005 nats lower at the third budget.
+  const nearly = syntheticRows(
+    other,
+    design,
+    (seed, budget) => alternating(seed) - (budget === 1e12 ? 0.005 : 0),
+  );
+  const straight = analysed([...syntheticRows(base, design, alternating), ...nearly]);
+  expect(straight.readings).toEqual({ base: 'law', other: 'law' });
+  expect(straight.speedup.reading).toBe('law');
+  const { readings, speedup, headline } = analysed([...bent(base, 0.1), ...nearly]);
+  expect(readings).toEqual({ base: 'optima', other: 'law' });
+  expect(speedup.reading).toBe('optima');
+  const measured = optimalLoss(base, 2e12) - 0.1;
+  const [before, last] = [optimalLoss(other, 1e12) - 0.005, optimalLoss(other, 2e12)];
+  const share = Math.log(before / measured) / Math.log(before / last);
+  expect(headline.factor.value).toBeCloseTo(2 / 2 ** share, 6);
+});
+
+it('tells by how much a factor changes between the budgets where it was measured', () => {
+  const steady = analysed([
+    ...syntheticRows(base, design, alternating),
+    ...syntheticRows(other, design, alternating),
+  ]);
+  expect(steady.speedup.change).toMatchObject({ fromFlops: 5e11, toFlops: 2e12 });
+  expect(steady.speedup.change!.ratio.value).toBeCloseTo(1, 6);
+  expect(steady.speedup.change!.ratio.low!).toBeLessThan(1);
+  expect(steady.speedup.change!.ratio.high!).toBeGreaterThan(1);
+  const { speedup } = analysed([...bent(base, 0.1), ...syntheticRows(other, design, alternating)]);
+  const atBudget = (flops: number): number =>
+    speedup.curve.find(({ budgetFlops }) => budgetFlops === flops)!.factor.value;
+  expect(speedup.change!.ratio.value).toBeCloseTo(atBudget(2e12) / atBudget(5e11), 9);
+  expect(speedup.change!.ratio.high!).toBeLessThan(1);
 });
 
 describe('lines between optima', () => {

@@ -65,7 +65,7 @@ describe('the report of a study with three families', () => {
       analysis: analysisOf(uneven, { bootstraps: 50 }),
     });
     expect(richToPlain(claimAnswer(claims[0]!).sentence)).toMatch(
-      /with absolute positions at 3\s×\s10¹² FLOPs; 1\.0\d× \(.*\) with rotary positions at 3\s×\s10¹³ FLOPs; each at optimal size, at the loss that its baseline has with the compute named\.$/,
+      /with absolute positions at 3\s×\s10¹² FLOPs; 1\.0\d× \(.*\) with rotary positions at 3\s×\s10¹³ FLOPs \(1\.0\d× at 3\s×\s10¹² FLOPs, which all reached\); each at optimal size, at the loss that its baseline has with the compute named\.$/,
     );
   });
 

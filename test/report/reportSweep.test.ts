@@ -75,6 +75,7 @@ describe('reportSweep', () => {
     expect(same.map(([path]) => path).sort()).toEqual(
       [
         'data/curves.csv',
+        'data/tuned-rates.json',
         ...['parameters', 'flops', 'throughput', 'tuning'].flatMap((id) => [
           `figures/${id}.svg`,
           `figures/${id}.png`,

@@ -32,6 +32,8 @@ const comparison = (at: Partial<SpeedupAtOptimalSize> | null, rest: Partial<Spee
   atOptimalSize: at === null ? [] : [{ ...headline, ...at }],
   reason: null,
   matmulDiffers: false,
+  reading: 'law',
+  change: null,
   curve: [
     { baselineFlops: 1e11, budgetFlops: null, lossNats: 5, factor: interval(2), extrapolated: true },
     { baselineFlops: 2.04e11, budgetFlops: null, lossNats: 4.9, factor: interval(2), extrapolated: false },

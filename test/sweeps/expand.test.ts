@@ -222,7 +222,7 @@ describe('tuned rates', () => {
     );
     expect(runs.map((run) => run.setup.optimizer.learningRate)).toEqual([0.032, 0.012, 0.016, 0.006]);
     expect(notices.slice(0, -1)).toEqual([
-      'Learning rates of dModel 64, 2 layers not tuned; the rates of dModel 24, times the ratio of the widths: transformer 0.012, primer 0.006.',
+      'Learning rates of dModel 64, 2 layers not tuned; the rates of dModel 24 at 1e9 FLOPs, times the ratio of the widths: transformer 0.012, primer 0.006.',
     ]);
   });
 

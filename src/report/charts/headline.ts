@@ -1,10 +1,12 @@
 /** The picture beside the answer: every comparison's speedup at optimal size with its interval, and a line at 1. */
 import type { Speedup, SpeedupAtOptimalSize } from '../../fit/comparison.js';
+import { verdictOf } from '../../fit/speedup.js';
+import { commonReading, type BudgetReading } from '../claims.js';
 import type { ReportContext } from '../context.js';
 import { formatFlops, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
-import { costLabel, headlineOf, speedupText } from '../text.js';
+import { costLabel, headlineOf, shortFactor, speedupText } from '../text.js';
 import {
   FORMAT,
   intervalLayers,
@@ -54,6 +56,13 @@ export function headlineChart(context: ReportContext, positions: string): Chart 
 
 /** Speedups of all families, what repeats in several of them side by side; null where no comparison has a number. */
 export function familiesChart(context: ReportContext): Chart | null {
+  const common = new Map(
+    context.claims.flatMap((claim) =>
+      claim.entries.map((c): [Speedup, BudgetReading | null] => [c, commonReading(claim, c)]),
+    ),
+  );
+  const pairOf = (c: Speedup, at: string): string =>
+    `${bare(c.arch, c)} over ${bare(c.baseline, c)}|${c.positions}${at}`;
   return speedupChart(
     context,
     context.claims.flatMap((claim) => claim.entries),
@@ -61,7 +70,11 @@ export function familiesChart(context: ReportContext): Chart | null {
       id: 'speedup',
       title: 'Speedup at optimal size, family by family',
       tableCaption: 'Speedups at equal loss and optimal size, in every family of positions',
-      pairOf: (c) => `${bare(c.arch, c)} over ${bare(c.baseline, c)}|${c.positions}${readAtText(c)}`,
+      pairOf: (c) => pairOf(c, readAtText(c)),
+      besideOf: (c) => {
+        const reading = common.get(c) ?? null;
+        return reading && { pair: pairOf(c, `, at ${formatFlops(reading.budgetFlops)}`), reading };
+      },
     },
   );
 }
@@ -83,14 +96,24 @@ interface Heading {
   readonly tableCaption: string;
   /** Key of a comparison's row, its two lines parted by `|`. */
   readonly pairOf: (comparison: Speedup) => string;
+  /** The same comparison at less compute, to stand below it; null where it has none. */
+  readonly besideOf?: (
+    comparison: Speedup,
+  ) => { readonly pair: string; readonly reading: BudgetReading } | null;
 }
 
 function speedupChart(
   context: ReportContext,
   comparisons: readonly Speedup[],
-  { id, title, tableCaption, pairOf }: Heading,
+  { id, title, tableCaption, pairOf, besideOf = () => null }: Heading,
 ): Chart | null {
-  const rows = comparisons.flatMap((c) => c.atOptimalSize.map((at) => rowOf(c, at, pairOf(c))));
+  const rows = comparisons.flatMap((c) => {
+    const beside = besideOf(c);
+    return [
+      ...c.atOptimalSize.map((at) => rowOf(c, at, pairOf(c))),
+      ...(beside === null ? [] : [besideRow(c, beside.pair, beside.reading)]),
+    ];
+  });
   const drawn = comparisons.flatMap((c) =>
     c.atOptimalSize.filter((at) => at.cost === 'flops').map((at) => ({ c, at })),
   );
@@ -100,7 +123,7 @@ function speedupChart(
     at.relation === '=' ? [at.factor.value, at.factor.low, at.factor.high] : [at.bound],
   );
   const domain = paddedDomain([1, ...shown.filter((value) => value !== null)], 'log', 0.12);
-  const pairs = drawn.map(({ c }) => pairOf(c));
+  const pairs = drawn.flatMap(({ c }) => [pairOf(c), besideOf(c)?.pair ?? []].flat());
   const { color, shape } = seriesEncoding(context.styles, archs);
   const x = speedupAxis(domain);
   const y = pairAxis('pair', pairs);
@@ -155,5 +178,30 @@ function rowOf(comparison: Speedup, at: SpeedupAtOptimalSize, pair: string): Row
     baselineCost: at.baselineCost,
     readAtFlops: headlineOf(comparison)?.baselineCost ?? null,
     lossNats: at.lossNats,
+  };
+}
+
+/** A factor at less compute than the headline's, as a row of its own. */
+function besideRow(
+  { arch, baseline, positions }: Speedup,
+  pair: string,
+  { budgetFlops, lossNats, factor }: BudgetReading,
+): Row {
+  return {
+    pair,
+    arch,
+    baseline,
+    positions,
+    cost: costLabel('flops', null),
+    relation: '=',
+    factor: factor.value,
+    low: factor.low,
+    high: factor.high,
+    label: shortFactor(factor),
+    verdict: verdictOf(factor) ?? 'no interval',
+    extrapolated: false,
+    baselineCost: budgetFlops,
+    readAtFlops: budgetFlops,
+    lossNats,
   };
 }

@@ -72,7 +72,7 @@ export function answerSection(context: ReportContext): Section {
 const MOST_BEFORE_PICTURE = 3;
 
 /** A convolution's gain may be the positions' doing, so a difference between families is itself a finding. */
-const WHAT_FAMILIES_SAY = rich`${strong('What the families say.')} A convolution on queries, keys and values gives a model with absolute positions the local order that relative or rotary positions give it anyway. Where a factor is smaller with those, that much of the gain is what such positions bring by themselves; what remains in every family is not owed to positions. Families are never one frontier: each factor is over the baseline of its own family.`;
+const WHAT_FAMILIES_SAY = rich`${strong('What the families say.')} A part that gives a model the local order of its tokens, such as a convolution on queries, keys and values, has less to add where relative or rotary positions give it that order anyway. So a factor that is smaller with those may be the positions' doing; no family tells it by itself. Families are never one frontier: each factor is over the baseline of its own family.`;
 
 /** A difference of loss is what it is, and no more. */
 function whatDifferencesSay(groups: readonly DifferenceGroup[]): Rich {
@@ -101,14 +101,11 @@ function tunedRates(context: ReportContext): Section {
 export function comparisonAnswer({ analysis }: ReportContext, comparison: Speedup): Answer {
   const at = headlineOf(comparison);
   const decided = at?.verdict === 'better' || at?.verdict === 'worse';
-  const isBent = analysis.frontier.some(
-    ({ arch, reading }) => reading === 'optima' && (arch === comparison.arch || arch === comparison.baseline),
-  );
   const isRejected = analysis.parallel.some(
     (test) => test.positions === comparison.positions && test.rejected === true,
   );
   const isApart = leavesOutZero(comparison.exponentDifference);
-  const notParallel = isBent || isRejected || isApart;
+  const notParallel = comparison.reading === 'optima' || isRejected || isApart;
   return {
     factor: at === undefined ? '–' : factorText(at),
     tone: decided ? 'decided' : 'undecided',

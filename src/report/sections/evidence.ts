@@ -21,6 +21,8 @@ import {
   comparisonsTable,
   contrastsTable,
   detailsTable,
+  factorsByBudgetTable,
+  ownNoiseTable,
   pairedTable,
 } from './comparisons.js';
 import { conventionsTable, lawsTable, parallelSentences, savingsSentences, savingsTable } from './laws.js';
@@ -44,9 +46,11 @@ export function evidenceSection(context: ReportContext): Section {
         );
   };
   const blocks: Block[] = [
-    ...tableBlock(comparisonsTable(context), 'speedups'),
+    ...tableBlock(factorsByBudgetTable(context), 'speedups-by-budget'),
+    ...tableBlock(comparisonsTable(context), 'speedups', true),
     ...tableBlock(budgetSpeedupsTable(context), 'budget-speedups', true),
     ...tableBlock(contrastsTable(context), 'contrasts', true),
+    ...tableBlock(ownNoiseTable(context), 'own-noise', true),
     ...alike(frontierChart),
     ...alike(sizesChart),
     ...tableBlock(lawsTable(context), 'laws'),

@@ -35,7 +35,7 @@ export function reproduceSection(context: ReportContext): Section {
       : [
           {
             kind: 'prose',
-            text: rich`Its learning rates are read from ${listInWords(tuned.map((name) => `${name}.tuned.json`))} beside the sweep file, made by ${code(tuned.map((name) => `isoloss run ${name}`).join('; '))}.${tuned.length === 1 ? '' : ' Of an architecture and size that several of them tuned, the first gives the rate.'}`,
+            text: rich`Its learning rates are read from ${listInWords(tuned.map((name) => `${name}.tuned.json`))} beside the sweep file, made by ${code(tuned.map((name) => `isoloss run ${name}`).join('; '))}.${tuned.length === 1 ? '' : ' Of an architecture and size that several of them tuned, a run takes the rate of the budget nearest to its own.'}`,
           } as const,
         ]),
     {
@@ -67,6 +67,7 @@ export function reproduceSection(context: ReportContext): Section {
             summary: `Tuned learning rates of ${tuned.join(' and ')}, with all trials`,
             language: 'json',
             text: JSON.stringify(sweep.resolved['tuning'], null, 1),
+            file: 'tuned-rates.json',
           } as const,
         ]),
     { kind: 'table', table: runsTable(study.runs), file: 'runs', collapsed: true },
