@@ -36,7 +36,7 @@ describe.skipIf(!IS_BUILT || !process.version.startsWith(NODE)).each(STUDIES)(
     });
 
     it('renders HTML, Markdown, SVG and tables byte for byte', () => {
-      for (const file of filesOf(rendered).filter((name) => /\.(html|md|svg|csv)$/.test(name))) {
+      for (const file of filesOf(rendered).filter((name) => /\.(html|md|svg|csv|json)$/.test(name))) {
         expect(readFileSync(join(rendered, file)).equals(readFileSync(join(published, file))), file).toBe(
           true,
         );

@@ -2,7 +2,7 @@
 import { intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import type { Contrast } from './comparison.js';
-import { factorAtBudget, type Reader, verdictOf } from './speedup.js';
+import { factorAtBudget, type Reader, verdictOf } from './factors.js';
 import { type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
 
 /** Names of an architecture and of its baseline. */

@@ -14,7 +14,7 @@ import {
   trueSpeedup,
 } from './simulate.js';
 import { readingOf } from './reading.js';
-import { speedupAtOptimalSize, verdictOf } from './speedup.js';
+import { speedupAtOptimalSize, verdictOf } from './factors.js';
 import { frontierPoints } from './studyFit.js';
 import { isBaseline } from './warnings.js';
 

@@ -7,7 +7,7 @@ import { bootstrapStudy, type BootstrapOptions } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { noiseByGroup } from './noise.js';
 import { SURPRISING, type Readings } from './reading.js';
-import { headlineFactor, verdictOf } from './speedup.js';
+import { headlineFactor, verdictOf } from './factors.js';
 import type { Pair } from './studyFit.js';
 
 /** Null where families are not told apart by their noise (Bartlett's test), or nothing is drawn. */

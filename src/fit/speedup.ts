@@ -1,151 +1,26 @@
-/** The headline: how much of the baseline's cost an architecture saves at equal loss, both at optimal size. */
-import { type Interval, leavesOutZero } from './interval.js';
-import type { FrontierReading } from './analysis.js';
-import type {
-  CostKind,
-  FactorChange,
-  SavingsLaw,
-  Speedup,
-  SpeedupAtOptimalSize,
-  Verdict,
-} from './comparison.js';
-import { type BootstrappedFit, intervalOf } from './bootstrap.js';
+/** All that is said of one architecture over one baseline, both at optimal size: the factor, how it changes, what it saves. */
+import type { CostKind, FactorChange, SavingsLaw, Speedup } from './comparison.js';
+import { intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { budgetDifferences, otherSizeDifferences, sameSizeDifferences } from './differences.js';
-import { fixedSizeSpeedups } from './fixedSize.js';
-import { pairedNoise } from './noise.js';
-import { fitPowerLaw, fitSharedExponent, type LogLaw } from './powerLaw.js';
-import { powerOf } from './power.js';
 import {
-  type FrontierLine,
-  lineOf,
-  lossAt,
-  pointsUnder,
-  rangeOf,
-  reaches,
-  type Readings,
-} from './reading.js';
+  factorAt,
+  factorAtBudget,
+  linesOf,
+  type Reader,
+  readingOfPair,
+  speedupAtOptimalSize,
+} from './factors.js';
+import { fixedSizeSpeedups } from './fixedSize.js';
+import { leavesOutZero } from './interval.js';
+import { pairedNoise } from './noise.js';
+import { powerOf } from './power.js';
+import { fitPowerLaw, fitSharedExponent, type LogLaw } from './powerLaw.js';
+import { type FrontierLine, lossAt, rangeOf } from './reading.js';
 import { frontierPoints, type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
 
 /** Points of a curve over the baseline's range. */
 const CURVE_POINTS = 25;
-
-/** What the interval of a factor says; null without an interval. */
-export function verdictOf(factor: Interval): Verdict | null {
-  if (factor.low === null || factor.high === null) return null;
-  if (factor.low > 1) return 'better';
-  return factor.high < 1 ? 'worse' : 'not told apart';
-}
-
-/** The study and how its frontiers are read: what every comparison starts from. */
-export interface Reader {
-  readonly study: Study;
-  readonly fit: BootstrappedFit;
-  readonly readings: Readings;
-}
-
-/**
- * Both frontiers of a comparison are read alike, off their laws only where both are laws: read one off its law and the
- * other between its optima, and the factor would take in by how much a law misses what the other line goes through.
- */
-function readingOfPair({ readings }: Reader, pair: Pair): FrontierReading {
-  return readings[pair.arch] === 'law' && readings[pair.baseline] === 'law' ? 'law' : 'optima';
-}
-
-/** Two frontiers of a fit on one cost; null where either is missing. */
-function linesOf(
-  reader: Reader,
-  fit: StudyFit,
-  pair: Pair,
-  cost: number,
-): { arch: FrontierLine; baseline: FrontierLine } | null {
-  const reading = readingOfPair(reader, pair);
-  const arch = lineOf(fit, pair.arch, cost, reading);
-  const baseline = lineOf(fit, pair.baseline, cost, reading);
-  return arch && baseline ? { arch, baseline } : null;
-}
-
-/** Baseline cost over architecture cost at the loss that the baseline's frontier has at `logBaselineCost`. */
-function factorAt(
-  reader: Reader,
-  fit: StudyFit,
-  pair: Pair,
-  cost: number,
-  logBaselineCost: number,
-): number | null {
-  const lines = linesOf(reader, fit, pair, cost);
-  if (lines === null) return null;
-  const logCost = reaches(lines.arch, lossAt(lines.baseline, logBaselineCost));
-  return logCost === null ? null : Math.exp(logBaselineCost - logCost);
-}
-
-/**
- * ln of the baseline's cost at which factors are read: at its largest budget, or, where the architecture was not trained
- * that far, at the largest that is not beyond the architecture's own. Read further out, it would be a bound that speaks of
- * the budgets that were chosen, not of the architecture. A budget whose sizes were not timed is none for seconds.
- */
-function readAt({ study, fit }: Reader, pair: Pair, cost: number, baseline: FrontierLine): number {
-  const logCostOf = (group: number): number => fit.point.vertices[group]?.logCost[cost] ?? NaN;
-  const known = (arch: number) =>
-    study.archs[arch]!.groups.filter((group) => !Number.isNaN(logCostOf(group)));
-  const budgetOf = (group: number): number => study.groups[group]!.budgetFlops;
-  const furthest = Math.max(...known(pair.arch).map(budgetOf));
-  const within = known(pair.baseline).filter(
-    (group) => Math.log(budgetOf(group) / furthest) <= RANGE_TOLERANCE,
-  );
-  return within.length === 0 ? rangeOf(baseline).logMax : Math.max(...within.map(logCostOf));
-}
-
-/** The headline factor in FLOPs, with the interval that the reader's draws give it. */
-export function headlineFactor(reader: Reader, pair: Pair): Interval | null {
-  return speedupAtOptimalSize(reader, pair, 0)?.factor ?? null;
-}
-
-/** The factor in FLOPs of any draw at the loss of the baseline's optimum at a budget; null where it has none there. */
-export function factorAtBudget(
-  reader: Reader,
-  pair: Pair,
-  budgetFlops: number,
-): ((draw: StudyFit) => number | null) | null {
-  const { study, fit } = reader;
-  const group = study.archs[pair.baseline]!.groups.find(
-    (own) => Math.abs(Math.log(study.groups[own]!.budgetFlops / budgetFlops)) <= RANGE_TOLERANCE,
-  );
-  const vertex = group === undefined ? null : fit.point.vertices[group];
-  return vertex ? (draw) => factorAt(reader, draw, pair, 0, vertex.logCost[0]!) : null;
-}
-
-/** The headline in one cost, an index into `Study.costs`; null where a frontier is missing or does not fall. */
-export function speedupAtOptimalSize(reader: Reader, pair: Pair, cost: number): SpeedupAtOptimalSize | null {
-  const { study, fit } = reader;
-  const lines = linesOf(reader, fit.point, pair, cost);
-  if (lines === null) return null;
-  const { kind, hardware } = study.costs[cost]!;
-  const logBaselineCost = readAt(reader, pair, cost, lines.baseline);
-  const factor = intervalOf(fit, (draw) => factorAt(reader, draw, pair, cost, logBaselineCost));
-  if (factor === null) return null;
-
-  const { logMin, logMax } = rangeOf(lines.arch);
-  const most = Math.exp(logBaselineCost - logMin);
-  const least = Math.exp(logBaselineCost - logMax);
-  const tolerance = Math.exp(RANGE_TOLERANCE);
-  const relation = factor.value > most * tolerance ? '>' : factor.value < least / tolerance ? '<' : '=';
-  const outside = (end: number | null): boolean =>
-    end !== null && (end > most * tolerance || end < least / tolerance);
-  return {
-    cost: kind,
-    hardware,
-    lossNats: Math.exp(lossAt(lines.baseline, logBaselineCost)),
-    baselineCost: Math.exp(logBaselineCost),
-    relation,
-    bound: relation === '>' ? most : relation === '<' ? least : null,
-    factor,
-    lowExtrapolated: outside(factor.low),
-    highExtrapolated: outside(factor.high),
-    verdict: verdictOf(factor),
-    nBudgets: { arch: pointsUnder(lines.arch), baseline: pointsUnder(lines.baseline) },
-  };
-}
 
 interface CurvePlace {
   readonly logFlops: number;

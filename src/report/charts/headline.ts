@@ -1,6 +1,6 @@
 /** The picture beside the answer: every comparison's speedup at optimal size with its interval, and a line at 1. */
 import type { Speedup, SpeedupAtOptimalSize } from '../../fit/comparison.js';
-import { verdictOf } from '../../fit/speedup.js';
+import { verdictOf } from '../../fit/factors.js';
 import { commonReading, type BudgetReading } from '../claims.js';
 import type { ReportContext } from '../context.js';
 import { formatFlops, formatPowerOfTen } from '../format.js';

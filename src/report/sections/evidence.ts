@@ -16,15 +16,8 @@ import type { ReportContext } from '../context.js';
 import { chartBlock, type Block, type Section } from '../document.js';
 import { rich } from '../rich.js';
 import type { Table } from '../table.js';
-import {
-  budgetSpeedupsTable,
-  comparisonsTable,
-  contrastsTable,
-  detailsTable,
-  factorsByBudgetTable,
-  ownNoiseTable,
-  pairedTable,
-} from './comparisons.js';
+import { comparisonsTable, detailsTable, pairedTable } from './comparisons.js';
+import { budgetSpeedupsTable, contrastsTable, factorsByBudgetTable, ownNoiseTable } from './factors.js';
 import { conventionsTable, lawsTable, parallelSentences, savingsSentences, savingsTable } from './laws.js';
 
 type FamilyChart = (context: ReportContext, family: string) => Chart | null;
