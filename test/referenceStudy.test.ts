@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IS_BUILT, PROGRAM } from './sweeps/program.js';
 
-const STUDIES = ['reference', 'reference-depth', 'reference-parts', 'reference-parts-rotary', 'reference-sotu'];
+const STUDIES = [
+  'reference',
+  'reference-depth',
+  'reference-parts',
+  'reference-parts-rotary',
+  'reference-sotu',
+];
 /** Major version of Node with which the reports were rendered: others may round the last digit of a function otherwise. */
 const NODE = 'v20.';
 
