@@ -5,10 +5,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { downloadDataset } from '../../src/data/huggingFace.js';
 import { testFolder } from './folder.js';
 import { PARQUET } from './parquetFixture.js';
+
+// What the program waits before it asks again is no part of what is tested here, and takes 20 seconds in all.
+vi.mock('node:timers/promises', async (original) => {
+  const timers = await original<typeof import('node:timers/promises')>();
+  return { ...timers, setTimeout: (milliseconds: number) => timers.setTimeout(milliseconds / 20) };
+});
 
 const folder = testFolder();
 const sha256 = createHash('sha256').update(PARQUET).digest('hex');
