@@ -62,6 +62,7 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
   );
   const speedup = pairs.map((pair) => compare(reader, pair));
   const heldOut = heldOutPredictions(study, fit);
+  const ownNoise = ownNoiseOf(study, reader.readings, pairs, drawing);
   return {
     options: { baselines, bootstraps, seed, isoflopMethod, level: 0.95 },
     cells: study.cells,
@@ -74,7 +75,7 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
     residuals: residuals(study),
     seedNoise: study.seedNoise,
     pairedNoise: study.pairedNoise,
-    ownNoise: ownNoiseOf(study, reader.readings, pairs, drawing),
+    ownNoise,
     leftOut: study.leftOut,
     warnings: [
       ...(affordable
@@ -82,7 +83,7 @@ export function analyse(rows: readonly CountedFitRow[], options: AnalyseOptions)
         : [
             `${study.rows.length} runs are too many for a bootstrap (the most is ${MOST_BOOTSTRAPPED_ROWS}), so no number has an interval.`,
           ]),
-      ...warningsOf(study, baselines, { isoflop, frontier, parallel, speedup, heldOut }),
+      ...warningsOf(study, baselines, { isoflop, frontier, parallel, speedup, heldOut, ownNoise }),
     ],
   };
 }

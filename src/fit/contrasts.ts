@@ -1,9 +1,8 @@
 /** How far a factor of one family of positions is from the same comparison's in another family. */
-import { intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import type { Contrast } from './comparison.js';
-import { factorAtBudget, type Reader, verdictOf } from './factors.js';
-import { type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
+import { ratioOfFactors, type Reader, verdictOf } from './factors.js';
+import { isSameBudget, type Pair, type StudyFit } from './studyFit.js';
 
 /** Names of an architecture and of its baseline. */
 export interface ComparisonName {
@@ -31,11 +30,8 @@ export function contrastsOf(
       both.flatMap(({ arch, baseline }) => [arch, baseline]),
     );
     if (budgetFlops === null) return [];
-    const factors = both.map((pair) => factorAtBudget(reader, pair, budgetFlops));
-    const ratio = intervalOf(fit, (draw) => {
-      const [own, others] = factors.map((factor) => factor?.(draw));
-      return own == null || others == null ? null : others / own;
-    });
+    const [own, others] = both.map((pair) => ({ pair, budgetFlops }));
+    const ratio = ratioOfFactors(reader, others!, own!);
     return ratio === null ? [] : [{ first, other, budgetFlops, ratio, differs: verdictOf(ratio) }];
   });
 }
@@ -51,7 +47,7 @@ function largestCommonBudget(study: Study, fit: StudyFit, archs: readonly number
     ),
   );
   const common = first!.filter((budget) =>
-    others.every((budgets) => budgets.some((other) => Math.abs(Math.log(other / budget)) <= RANGE_TOLERANCE)),
+    others.every((budgets) => budgets.some((other) => isSameBudget(other, budget))),
   );
   return common.length === 0 ? null : Math.max(...common);
 }

@@ -13,7 +13,7 @@ import {
   reaches,
   type Readings,
 } from './reading.js';
-import { type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
+import { isSameBudget, type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
 
 /** What the interval of a factor says; null without an interval. */
 export function verdictOf(factor: Interval): Verdict | null {
@@ -81,23 +81,32 @@ function readAt({ study, fit }: Reader, pair: Pair, cost: number, baseline: Fron
   return within.length === 0 ? rangeOf(baseline).logMax : Math.max(...within.map(logCostOf));
 }
 
-/** The headline factor in FLOPs, with the interval that the reader's draws give it. */
-export function headlineFactor(reader: Reader, pair: Pair): Interval | null {
-  return speedupAtOptimalSize(reader, pair, 0)?.factor ?? null;
+/** Where a factor is read: at the loss of the baseline's optimum at a budget. */
+interface Place {
+  readonly pair: Pair;
+  readonly budgetFlops: number;
 }
 
-/** The factor in FLOPs of any draw at the loss of the baseline's optimum at a budget; null where it has none there. */
-export function factorAtBudget(
+/** The factor in FLOPs of any draw; null where the baseline has no optimum at the budget. */
+function factorAtBudget(
   reader: Reader,
-  pair: Pair,
-  budgetFlops: number,
+  { pair, budgetFlops }: Place,
 ): ((draw: StudyFit) => number | null) | null {
   const { study, fit } = reader;
-  const group = study.archs[pair.baseline]!.groups.find(
-    (own) => Math.abs(Math.log(study.groups[own]!.budgetFlops / budgetFlops)) <= RANGE_TOLERANCE,
+  const group = study.archs[pair.baseline]!.groups.find((own) =>
+    isSameBudget(study.groups[own]!.budgetFlops, budgetFlops),
   );
   const vertex = group === undefined ? null : fit.point.vertices[group];
   return vertex ? (draw) => factorAt(reader, draw, pair, 0, vertex.logCost[0]!) : null;
+}
+
+/** One factor in FLOPs over another, drawn together, so that what they share cancels; null where either is missing. */
+export function ratioOfFactors(reader: Reader, over: Place, under: Place): Interval | null {
+  const [numerator, denominator] = [factorAtBudget(reader, over), factorAtBudget(reader, under)];
+  return intervalOf(reader.fit, (draw) => {
+    const [above, below] = [numerator?.(draw), denominator?.(draw)];
+    return above == null || below == null ? null : above / below;
+  });
 }
 
 /** The headline in one cost, an index into `Study.costs`; null where a frontier is missing or does not fall. */

@@ -7,7 +7,7 @@ import { bootstrapStudy, type BootstrapOptions } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { noiseByGroup } from './noise.js';
 import { SURPRISING, type Readings } from './reading.js';
-import { headlineFactor, verdictOf } from './factors.js';
+import { speedupAtOptimalSize } from './factors.js';
 import type { Pair } from './studyFit.js';
 
 /** Null where families are not told apart by their noise (Bartlett's test), or nothing is drawn. */
@@ -26,9 +26,10 @@ export function ownNoiseOf(
       standardDeviation,
     })),
     factors: pairs.flatMap((pair) => {
-      const factor = headlineFactor({ study, fit, readings }, pair);
+      const headline = speedupAtOptimalSize({ study, fit, readings }, pair, 0);
+      if (headline === null) return [];
       const [arch, baseline] = [study.archs[pair.arch]!.arch, study.archs[pair.baseline]!.arch];
-      return factor === null ? [] : [{ arch, baseline, factor, verdict: verdictOf(factor) }];
+      return [{ arch, baseline, factor: headline.factor, verdict: headline.verdict }];
     }),
   };
 }

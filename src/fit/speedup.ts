@@ -5,8 +5,8 @@ import type { Study } from './cells.js';
 import { budgetDifferences, otherSizeDifferences, sameSizeDifferences } from './differences.js';
 import {
   factorAt,
-  factorAtBudget,
   linesOf,
+  ratioOfFactors,
   type Reader,
   readingOfPair,
   speedupAtOptimalSize,
@@ -73,12 +73,7 @@ function changeOf(reader: Reader, pair: Pair, curve: Speedup['curve']): FactorCh
   );
   const [fromFlops, toFlops] = [measured[0], measured.at(-1)];
   if (fromFlops === undefined || toFlops === undefined || fromFlops === toFlops) return null;
-  const from = factorAtBudget(reader, pair, fromFlops);
-  const to = factorAtBudget(reader, pair, toFlops);
-  const ratio = intervalOf(reader.fit, (draw) => {
-    const [first, last] = [from?.(draw), to?.(draw)];
-    return first == null || last == null ? null : last / first;
-  });
+  const ratio = ratioOfFactors(reader, { pair, budgetFlops: toFlops }, { pair, budgetFlops: fromFlops });
   return ratio && { fromFlops, toFlops, ratio };
 }
 

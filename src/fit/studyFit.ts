@@ -22,6 +22,8 @@ const SIZES_FOR_AKIMA = 5;
  */
 export const RANGE_TOLERANCE = 0.01;
 
+export const isSameBudget = (a: number, b: number): boolean => Math.abs(Math.log(a / b)) <= RANGE_TOLERANCE;
+
 /** Two architectures of one family, as indices into `Study.archs`. */
 export interface Pair {
   readonly arch: number;

@@ -1,7 +1,7 @@
 /** What a reader has to be careful with, as plain sentences. */
 import { grouped } from './grouped.js';
 import { noiseByGroup, scatteredCells } from './noise.js';
-import type { Cell, Frontier, HeldOutPrediction, IsoflopFit, ParallelTest } from './analysis.js';
+import type { Cell, Frontier, HeldOutPrediction, IsoflopFit, OwnNoise, ParallelTest } from './analysis.js';
 import type { Speedup } from './comparison.js';
 import type { Study } from './cells.js';
 import { POINTS_FOR_IRREDUCIBLE_LOSS } from './forms.js';
@@ -28,9 +28,10 @@ export interface Findings {
   readonly parallel: readonly ParallelTest[];
   readonly speedup: readonly Speedup[];
   readonly heldOut: readonly HeldOutPrediction[];
+  readonly ownNoise: OwnNoise | null;
 }
 
-function noiseWarnings(study: Study): string[] {
+function noiseWarnings(study: Study, ownNoise: OwnNoise | null): string[] {
   if (study.seedNoise === null) {
     return [
       'No seed is repeated, so the noise between seeds is unknown: no number has an interval and nothing can be told apart.',
@@ -53,24 +54,28 @@ function noiseWarnings(study: Study): string[] {
       `The seeds of ${arch} ${size} at ${formatFlops(budgetFlops)} FLOPs end between ${Math.min(...losses).toFixed(3)} and ${Math.max(...losses).toFixed(3)} nats, ` +
       'far wider than the others: its learning rate may be close to where training gets unstable, and intervals, which take one noise for all, are too narrow there.',
   );
-  return [...few, ...unequalNoise(study, standardDeviation), ...scattered];
+  return [...few, ...unequalNoise(study, standardDeviation, ownNoise), ...scattered];
 }
 
 /** Where families or budgets differ in the noise of their seeds: intervals and tests take one for all. */
-function unequalNoise({ cells }: Study, pooled: number): string[] {
+function unequalNoise({ cells }: Study, pooled: number, ownNoise: OwnNoise | null): string[] {
   const kinds = [
-    { differ: 'families of positions', nameOf: (cell: Cell) => cell.positions },
-    { differ: 'budgets', nameOf: (cell: Cell) => `${formatFlops(cell.budgetFlops)} FLOPs` },
+    {
+      differ: 'families of positions',
+      nameOf: (cell: Cell) => cell.positions,
+      beside: ownNoise?.factors.length
+        ? '; the factors are given with the noise of their own family too'
+        : '',
+    },
+    { differ: 'budgets', nameOf: (cell: Cell) => `${formatFlops(cell.budgetFlops)} FLOPs`, beside: '' },
   ];
-  return kinds.flatMap(({ differ, nameOf }) => {
+  return kinds.flatMap(({ differ, nameOf, beside }) => {
     const found = noiseByGroup(cells, nameOf);
     if (found === null || found.pValue >= SURPRISING) return [];
-    const ofFactors =
-      differ === 'budgets' ? '' : '; the factors are given with the noise of their own family too';
     const each = found.groups.map(({ name, noise }) => `${noise.standardDeviation.toFixed(4)} with ${name}`);
     return [
       `Seeds scatter unequally by ${differ} (Bartlett, ${pText(found.pValue)}): ${listed(each)}, in nats. ` +
-        `Intervals and tests take ${pooled.toFixed(4)} for all: where seeds scatter more they are too sure, by about that ratio, and where less not sure enough${ofFactors}.`,
+        `Intervals and tests take ${pooled.toFixed(4)} for all: where seeds scatter more they are too sure, by about that ratio, and where less not sure enough${beside}.`,
     ];
   });
 }
@@ -210,7 +215,7 @@ export function isBaseline(arch: string, baselines: readonly string[]): boolean 
 /** Sentences in order of weight: noise, laws, minima, scope. */
 export function warningsOf(study: Study, baselines: readonly string[], findings: Findings): string[] {
   return [
-    ...noiseWarnings(study),
+    ...noiseWarnings(study, findings.ownNoise),
     ...lawWarnings(findings),
     ...isoflopWarnings(findings.isoflop),
     ...scopeWarnings(study, baselines, findings.speedup),

@@ -1,6 +1,7 @@
 /** What several families of positions say of one comparison, in a sentence. */
 import type { Interval } from '../fit/interval.js';
 import type { Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/comparison.js';
+import { RANGE_TOLERANCE } from '../fit/studyFit.js';
 import type { Answer } from './document.js';
 import type { Claim } from './families.js';
 import { factorDigits, formatFactor, formatFlops, formatPowerOfTen, listInWords } from './format.js';
@@ -56,14 +57,11 @@ export interface BudgetReading {
   readonly extrapolated: boolean;
 }
 
-/** A budget is spent to within one step of a run, and no run is worth fewer than 100. */
-const ABOUT = 1.01;
-
 /** Factors at the budgets of the baseline up to that of the headline, by rising budget. */
 export function budgetReadings(comparison: Speedup): BudgetReading[] {
   const most = headlineOf(comparison)?.baselineCost ?? 0;
   return comparison.curve.flatMap(({ budgetFlops, lossNats, factor, extrapolated }) =>
-    budgetFlops === null || budgetFlops > most * ABOUT
+    budgetFlops === null || Math.log(budgetFlops / most) > RANGE_TOLERANCE
       ? []
       : [{ budgetFlops, lossNats, factor, extrapolated }],
   );

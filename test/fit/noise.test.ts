@@ -60,6 +60,10 @@ describe('the warning of unequal noise', () => {
     ]);
   });
 
+  it('points to no factors where there are none', () => {
+    expect(warningsWith(0.016)[0]).toMatch(/not sure enough\.$/);
+  });
+
   it('is not given where they are alike', () => {
     expect(warningsWith(0.005)).toEqual([]);
   });

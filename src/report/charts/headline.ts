@@ -119,11 +119,10 @@ function speedupChart(
   );
   if (drawn.length === 0) return null;
   const archs = context.archs.map((a) => a.arch).filter((arch) => drawn.some(({ c }) => c.arch === arch));
-  const shown = drawn.flatMap(({ at }) =>
-    at.relation === '=' ? [at.factor.value, at.factor.low, at.factor.high] : [at.bound],
-  );
-  const domain = paddedDomain([1, ...shown.filter((value) => value !== null)], 'log', 0.12);
-  const pairs = drawn.flatMap(({ c }) => [pairOf(c), besideOf(c)?.pair ?? []].flat());
+  const shown = rows.filter(({ cost }) => cost === costLabel('flops', null));
+  const ends = shown.flatMap(({ factor, low, high }) => [factor, low, high]);
+  const domain = paddedDomain([1, ...ends.filter((value) => typeof value === 'number')], 'log', 0.12);
+  const pairs = shown.map(({ pair }) => String(pair));
   const { color, shape } = seriesEncoding(context.styles, archs);
   const x = speedupAxis(domain);
   const y = pairAxis('pair', pairs);
