@@ -116,10 +116,12 @@ export interface SaturatingLaw {
   readonly exponent: Interval;
   readonly nPoints: number;
   readonly inSampleError: number;
-  /** AICc of this law minus that of the plain one; below 0 this one is the better description. */
-  readonly aiccDifference: number;
-  /** Likelihood-ratio test that E is 0 (half of a chi-squared tail, since E can't be negative). */
+  /** AICc of this law minus that of the plain one; below 0 this one is the better description. Null with 5 points, too few for it. */
+  readonly aiccDifference: number | null;
+  /** Likelihood-ratio test that E is 0 (half of a chi-squared tail, since E can't be negative); too sure with few points. */
   readonly pValue: number;
+  /** The same against the noise between seeds: by how much less the optima lie off this law than off the plain one. */
+  readonly noisePValue: number | null;
 }
 
 /** What N counts; exponents differ by convention, so each names its own. In imported rows all are the one column given. */
@@ -145,7 +147,7 @@ export interface Frontier {
   readonly law: PowerLaw | null;
   /** Why there is no law, a sentence; null where there is one. */
   readonly reason: string | null;
-  /** Optima off the law against their bootstrap errors; null with fewer than 3 budgets or without repeated seeds. */
+  /** Optima off the law against their standard errors; null with fewer than 3 budgets or without repeated seeds. */
   readonly lackOfFit: LackOfFit | null;
   readonly reading: FrontierReading;
   /** Only with 5 accepted budgets or more; fewer do not tell an irreducible loss from a slower power. */

@@ -49,13 +49,7 @@ interface Plan {
 
 function planDraws(study: Study, seedNoise: PooledDeviation, groupOf: (cell: Cell) => string): Plan {
   const noise = seedNoise.standardDeviation;
-  const trunkSize = new Map<string, number>();
-  for (const row of study.rows) trunkSize.set(row.trunk, (trunkSize.get(row.trunk) ?? 0) + 1);
-  const keys = study.rows.map((row, i) => {
-    const branched = trunkSize.get(row.trunk)! > 1;
-    const { size } = study.cells[study.cellOfRow[i]!]!;
-    return JSON.stringify([size, branched ? 'trunk' : row.budgetFlops, row.seed]);
-  });
+  const keys = slotKeys(study);
   const ownKeys = keys.map((key, i) => JSON.stringify([key, study.rows[i]!.arch]));
   // Numbered by sorted key, so that the draws do not depend on the order of the rows.
   const slots = new Map([...new Set([...keys, ...ownKeys])].sort().map((key, i) => [key, i]));
@@ -82,6 +76,34 @@ function planDraws(study: Study, seedNoise: PooledDeviation, groupOf: (cell: Cel
 }
 
 /**
+ * What a row shares with those of other architectures: size, seed and budget; in place of the budget the trunk where
+ * budgets branch off one, by its rank among those of the architecture at that size and seed, the one of least compute first
+ * (a rate that changes with the budget makes several).
+ */
+function slotKeys({ rows, cells, cellOfRow }: Study): string[] {
+  const sizeOf = (row: number): string => cells[cellOfRow[row]!]!.size;
+  const onTrunk = grouped(rows.map((row, i) => [row.trunk, i] as const));
+  const leastFlops = (trunk: string): number =>
+    Math.min(...onTrunk.get(trunk)!.map((i) => rows[i]!.budgetFlops));
+  const branched = [...onTrunk].filter(([, members]) => members.length > 1).map(([trunk]) => trunk);
+  const alike = grouped(
+    branched.map((trunk) => {
+      const first = onTrunk.get(trunk)![0]!;
+      return [JSON.stringify([rows[first]!.arch, sizeOf(first), rows[first]!.seed]), trunk] as const;
+    }),
+  );
+  const rank = new Map(
+    [...alike.values()].flatMap((trunks) =>
+      trunks.sort((a, b) => leastFlops(a) - leastFlops(b)).map((trunk, i) => [trunk, i] as const),
+    ),
+  );
+  return rows.map((row, i) => {
+    const own = rank.get(row.trunk);
+    return JSON.stringify([sizeOf(i), own === undefined ? row.budgetFlops : `trunk ${own}`, row.seed]);
+  });
+}
+
+/**
  * Repeated seeds of one budget and size measure the shared part once, however many architectures have them; what the
  * architectures differ by measures the own part.
  */
@@ -105,9 +127,11 @@ function degreesOfFreedomOf(
 }
 
 /**
- * Losses of draw number `draw`, around the mean of each cell: residuals scaled by sqrt(n / (n - 1)) and drawn with
- * replacement where a cell has many seeds, a normal with the pooled deviation where it has few. The normal is made of
- * a part that architectures share at equal seed and one of their own, in the proportion that pairs of runs show.
+ * Losses of draw number `draw`: residuals scaled by sqrt(n / (n - 1)) and drawn with replacement around the mean where a
+ * cell has many seeds; where it has few, a normal with the pooled deviation on top of each run's own loss. Around the mean
+ * of such a cell draws would lack the run that lies far off, which the robust parabola holds back, and be centred on
+ * another value than the fit's. The normal is made of a part that architectures share at equal seed and one of their own,
+ * in the proportion that pairs of runs show.
  */
 function drawLosses(
   study: Study,
@@ -144,7 +168,7 @@ function drawLosses(
         const picked = members[Math.floor(uniform[slot]! * n)]!;
         losses[row] = mean + Math.sqrt(n / (n - 1)) * (study.losses[picked]! - mean);
       } else {
-        losses[row] = mean + shared * normal[slot]! + own * normal[plan.ownSlot[row]!]!;
+        losses[row] = study.losses[row]! + shared * normal[slot]! + own * normal[plan.ownSlot[row]!]!;
       }
     }
   });

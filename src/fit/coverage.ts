@@ -4,8 +4,8 @@ import { bootstrapStudy } from './bootstrap.js';
 import { buildStudy } from './cells.js';
 import { budgetDifferences } from './differences.js';
 import { FitError } from './error.js';
-import { lawLackOfFit } from './forms.js';
 import { lawWithIntervals } from './frontier.js';
+import { lawLackOfFit } from './lackOfFit.js';
 import {
   type ArchTruth,
   type SimulatedDesign,
@@ -176,7 +176,9 @@ export async function coverageOf(
       })),
       identity,
     );
-    const readings = study.archs.map(({ groups }) => readingOf(lawLackOfFit(study, fit, groups)));
+    const readings = study.archs.map(({ groups }) =>
+      readingOf(lawLackOfFit(study, fit.point.vertices, groups)),
+    );
     const headlines = pairs.map((pair) => {
       const headline = speedupAtOptimalSize({ study, fit, readings }, pair, 0);
       const [arch, baseline] = [archs[pair.arch]!, archs[pair.baseline]!];

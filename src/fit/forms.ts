@@ -1,14 +1,14 @@
-/** The power law with an irreducible loss, compared with the plain one, and tests of what a law leaves over. */
-import type { LackOfFit, SaturatingLaw } from './analysis.js';
+/** The power law with an irreducible loss, compared with the plain one. */
+import type { SaturatingLaw } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { chiSquaredUpperTail, fUpperTail } from './distributions.js';
 import { refineSaturating } from './gaussNewton.js';
-import { parabolaAt, type Parabola } from './isoflop.js';
+import { logLossErrors } from './lackOfFit.js';
 import { fitPowerLaw, lawAt, type LogPoint } from './powerLaw.js';
 import { predictLog, type PowerSumData, type PowerSumParameters } from './powerSum.js';
 import { descend, fitPowerSum } from './powerSumFit.js';
-import { mean, standardDeviation } from './statistics.js';
+import { mean } from './statistics.js';
 import { frontierPoints, type StudyFit } from './studyFit.js';
 
 /** Fewer points than this do not tell an irreducible loss from a slower power. */
@@ -67,14 +67,22 @@ function toLaw(parameters: PowerSumParameters, squares: number, centre: number):
   };
 }
 
-/** Akaike's criterion with the small-sample term (Hurvich and Tsai 1989); the variance counts as a parameter. */
+/**
+ * Akaike's criterion with the small-sample term (Hurvich and Tsai 1989); the variance counts as a parameter.
+ * Infinite with one point more than that or fewer, where the term has no meaning.
+ */
 export function aicc(squares: number, nPoints: number, nParameters: number): number {
   const p = nParameters + 1;
+  if (nPoints <= p + 1) return Infinity;
   return nPoints * Math.log(squares / nPoints) + 2 * p + (2 * p * (p + 1)) / (nPoints - p - 1);
 }
 
 /** The saturating law of an architecture's optima; null with fewer than 5, or where points lie exactly on the plain law. */
-export function saturatingLaw(fit: BootstrappedFit, groups: readonly number[]): SaturatingLaw | null {
+export function saturatingLaw(
+  study: Study,
+  fit: BootstrappedFit,
+  groups: readonly number[],
+): SaturatingLaw | null {
   const pointsOf = (draw: StudyFit): LogPoint[] => frontierPoints(draw.vertices, groups, 0);
   const points = pointsOf(fit.point);
   const plain = fitPowerLaw(points);
@@ -95,61 +103,25 @@ export function saturatingLaw(fit: BootstrappedFit, groups: readonly number[]): 
   const exponent = read((law) => law.exponent);
   if (irreducibleLoss === null || coefficient === null || exponent === null) return null;
   const ratio = n * Math.log(plainSquares / point.squares);
+  const saturatingAicc = aicc(point.squares, n, 3);
+  const errors = logLossErrors(study, fit.point.vertices, groups);
+  const inErrors = (off: (at: LogPoint) => number): number =>
+    points.reduce((sum, at, i) => sum + (off(at) / errors![i]!) ** 2, 0);
+  const predicted = ({ x }: LogPoint): number => predictLog(point.parameters, [x - centre]);
   return {
     irreducibleLoss,
     coefficient,
     exponent,
     nPoints: n,
-    inSampleError: mean(
-      points.map(({ x, y }) => Math.abs(Math.expm1(predictLog(point.parameters, [x - centre]) - y))),
-    ),
-    aiccDifference: aicc(point.squares, n, 3) - aicc(plainSquares, n, 2),
+    inSampleError: mean(points.map((at) => Math.abs(Math.expm1(predicted(at) - at.y)))),
+    aiccDifference: Number.isFinite(saturatingAicc) ? saturatingAicc - aicc(plainSquares, n, 2) : null,
     pValue: ratio > 0 ? chiSquaredUpperTail(ratio, 1) / 2 : 0.5,
-  };
-}
-
-/** Cell means of one group off its parabola, against the pooled seed noise. */
-export function parabolaLackOfFit(
-  study: Study,
-  cells: readonly number[],
-  logSize: readonly number[],
-  parabola: Parabola | null,
-): LackOfFit | null {
-  const d1 = cells.length - 3;
-  const noise = study.seedNoise;
-  if (parabola === null || d1 < 1 || noise === null || noise.standardDeviation === 0) return null;
-  const squares = cells.reduce((sum, cell, i) => {
-    const { lossNats, losses } = study.cells[cell]!;
-    return sum + losses.length * (lossNats - parabolaAt(parabola, logSize[i]!)) ** 2;
-  }, 0);
-  const fStatistic = squares / d1 / noise.standardDeviation ** 2;
-  return {
-    fStatistic,
-    degreesOfFreedom: [d1, noise.degreesOfFreedom],
-    pValue: fUpperTail(fStatistic, d1, noise.degreesOfFreedom),
-  };
-}
-
-/** Optima of an architecture off its plain law, against their errors in the bootstrap. */
-export function lawLackOfFit(
-  study: Study,
-  fit: BootstrappedFit,
-  groups: readonly number[],
-): LackOfFit | null {
-  const noise = study.seedNoise;
-  const points = frontierPoints(fit.point.vertices, groups, 0);
-  const law = fitPowerLaw(points);
-  if (law === null || noise === null || points.length < 3 || fit.draws.length === 0) return null;
-  const drawn = fit.draws.map((draw) => frontierPoints(draw.vertices, groups, 0));
-  const squares = points.reduce((sum, { x, y }, i) => {
-    const error = standardDeviation(drawn.flatMap((own) => own[i]?.y ?? [])) ?? 0;
-    return sum + ((y - lawAt(law, x)) / error) ** 2;
-  }, 0);
-  const d1 = points.length - 2;
-  if (!Number.isFinite(squares)) return null;
-  return {
-    fStatistic: squares / d1,
-    degreesOfFreedom: [d1, noise.degreesOfFreedom],
-    pValue: fUpperTail(squares / d1, d1, noise.degreesOfFreedom),
+    noisePValue:
+      errors &&
+      fUpperTail(
+        Math.max(0, inErrors(({ x, y }) => y - lawAt(plain, x)) - inErrors((at) => at.y - predicted(at))),
+        1,
+        study.seedNoise!.degreesOfFreedom,
+      ) / 2,
   };
 }

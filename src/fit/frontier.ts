@@ -2,8 +2,9 @@
 import type { Cell, Frontier, FrontierReading, IsoflopFit, ParamsConvention, PowerLaw } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Group, Study } from './cells.js';
-import { lawLackOfFit, saturatingLaw } from './forms.js';
+import { saturatingLaw } from './forms.js';
 import { interpolate } from './isoflop.js';
+import { lawLackOfFit } from './lackOfFit.js';
 import { fitPowerLaw, type LogPoint, meanRelativeError } from './powerLaw.js';
 import { lineOf, lossAt, rangeOf, readingOf } from './reading.js';
 import { frontierPoints, type StudyFit, type Vertex } from './studyFit.js';
@@ -60,7 +61,7 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
           return vertex ? [{ x: vertex.logCost[0]!, y: read(vertex, study.groups[group]!) }] : [];
         });
     const law = lawWithIntervals(fit, (draw) => frontierPoints(draw.vertices, groups, 0));
-    const lackOfFit = lawLackOfFit(study, fit, groups);
+    const lackOfFit = lawLackOfFit(study, fit.point.vertices, groups);
     const reading = readingOf(lackOfFit);
     const optimalParams = PARAMS_CONVENTIONS.flatMap(({ convention, count }) => {
       const counts = groups.flatMap((group) =>
@@ -92,7 +93,7 @@ export function frontiers(study: Study, fit: BootstrappedFit, isoflop: readonly 
         : `A law needs 2 budgets with an accepted minimum; ${arch} has ${accepted.length} of ${groups.length}.`,
       lackOfFit,
       reading,
-      saturating: saturatingLaw(fit, groups),
+      saturating: saturatingLaw(study, fit, groups),
       band: bandOf(fit, index, reading),
       optimalFlopsPerToken:
         law &&

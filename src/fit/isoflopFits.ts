@@ -3,7 +3,7 @@ import type { IsoflopFit, Optimum, Residual } from './analysis.js';
 import type { Interval } from './interval.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Group, Study } from './cells.js';
-import { parabolaLackOfFit } from './forms.js';
+import { parabolaLackOfFit } from './lackOfFit.js';
 import { interpolate } from './isoflop.js';
 import { rangeOf } from './statistics.js';
 import { fitGroup, type Vertex } from './studyFit.js';

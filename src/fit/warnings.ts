@@ -1,7 +1,15 @@
 /** What a reader has to be careful with, as plain sentences. */
 import { grouped } from './grouped.js';
 import { noiseByGroup, scatteredCells } from './noise.js';
-import type { Cell, Frontier, HeldOutPrediction, IsoflopFit, OwnNoise, ParallelTest } from './analysis.js';
+import type {
+  Cell,
+  Frontier,
+  HeldOutPrediction,
+  IsoflopFit,
+  OwnNoise,
+  ParallelTest,
+  SaturatingLaw,
+} from './analysis.js';
 import type { Speedup } from './comparison.js';
 import type { Study } from './cells.js';
 import { POINTS_FOR_IRREDUCIBLE_LOSS } from './forms.js';
@@ -138,10 +146,13 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     );
   }
   for (const { arch, saturating } of frontier) {
-    if (saturating !== null && saturating.aiccDifference < 0) {
+    const evidence = saturating && evidenceFor(saturating);
+    if (evidence) {
+      const { value, low, high } = saturating.irreducibleLoss;
+      const interval = low === null || high === null ? '' : ` (${low.toFixed(3)} to ${high.toFixed(3)})`;
       warnings.push(
-        `A law with an irreducible loss of ${saturating.irreducibleLoss.value.toFixed(3)} describes ${arch} better (AICc lower by ${(-saturating.aiccDifference).toFixed(1)}); ` +
-          'speedups still use the law without one, inside the measured range.',
+        `A law with an irreducible loss of ${value.toFixed(3)}${interval} describes ${arch} better (${evidence}); ` +
+          'speedups are read without it, inside the measured range.',
       );
     }
   }
@@ -184,6 +195,13 @@ function lawWarnings({ frontier, parallel, speedup, heldOut }: Findings): string
     );
   }
   return warnings;
+}
+
+/** What speaks for an irreducible loss; null where nothing does. With 5 points only the noise between seeds is a measure. */
+function evidenceFor({ aiccDifference, noisePValue }: SaturatingLaw): string | null {
+  if (aiccDifference !== null)
+    return aiccDifference < 0 ? `AICc lower by ${(-aiccDifference).toFixed(1)}` : null;
+  return noisePValue !== null && noisePValue < SURPRISING ? `${pText(noisePValue)} against seed noise` : null;
 }
 
 function scopeWarnings(study: Study, baselines: readonly string[], speedup: readonly Speedup[]): string[] {

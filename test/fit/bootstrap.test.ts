@@ -78,6 +78,45 @@ describe('bootstrapStudy', () => {
     expect(standardDeviation(offsets(free.draws))!).toBeGreaterThan(0.005);
   });
 
+  it('tells the trunks of one size and seed apart, and pairs them between architectures', () => {
+    const budgets = [1e12, 2e12, 4e12, 8e12];
+    const few: Design = { ...design, budgets, seeds: [0, 1] };
+    const noise = (seed: number, _: number, size: number): number =>
+      (seed === 0 ? 1 : -1) * 0.01 * (size + 1);
+    const trunked = (of: Truth): FitRow[] =>
+      syntheticRows(of, few, noise).map((row) => ({
+        ...row,
+        trunk: `${of.arch} ${row.dModel} ${row.seed} ${row.budgetFlops > 3e12 ? 'high' : 'low'}`,
+      }));
+    const study = buildStudy([...trunked(truth), ...trunked(other)]);
+    const { draws } = bootstrapStudy(study, { bootstraps: 200, seed: 4 });
+    /** How far a draw of the first size moves, by architecture and budget. */
+    const moved = (arch: number, budget: number): number[] =>
+      draws.map(({ cellMeans }) => {
+        const cell = study.groups[study.archs[arch]!.groups[budget]!]!.cells[0]!;
+        return cellMeans[cell]! - study.cells[cell]!.lossNats;
+      });
+    const largestGap = (a: number[], b: number[]): number =>
+      Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
+    expect(largestGap(moved(0, 0), moved(0, 1))).toBeLessThan(1e-12);
+    expect(largestGap(moved(0, 2), moved(0, 3))).toBeLessThan(1e-12);
+    expect(largestGap(moved(0, 1), moved(0, 2))).toBeGreaterThan(0.01);
+    // Equal noise at equal seed: whatever the architectures differ by is no noise.
+    expect(largestGap(moved(0, 0), moved(1, 0))).toBeLessThan(1e-12);
+    expect(largestGap(moved(0, 2), moved(1, 2))).toBeLessThan(1e-12);
+  });
+
+  it('is centred on the fit where one run of a cell lies far off', () => {
+    const wide: Design = { budgets: [1e12], sizes: [0.25, 0.5, 1, 2, 4], seeds: [0, 1, 2] };
+    const outlier = (seed: number, _: number, size: number): number =>
+      [-0.008, 0, 0.008][seed]! + (seed === 2 && size === 2 ? 0.06 : 0);
+    const study = buildStudy(syntheticRows(truth, wide, outlier));
+    const { point, draws } = bootstrapStudy(study, { bootstraps: 1000, seed: 7 });
+    const losses = draws.map(({ vertices }) => vertices[0]!.lossNats).sort((a, b) => a - b);
+    const error = standardDeviation(losses)!;
+    expect(Math.abs(quantileSorted(losses, 0.5) - point.vertices[0]!.lossNats) / error).toBeLessThan(0.3);
+  });
+
   it('draws residuals scaled by sqrt(n / (n - 1)) where a cell has many seeds', () => {
     const study = buildStudy(
       syntheticRows(truth, { ...design, budgets: [1e12] }, (seed) => (seed === 0 ? 0.19 : -0.01)),

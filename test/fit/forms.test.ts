@@ -195,6 +195,16 @@ describe('the law with an irreducible loss', () => {
     expect(saturating.pValue).toBeLessThan(1e-6);
     expect(frontier[0]!.lackOfFit!.pValue).toBeLessThan(1e-6);
     expect(warnings.some((w) => w.includes('irreducible loss of 2.00'))).toBe(true);
+    // Five points are too few for AICc, and not for a test against the noise between seeds.
+    const five = analyse(
+      curved.filter((row) => row.budgetFlops < 2e13),
+      { baselines: [], bootstraps: 100 },
+    );
+    expect(five.frontier[0]!.saturating).toMatchObject({ nPoints: 5, aiccDifference: null });
+    expect(five.frontier[0]!.saturating!.noisePValue).toBeLessThan(1e-6);
+    expect(five.warnings.join('\n')).toMatch(
+      /irreducible loss of 2\.\d+ \(\d\.\d+ to \d\.\d+\) describes a better \(p < 0\.001 against seed noise\)/,
+    );
     const few = analyse(
       curved.filter((row) => row.budgetFlops < 5e12),
       { baselines: [], bootstraps: 20 },

@@ -41,6 +41,13 @@ describe('a baseline that leaves its power law', () => {
     expect(first.factor.value).toBeCloseTo(1.05 ** 10, 6);
   });
 
+  it('is read so without any draws too', () => {
+    const rows = [...bent(base, 0.1), ...syntheticRows(other, design, alternating)];
+    const [without] = analyse(rows, { baselines: ['base'], bootstraps: 0 }).speedup;
+    expect(without!.reading).toBe('optima');
+    expect(without!.atOptimalSize[0]!.factor).toEqual({ ...headline.factor, low: null, high: null });
+  });
+
   it('has no factor of parallel laws, and a warning', () => {
     expect(speedup.pureLawFactor).toBeNull();
     expect(analysis.warnings.join('\n')).toMatch(
