@@ -3,7 +3,7 @@ import type { Interval } from './interval.js';
 import type { Cell } from './analysis.js';
 import type { Study } from './cells.js';
 import { grouped } from './grouped.js';
-import { pool, type PooledDeviation } from './noise.js';
+import { correlationAtEqualSeed, pool, type PooledDeviation } from './noise.js';
 import { randomStream } from './random.js';
 import { quantileSorted } from './statistics.js';
 import { fitStudy, type StudyFit } from './studyFit.js';
@@ -35,7 +35,7 @@ interface Plan {
   /** One for the study, or one for each group of cells that has its own, and which of them each cell has. */
   readonly noises: readonly Noise[];
   readonly noiseOfCell: readonly number[];
-  /** Correlation of the losses of two architectures at equal size, budget and seed; 0 where it could not be measured. */
+  /** See {@link correlationAtEqualSeed}. */
   readonly correlation: number;
   /**
    * Slot of each row that all architectures share: the trunk by its size, budget and seed, so that equal seeds are
@@ -48,14 +48,11 @@ interface Plan {
 }
 
 function planDraws(study: Study, seedNoise: PooledDeviation, groupOf: (cell: Cell) => string): Plan {
-  const noise = seedNoise.standardDeviation;
   const keys = slotKeys(study);
   const ownKeys = keys.map((key, i) => JSON.stringify([key, study.rows[i]!.arch]));
   // Numbered by sorted key, so that the draws do not depend on the order of the rows.
   const slots = new Map([...new Set([...keys, ...ownKeys])].sort().map((key, i) => [key, i]));
-  // Var(a - b) = 2 noise^2 (1 - correlation).
-  const ratio = study.pairedNoise === null ? 2 : (study.pairedNoise.standardDeviation / noise) ** 2;
-  const correlation = noise === 0 ? 0 : Math.min(1, Math.max(0, 1 - ratio / 2));
+  const correlation = correlationAtEqualSeed(seedNoise, study.pairedNoise);
   const groups = grouped(study.cells.map((cell) => [groupOf(cell), cell] as const));
   const names = [...groups.keys()];
   return {

@@ -24,22 +24,26 @@ export interface MeasuredFactor extends Bounded {
   readonly factor: Interval | null;
 }
 
+/** A factor as it is read off two frontiers, wherever that leads. */
+export interface ReadFactor extends Bounded {
+  /** Extrapolated where the relation is `>` or `<`, and must be called so: print the relation with `bound`. */
+  readonly factor: Interval;
+  /** Whether each end of the interval lies outside what the architecture's measured range allows. */
+  readonly lowExtrapolated: boolean;
+  readonly highExtrapolated: boolean;
+}
+
 /**
  * The headline: cost of the baseline over cost of the architecture at equal loss, both at optimal size, at the loss
  * of the baseline's frontier at its largest accepted budget. `Speedup.reading` says how the two frontiers are read.
  */
-export interface SpeedupAtOptimalSize extends Bounded {
+export interface SpeedupAtOptimalSize extends ReadFactor {
   readonly cost: CostKind;
   /** Hardware string of the seconds; null for other costs. */
   readonly hardware: string | null;
   /** The loss both reach, and what the baseline spends for it (its largest accepted budget). */
   readonly lossNats: number;
   readonly baselineCost: number;
-  /** Extrapolated where the relation is `>` or `<`, and must be called so: print the relation with `bound`. */
-  readonly factor: Interval;
-  /** Whether each end of the interval lies outside what the architecture's measured range allows. */
-  readonly lowExtrapolated: boolean;
-  readonly highExtrapolated: boolean;
   readonly verdict: Verdict | null;
   /** Accepted budgets under the two laws. */
   readonly nBudgets: { readonly arch: number; readonly baseline: number };
@@ -115,6 +119,16 @@ export interface FactorChange {
   readonly ratio: Interval;
 }
 
+/** The factor at one compute of the baseline. */
+export interface SpeedupPoint extends ReadFactor {
+  readonly baselineFlops: number;
+  /** The baseline's budget where this is its optimum; null between them. */
+  readonly budgetFlops: number | null;
+  readonly lossNats: number;
+  /** The architecture's compute for this loss lies outside its measured range: the relation is not `=`. */
+  readonly extrapolated: boolean;
+}
+
 /** What would be needed to tell the two apart, at the seed noise seen. */
 export interface Power {
   /** Smallest factor that this study would have told from 1 (with a chance of 80%). */
@@ -136,15 +150,7 @@ export interface Speedup {
   /** Off the laws of both where both are laws, between the optima of both otherwise. */
   readonly reading: FrontierReading;
   /** Factor in FLOPs as a function of the baseline's compute, over the baseline's measured range. */
-  readonly curve: readonly {
-    readonly baselineFlops: number;
-    /** The baseline's budget where this is its optimum; null between them. */
-    readonly budgetFlops: number | null;
-    readonly lossNats: number;
-    readonly factor: Interval;
-    /** The architecture's compute for this loss lies outside its measured range. */
-    readonly extrapolated: boolean;
-  }[];
+  readonly curve: readonly SpeedupPoint[];
   /** Null with fewer than two budgets at which nothing is extrapolated. */
   readonly change: FactorChange | null;
   /** (a_A/a_B)^(1/k) of parallel frontiers; null where parallelism is rejected (F test, or an exponent difference whose interval leaves out 0) or can't be tested. */

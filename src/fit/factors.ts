@@ -2,7 +2,7 @@
 import type { FrontierReading } from './analysis.js';
 import { type BootstrappedFit, intervalOf } from './bootstrap.js';
 import type { Study } from './cells.js';
-import type { SpeedupAtOptimalSize, Verdict } from './comparison.js';
+import type { ReadFactor, SpeedupAtOptimalSize, Verdict } from './comparison.js';
 import type { Interval } from './interval.js';
 import {
   type FrontierLine,
@@ -109,16 +109,16 @@ export function ratioOfFactors(reader: Reader, over: Place, under: Place): Inter
   });
 }
 
-/** The headline in one cost, an index into `Study.costs`; null where a frontier is missing or does not fall. */
-export function speedupAtOptimalSize(reader: Reader, pair: Pair, cost: number): SpeedupAtOptimalSize | null {
-  const { study, fit } = reader;
-  const lines = linesOf(reader, fit.point, pair, cost);
-  if (lines === null) return null;
-  const { kind, hardware } = study.costs[cost]!;
-  const logBaselineCost = readAt(reader, pair, cost, lines.baseline);
-  const factor = intervalOf(fit, (draw) => factorAt(reader, draw, pair, cost, logBaselineCost));
-  if (factor === null) return null;
-
+/** The factor at the loss that the baseline has at `logBaselineCost`, and how it stands to what was measured. */
+export function readFactor(
+  reader: Reader,
+  pair: Pair,
+  cost: number,
+  logBaselineCost: number,
+): ReadFactor | null {
+  const lines = linesOf(reader, reader.fit.point, pair, cost);
+  const factor = intervalOf(reader.fit, (draw) => factorAt(reader, draw, pair, cost, logBaselineCost));
+  if (lines === null || factor === null) return null;
   const { logMin, logMax } = rangeOf(lines.arch);
   const most = Math.exp(logBaselineCost - logMin);
   const least = Math.exp(logBaselineCost - logMax);
@@ -127,16 +127,30 @@ export function speedupAtOptimalSize(reader: Reader, pair: Pair, cost: number): 
   const outside = (end: number | null): boolean =>
     end !== null && (end > most * tolerance || end < least / tolerance);
   return {
-    cost: kind,
-    hardware,
-    lossNats: Math.exp(lossAt(lines.baseline, logBaselineCost)),
-    baselineCost: Math.exp(logBaselineCost),
     relation,
     bound: relation === '>' ? most : relation === '<' ? least : null,
     factor,
     lowExtrapolated: outside(factor.low),
     highExtrapolated: outside(factor.high),
-    verdict: verdictOf(factor),
+  };
+}
+
+/** The headline in one cost, an index into `Study.costs`; null where a frontier is missing or does not fall. */
+export function speedupAtOptimalSize(reader: Reader, pair: Pair, cost: number): SpeedupAtOptimalSize | null {
+  const { study, fit } = reader;
+  const lines = linesOf(reader, fit.point, pair, cost);
+  if (lines === null) return null;
+  const { kind, hardware } = study.costs[cost]!;
+  const logBaselineCost = readAt(reader, pair, cost, lines.baseline);
+  const read = readFactor(reader, pair, cost, logBaselineCost);
+  if (read === null) return null;
+  return {
+    cost: kind,
+    hardware,
+    lossNats: Math.exp(lossAt(lines.baseline, logBaselineCost)),
+    baselineCost: Math.exp(logBaselineCost),
+    ...read,
+    verdict: verdictOf(read.factor),
     nBudgets: { arch: pointsUnder(lines.arch), baseline: pointsUnder(lines.baseline) },
   };
 }

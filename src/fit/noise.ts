@@ -57,6 +57,19 @@ export function pairedNoise(cells: readonly Cell[]): PooledDeviation | null {
 }
 
 /**
+ * Correlation of the losses of two architectures at equal size, budget and seed: Var(a - b) = 2 Var (1 - correlation).
+ * 0 where no pair was measured, and where pairs differ by more than independent runs would.
+ */
+export function correlationAtEqualSeed(
+  seed: Pick<PooledDeviation, 'standardDeviation'>,
+  paired: Pick<PooledDeviation, 'standardDeviation'> | null,
+): number {
+  if (paired === null || seed.standardDeviation === 0) return 0;
+  const ratio = (paired.standardDeviation / seed.standardDeviation) ** 2;
+  return Math.min(1, Math.max(0, 1 - ratio / 2));
+}
+
+/**
  * Cells whose seeds scatter more than those of all the others let expect: an F test of the cell's variance against that
  * pooled over the others, at 1% for the whole study (Bonferroni).
  */

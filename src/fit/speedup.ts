@@ -7,6 +7,7 @@ import {
   factorAt,
   linesOf,
   ratioOfFactors,
+  readFactor,
   type Reader,
   readingOfPair,
   speedupAtOptimalSize,
@@ -17,7 +18,7 @@ import { pairedNoise } from './noise.js';
 import { powerOf } from './power.js';
 import { fitPowerLaw, fitSharedExponent, type LogLaw } from './powerLaw.js';
 import { type FrontierLine, lossAt, rangeOf } from './reading.js';
-import { frontierPoints, type Pair, RANGE_TOLERANCE, type StudyFit } from './studyFit.js';
+import { frontierPoints, type Pair, type StudyFit } from './studyFit.js';
 
 /** Points of a curve over the baseline's range. */
 const CURVE_POINTS = 25;
@@ -48,19 +49,16 @@ function speedupCurve(reader: Reader, pair: Pair): Speedup['curve'] {
   const { fit } = reader;
   const lines = linesOf(reader, fit.point, pair, 0);
   if (lines === null) return [];
-  const { logMin, logMax } = rangeOf(lines.arch);
   return curveGrid(reader, pair, lines.baseline).flatMap(({ logFlops, budgetFlops }) => {
-    const factor = intervalOf(fit, (draw) => factorAt(reader, draw, pair, 0, logFlops));
-    if (factor === null) return [];
-    const logArch = logFlops - Math.log(factor.value);
-    const inside = logArch >= logMin - RANGE_TOLERANCE && logArch <= logMax + RANGE_TOLERANCE;
+    const read = readFactor(reader, pair, 0, logFlops);
+    if (read === null) return [];
     return [
       {
         baselineFlops: Math.exp(logFlops),
         budgetFlops,
         lossNats: Math.exp(lossAt(lines.baseline, logFlops)),
-        factor,
-        extrapolated: !inside,
+        ...read,
+        extrapolated: read.relation !== '=',
       },
     ];
   });

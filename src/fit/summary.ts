@@ -50,12 +50,22 @@ function parametricText(arch: string, fit: ParametricFit | OverTrainingFit): str
 }
 
 function frontierText(report: FitReport): string[] {
+  // A table has one count of parameters; a sweep has several, and each number names its own.
+  const isTable = report.columns !== null;
   return report.frontier.flatMap(
-    ({ arch, law, reason, optimalFlopsPerToken, optimalParamsNonEmbedding, optimalTokens }) => {
+    ({
+      arch,
+      law,
+      reason,
+      optimalFlopsPerToken,
+      optimalParamsNonEmbedding,
+      optimalParams,
+      optimalTokens,
+    }) => {
       const curves = report.isoflop.filter((entry) => entry.arch === arch);
       const minima = curves.map(
         ({ budgetFlops, optimum, reason: why }) =>
-          `  at ${number(budgetFlops)} FLOPs: ${optimum ? `loss ${withInterval(optimum.lossNats)}, ${number(optimum.flopsPerToken.value)} FLOPs a token, N ${number(optimum.paramsNonEmbedding)}` : `left out. ${why ?? ''}`}`,
+          `  at ${number(budgetFlops)} FLOPs: ${optimum ? `loss ${withInterval(optimum.lossNats)}, ${number(optimum.flopsPerToken.value)} FLOPs a token, N ${number(optimum.paramsNonEmbedding)}${isTable ? '' : ' (non-embedding)'}` : `left out. ${why ?? ''}`}`,
       );
       return [
         `${arch}: optimal size at each budget`,
@@ -63,7 +73,9 @@ function frontierText(report: FitReport): string[] {
         ...(reason === null ? [] : [`  ${reason}`]),
         ...lawText('L', law),
         ...lawText('FLOPs a token', optimalFlopsPerToken),
-        ...lawText('N', optimalParamsNonEmbedding),
+        ...(isTable
+          ? lawText('N', optimalParamsNonEmbedding)
+          : optimalParams.flatMap((counted) => lawText(`N (${counted.convention})`, counted.law))),
         ...lawText('D', optimalTokens),
       ];
     },

@@ -1,12 +1,11 @@
 /** What several families of positions say of one comparison, in a sentence. */
-import type { Interval } from '../fit/interval.js';
-import type { Speedup, SpeedupAtOptimalSize, Verdict } from '../fit/comparison.js';
+import type { Speedup, SpeedupAtOptimalSize, SpeedupPoint, Verdict } from '../fit/comparison.js';
 import { RANGE_TOLERANCE } from '../fit/studyFit.js';
 import type { Answer } from './document.js';
 import type { Claim } from './families.js';
 import { factorDigits, formatFactor, formatFlops, formatPowerOfTen, listInWords } from './format.js';
 import { rich, strong } from './rich.js';
-import { factorText, headlineOf, intervalText, measuredRange, speedupText } from './text.js';
+import { behindBound, factorText, headlineOf, intervalText, measuredRange, speedupText } from './text.js';
 
 interface Measured {
   readonly comparison: Speedup;
@@ -49,22 +48,18 @@ export function claimAnswer(claim: Claim): Answer {
   };
 }
 
-/** A factor at a budget of the baseline that is not its largest. */
-export interface BudgetReading {
-  readonly budgetFlops: number;
-  readonly lossNats: number;
-  readonly factor: Interval;
-  readonly extrapolated: boolean;
-}
+/** A factor at a budget of the baseline, its largest or a smaller one. */
+export type BudgetReading = SpeedupPoint & { readonly budgetFlops: number };
 
 /** Factors at the budgets of the baseline up to that of the headline, by rising budget. */
 export function budgetReadings(comparison: Speedup): BudgetReading[] {
   const most = headlineOf(comparison)?.baselineCost ?? 0;
-  return comparison.curve.flatMap(({ budgetFlops, lossNats, factor, extrapolated }) =>
-    budgetFlops === null || Math.log(budgetFlops / most) > RANGE_TOLERANCE
+  return comparison.curve.flatMap((point) => {
+    const { budgetFlops } = point;
+    return budgetFlops === null || Math.log(point.baselineFlops / most) > RANGE_TOLERANCE
       ? []
-      : [{ budgetFlops, lossNats, factor, extrapolated }],
-  );
+      : [{ ...point, budgetFlops }];
+  });
 }
 
 /**
@@ -114,7 +109,7 @@ function familyPart(claim: Claim, { comparison, at }: Measured, isFirst: boolean
   const names = isNamedSo ? '' : ` (${arch} over ${baseline})`;
   if (at.relation !== '=') {
     const side = at.relation === '>' ? 'more than' : 'less than';
-    return `${side} ${factorText(at).slice(2)} with ${positions} positions${names}`;
+    return `${side} ${factorText(at).slice(2)} ${behindBound(at)} with ${positions} positions${names}`;
   }
   const outside = at.lowExtrapolated || at.highExtrapolated ? ', in part extrapolated' : '';
   const interval =

@@ -7,7 +7,8 @@ import type { MeasuredFactor, PairedDifference, Speedup, Verdict } from '../fit/
 import { isBaseline } from '../fit/warnings.js';
 import { measuredIn } from './claims.js';
 import type { ReportContext } from './context.js';
-import { counted, factorDigits, formatFactor } from './format.js';
+import { counted, formatFactor } from './format.js';
+import { shortFactor } from './text.js';
 
 /** An architecture's loss minus its baseline's, at one budget. */
 export interface DifferenceEntry {
@@ -102,14 +103,5 @@ export function equalLossText(compute: MeasuredFactor | null): string | null {
   if (compute === null) return null;
   const { relation, bound, factor } = compute;
   if (factor === null) return bound === null ? null : `${relation} ${formatFactor(bound)}`;
-  const { value, low, high } = factor;
-  const interval =
-    low !== null && high !== null
-      ? ` (${factorDigits(low)} to ${factorDigits(high)})`
-      : low !== null
-        ? ` (${factorDigits(low)} or more)`
-        : high !== null
-          ? ` (${factorDigits(high)} or less)`
-          : '';
-  return `${formatFactor(value)}${interval}`;
+  return shortFactor(factor);
 }

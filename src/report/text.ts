@@ -2,13 +2,21 @@
 import type { Analysis } from '../fit/analysis.js';
 import type { Interval } from '../fit/interval.js';
 import type { CostKind, Speedup, SpeedupAtOptimalSize } from '../fit/comparison.js';
+import { verdictOf } from '../fit/factors.js';
 import { factorDigits, formatFactor, formatFlops, formatLoss, formatPowerOfTen } from './format.js';
 import { rich, strong, type Rich } from './rich.js';
 
 /** ` (95% interval 1.52 to 2.44)`, or nothing where there is no interval. */
 export function intervalText(interval: Interval, format: (value: number) => string = factorDigits): string {
-  if (interval.low === null || interval.high === null) return '';
-  return ` (95% interval ${format(interval.low)} to ${format(interval.high)})`;
+  const ends = endsText(interval, format);
+  return ends === null ? '' : ` (95% interval ${ends})`;
+}
+
+/** `1.52 to 2.44`; `1.52 or more` where one end lies outside of what was measured; null where there are none. */
+export function endsText({ low, high }: Interval, format: (value: number) => string): string | null {
+  if (low !== null && high !== null) return `${format(low)} to ${format(high)}`;
+  if (low !== null) return `${format(low)} or more`;
+  return high === null ? null : `${format(high)} or less`;
 }
 
 /** The short form for tables and labels: `1.93 (1.52 to 2.44)`. */
@@ -18,8 +26,8 @@ export function shortInterval(
   formatEnd: (value: number) => string = format,
 ): string {
   if (interval === null) return '–';
-  if (interval.low === null || interval.high === null) return format(interval.value);
-  return `${format(interval.value)} (${formatEnd(interval.low)} to ${formatEnd(interval.high)})`;
+  const ends = endsText(interval, formatEnd);
+  return ends === null ? format(interval.value) : `${format(interval.value)} (${ends})`;
 }
 
 /** `1.93× (1.52 to 2.44)`. */
@@ -56,10 +64,13 @@ export function factorText(at: SpeedupAtOptimalSize): string {
 
 /** The same with its interval: `1.93× (1.52 to 2.44)`, `< 1.00× (extrapolated 0.98×, 0.91 to 1.04)`. */
 export function speedupText(at: SpeedupAtOptimalSize): string {
-  if (at.relation === '=') return shortFactor(at.factor);
-  const { value, low, high } = at.factor;
-  const interval = low === null || high === null ? '' : `, ${factorDigits(low)} to ${factorDigits(high)}`;
-  return `${factorText(at)} (extrapolated ${formatFactor(value)}${interval})`;
+  return at.relation === '=' ? shortFactor(at.factor) : `${factorText(at)} ${behindBound(at)}`;
+}
+
+/** What a bound stands for: `(extrapolated 0.98×, 0.91 to 1.04)`. */
+export function behindBound({ factor }: SpeedupAtOptimalSize): string {
+  const ends = endsText(factor, factorDigits);
+  return `(extrapolated ${formatFactor(factor.value)}${ends === null ? '' : `, ${ends}`})`;
 }
 
 /** The speedup in FLOPs of a comparison, or undefined where a law is missing. */
@@ -75,15 +86,13 @@ export function measuredRange(comparison: Speedup): readonly [number, number] | 
   return measured.length === 0 ? null : [Math.min(...measured), Math.max(...measured)];
 }
 
-/** `, over which it rises from 1.55×`: one factor does not sum up frontiers that are not parallel. */
-function changeOverRange({ curve }: Speedup): string {
-  const measured = curve
-    .filter((point) => !point.extrapolated)
-    .sort((a, b) => a.baselineFlops - b.baselineFlops);
-  const first = measured[0]?.factor.value;
-  const last = measured.at(-1)?.factor.value;
-  if (first === undefined || last === undefined || formatFactor(first) === formatFactor(last)) return '';
-  return `, over which it ${last > first ? 'rises' : 'falls'} from ${formatFactor(first)}`;
+/** `, over which it changes by a factor of 1.25 (1.10 to 1.41)`: one factor does not sum up frontiers that are not parallel. */
+function changeOverRange({ change }: Speedup): string {
+  if (change === null) return '';
+  const { ratio } = change;
+  const verdict = verdictOf(ratio);
+  if (verdict === null || verdict === 'not told apart') return '';
+  return `, over which it changes by a factor of ${shortInterval(ratio, factorDigits)}`;
 }
 
 /** The interval of a headline with what is extrapolated in it, or why there is none. */
@@ -113,10 +122,13 @@ export function answerSentence(comparison: Speedup, noInterval: string, notParal
   }
   const loss = `${formatLoss(at.lossNats)} nats, ${formatFlops(at.baselineCost)}`;
   if (at.relation === '>') {
-    return rich`${strong(`${arch} saves more than ${factorText(at).slice(2)} of the training compute of ${baseline}`)}: it is below the loss of ${baseline} at the largest budget of both (${loss}) already at its own smallest, so only a bound was measured; at optimal size, ${positions} positions.`;
+    return rich`${strong(`${arch} saves more than ${factorText(at).slice(2)} of the training compute of ${baseline}`)}: it is below the loss of ${baseline} at the largest budget of both (${loss}) already at its own smallest, so only a bound was measured ${behindBound(at)}; at optimal size, ${positions} positions.`;
+  }
+  if (at.relation === '<' && at.verdict === 'not told apart') {
+    return rich`${strong(`${arch} and ${baseline} are not told apart`)}: within its measured budgets ${arch} does not quite reach the loss of ${baseline} (${loss}), so the speedup is below ${factorText(at).slice(2)} ${behindBound(at)}, at optimal size, ${positions} positions.`;
   }
   if (at.relation === '<') {
-    return rich`${strong(`${arch} does not reach the loss of ${baseline}`)} (${loss}) within its measured budgets: the speedup is below ${factorText(at).slice(2)}, at optimal size, ${positions} positions.`;
+    return rich`${strong(`${arch} does not reach the loss of ${baseline}`)} (${loss}) within its measured budgets: the speedup is below ${factorText(at).slice(2)} ${behindBound(at)}, at optimal size, ${positions} positions.`;
   }
   const range = measuredRange(comparison);
   const change = notParallel ? changeOverRange(comparison) : '';

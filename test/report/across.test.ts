@@ -1,7 +1,7 @@
 /** Several sweeps side by side, and one sweep with some of its architectures. */
 import { describe, expect, it } from 'vitest';
 import type { SpeedupAtOptimalSize } from '../../src/fit/comparison.js';
-import { agreementOf } from '../../src/report/across/agreement.js';
+import { agreementOf, repeatedComparisons } from '../../src/report/across/agreement.js';
 import { sweepsDocument } from '../../src/report/across/sweepsReport.js';
 import { sweepStyles } from '../../src/report/across/chart.js';
 import { reportContext, type ReportContext } from '../../src/report/context.js';
@@ -84,6 +84,28 @@ describe('the report of two sweeps', () => {
     expect(chart!.table.dataset.rows.length).toBe(6);
     const styles = sweepStyles([first, other]);
     expect(renderPage({ document, styles, version: '0.1.0' })).toContain('novels and speeches, side by side');
+  });
+
+  it('reads both at the largest budget that both have', () => {
+    const longer = { ...DESIGN, name: 'longer', budgets: [...DESIGN.budgets, 1e13] };
+    const [repeated] = repeatedComparisons([first, contextOf(longer)]);
+    const [own, other] = repeated!.findings;
+    const shared = DESIGN.budgets.at(-1)!;
+    expect(own!.at.baselineCost / shared).toBeCloseTo(1, 2);
+    expect(own!.furthest).toBeNull();
+    expect(other!.at.baselineCost / shared).toBeCloseTo(1, 2);
+    expect(other!.furthest!.baselineCost / 1e13).toBeCloseTo(1, 2);
+    expect(repeated!.agreements[0]!.agrees).toBe(true);
+    const markdown = renderMarkdown(sweepsDocument([first, contextOf(longer)])).replaceAll('\u00a0', ' ');
+    expect(markdown).toMatch(
+      /longer [\d.]+× \(95% interval [^)]+\) at \S+ FLOPs \([^;]+, its largest budget\)/,
+    );
+  });
+
+  it('does not set factors of different compute against each other', () => {
+    const budgets = DESIGN.budgets.map((budget) => budget * 30);
+    const document = sweepsDocument([first, contextOf({ ...DESIGN, name: 'larger', budgets })]);
+    expect(renderMarkdown(document)).toContain('can not be told, since they have no budget in common');
   });
 
   it('sets losses side by side where text, tokenizer and windows are the same', () => {

@@ -25,6 +25,15 @@ const headline: SpeedupAtOptimalSize = {
   nBudgets: { arch: 3, baseline: 3 },
 };
 
+const between = {
+  budgetFlops: null,
+  relation: '=',
+  bound: null,
+  lowExtrapolated: false,
+  highExtrapolated: false,
+  extrapolated: false,
+} as const;
+
 const comparison = (at: Partial<SpeedupAtOptimalSize> | null, rest: Partial<Speedup> = {}): Speedup => ({
   arch: 'primer-ez',
   baseline: 'transformer',
@@ -35,9 +44,9 @@ const comparison = (at: Partial<SpeedupAtOptimalSize> | null, rest: Partial<Spee
   reading: 'law',
   change: null,
   curve: [
-    { baselineFlops: 1e11, budgetFlops: null, lossNats: 5, factor: interval(2), extrapolated: true },
-    { baselineFlops: 2.04e11, budgetFlops: null, lossNats: 4.9, factor: interval(2), extrapolated: false },
-    { baselineFlops: 1e12, budgetFlops: null, lossNats: 4.53, factor: interval(1.93), extrapolated: false },
+    { ...between, baselineFlops: 1e11, lossNats: 5, factor: interval(2), relation: '>', extrapolated: true },
+    { ...between, baselineFlops: 2.04e11, lossNats: 4.9, factor: interval(2) },
+    { ...between, baselineFlops: 1e12, lossNats: 4.53, factor: interval(1.93) },
   ],
   pureLawFactor: null,
   exponentDifference: null,
@@ -70,9 +79,11 @@ describe('the answer', () => {
   });
 
   it('tells how the factor changes where frontiers are not parallel', () => {
-    expect(sentence({}, {}, true)).toContain(
-      'measured between 2 × 10¹¹ and 10¹² FLOPs, over which it falls from 2.00×, absolute positions.',
+    const change = (ratio: Interval) => ({ change: { fromFlops: 2e11, toFlops: 1e12, ratio } });
+    expect(sentence({}, change(interval(0.8, 0.7, 0.9)), true)).toContain(
+      'and 10¹² FLOPs, over which it changes by a factor of 0.80 (0.70 to 0.90), absolute positions.',
     );
+    expect(sentence({}, change(interval(0.9, 0.8, 1.02)), true)).not.toContain('changes');
   });
 
   it('names extrapolated ends of the interval', () => {
@@ -104,10 +115,17 @@ describe('the answer', () => {
 
   it('of bounds', () => {
     expect(sentence({ relation: '>', bound: 8.004, factor: interval(11) })).toBe(
-      'primer-ez saves more than 8.00× of the training compute of transformer: it is below the loss of transformer at the largest budget of both (4.532 nats, 10¹² FLOPs) already at its own smallest, so only a bound was measured; at optimal size, absolute positions.',
+      'primer-ez saves more than 8.00× of the training compute of transformer: it is below the loss of transformer at the largest budget of both (4.532 nats, 10¹² FLOPs) already at its own smallest, so only a bound was measured (extrapolated 11.0×); at optimal size, absolute positions.',
     );
-    expect(sentence({ relation: '<', bound: 0.8, factor: interval(0.6) })).toBe(
-      'primer-ez does not reach the loss of transformer (4.532 nats, 10¹² FLOPs) within its measured budgets: the speedup is below 0.80×, at optimal size, absolute positions.',
+    expect(sentence({ relation: '<', bound: 0.8, factor: interval(0.6), verdict: 'worse' })).toBe(
+      'primer-ez does not reach the loss of transformer (4.532 nats, 10¹² FLOPs) within its measured budgets: the speedup is below 0.80× (extrapolated 0.60×), at optimal size, absolute positions.',
+    );
+  });
+
+  it('of a bound that noise explains says first that the two are not told apart', () => {
+    const factor = interval(0.98, 0.92, 1.05);
+    expect(sentence({ relation: '<', bound: 1, factor, verdict: 'not told apart' })).toBe(
+      'primer-ez and transformer are not told apart: within its measured budgets primer-ez does not quite reach the loss of transformer (4.532 nats, 10¹² FLOPs), so the speedup is below 1.00× (extrapolated 0.98×, 0.92 to 1.05), at optimal size, absolute positions.',
     );
   });
 
@@ -140,6 +158,8 @@ describe('intervals', () => {
     const text = (value: number): string => value.toFixed(1);
     expect(shortInterval(interval(1, 0.5, 2), text)).toBe('1.0 (0.5 to 2.0)');
     expect(shortInterval(interval(1), text)).toBe('1.0');
+    expect(shortInterval(interval(1, 0.5), text)).toBe('1.0 (0.5 or more)');
+    expect(shortInterval(interval(1, null, 2), text)).toBe('1.0 (2.0 or less)');
     expect(shortInterval(null, text)).toBe('–');
   });
 });

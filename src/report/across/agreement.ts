@@ -1,13 +1,20 @@
 /** The same comparison in several sweeps, and whether their factors agree. */
 import type { Interval } from '../../fit/interval.js';
 import type { Speedup, SpeedupAtOptimalSize } from '../../fit/comparison.js';
+import { verdictOf } from '../../fit/factors.js';
+import { grouped } from '../../fit/grouped.js';
+import { isSameBudget } from '../../fit/studyFit.js';
+import { budgetReadings } from '../claims.js';
 import type { ReportContext } from '../context.js';
 import { headlineOf } from '../text.js';
 
 /** A comparison as one sweep found it. */
 export interface Finding {
   readonly sweep: string;
+  /** Read at the largest budget that all sweeps have, since factors change with compute; else at the sweep's own largest. */
   readonly at: SpeedupAtOptimalSize;
+  /** At the sweep's own largest budget, where that is another one. */
+  readonly furthest: SpeedupAtOptimalSize | null;
 }
 
 export interface Repeated {
@@ -16,6 +23,8 @@ export interface Repeated {
   readonly positions: string;
   /** In the order of the sweeps; those that have no number are left out. */
   readonly findings: readonly Finding[];
+  /** Whether the sweeps have a budget in common, at which the factors are read. */
+  readonly atCommonBudget: boolean;
   /** Whether each later factor agrees with the first one's; null where a bound or a missing interval does not tell. */
   readonly agreements: readonly (Agreement | null)[];
 }
@@ -28,26 +37,46 @@ export interface Agreement {
 
 /** Comparisons that two sweeps or more have a number for. */
 export function repeatedComparisons(contexts: readonly ReportContext[]): Repeated[] {
-  const found = new Map<string, { comparison: Speedup; findings: Finding[] }>();
-  for (const { study, comparisons } of contexts) {
-    for (const comparison of comparisons) {
-      const at = headlineOf(comparison);
-      if (at === undefined) continue;
+  const measured = contexts.flatMap(({ study, comparisons }) =>
+    comparisons.flatMap((comparison): [string, OfSweep][] => {
+      const headline = headlineOf(comparison);
       const key = JSON.stringify([comparison.arch, comparison.baseline, comparison.positions]);
-      const entry = found.get(key) ?? { comparison, findings: [] };
-      entry.findings.push({ sweep: study.sweep.name, at });
-      found.set(key, entry);
-    }
-  }
-  return [...found.values()]
-    .filter(({ findings }) => findings.length > 1)
-    .map(({ comparison: { arch, baseline, positions }, findings }) => ({
-      arch,
-      baseline,
-      positions,
-      findings,
-      agreements: findings.slice(1).map(({ at }) => agreementOf(findings[0]!.at, at)),
-    }));
+      return headline === undefined ? [] : [[key, { sweep: study.sweep.name, comparison, headline }]];
+    }),
+  );
+  return [...grouped(measured).values()].filter((all) => all.length > 1).map(repeatedOf);
+}
+
+interface OfSweep {
+  readonly sweep: string;
+  readonly comparison: Speedup;
+  readonly headline: SpeedupAtOptimalSize;
+}
+
+function repeatedOf(all: readonly OfSweep[]): Repeated {
+  const { arch, baseline, positions } = all[0]!.comparison;
+  const readings = all.map(({ comparison }) => budgetReadings(comparison));
+  const common = readings[0]!.findLast(({ baselineFlops }) =>
+    readings.every((own) => own.some((reading) => isSameBudget(reading.baselineFlops, baselineFlops))),
+  );
+  const findings = all.map(({ sweep, headline }, i): Finding => {
+    const reading =
+      common && readings[i]!.find(({ baselineFlops }) => isSameBudget(baselineFlops, common.baselineFlops));
+    if (reading === undefined || isSameBudget(reading.baselineFlops, headline.baselineCost))
+      return { sweep, at: headline, furthest: null };
+    const { lossNats, baselineFlops, factor } = reading;
+    const at = { ...headline, ...reading, lossNats, baselineCost: baselineFlops, verdict: verdictOf(factor) };
+    return { sweep, at, furthest: headline };
+  });
+  const [first, ...others] = findings;
+  return {
+    arch,
+    baseline,
+    positions,
+    findings,
+    atCommonBudget: common !== undefined,
+    agreements: others.map(({ at }) => agreementOf(first!.at, at)),
+  };
 }
 
 /**

@@ -84,7 +84,7 @@ export function agreementChart(contexts: readonly ReportContext[], repeated: rea
   return {
     id: 'speedup',
     title: 'Speedup at optimal size, sweep by sweep',
-    caption: rich`Training compute of the baseline divided by that of the architecture at equal loss, each at its best size, inside each sweep. Bars are 95% intervals.`,
+    caption: rich`Training compute of the baseline divided by that of the architecture at equal loss, each at its best size, inside each sweep, at the largest budget that all of them have (where none, each at its own largest). Bars are 95% intervals.`,
     alt: rows.map((row) => `${row.comparison} in ${row.arch}: ${row.label}.`).join(' '),
     layout: { kind: 'rows', rows: rows.length, step: 48, stacks: true },
     archs: sweeps,

@@ -5,7 +5,7 @@ import type { Answer, Block, ReportDocument, Section } from '../document.js';
 import { factorDigits, formatFactor, formatFlops, formatPowerOfTen, listInWords } from '../format.js';
 import { code, rich, strong, type Rich } from '../rich.js';
 import { datasetOf, tableOf, type Table } from '../table.js';
-import { factorText, intervalText, shortInterval, signedNats } from '../text.js';
+import { factorText, intervalText, shortInterval, signedNats, speedupText } from '../text.js';
 import { repeatedComparisons, type Repeated } from './agreement.js';
 import { agreementChart } from './chart.js';
 import { settingsOf } from './settings.js';
@@ -50,21 +50,26 @@ function answerSection(contexts: readonly ReportContext[], repeated: readonly Re
   return { id: 'answer', title: 'Answer', blocks };
 }
 
-function answerOf({ arch, baseline, positions, findings, agreements }: Repeated): Answer {
+function answerOf(repeated: Repeated): Answer {
+  const { arch, baseline, positions, findings, atCommonBudget, agreements } = repeated;
   const values = findings.map(({ at }) => at.bound ?? at.factor.value).sort((a, b) => a - b);
   const known = agreements.filter((agreement) => agreement !== null);
   const agrees = known.every((agreement) => agreement.agrees);
-  const verdict =
-    known.length === 0
-      ? 'whether the sweeps agree can not be told'
-      : agrees
-        ? 'the sweeps agree within their intervals'
-        : 'the sweeps do not agree';
-  const parts = findings.map(({ sweep, at }) =>
-    at.relation === '='
-      ? `${sweep} ${formatFactor(at.factor.value)}${intervalText(at.factor)} at ${formatFlops(at.baselineCost)}`
-      : `${sweep} ${factorText(at)} at ${formatFlops(at.baselineCost)}`,
-  );
+  const isTold = known.length > 0 && atCommonBudget;
+  const verdict = !isTold
+    ? `whether the sweeps agree can not be told${atCommonBudget ? '' : ', since they have no budget in common'}`
+    : agrees
+      ? 'the sweeps agree within their intervals'
+      : 'the sweeps do not agree';
+  const parts = findings.map(({ sweep, at, furthest }) => {
+    const factor =
+      at.relation === '=' ? `${formatFactor(at.factor.value)}${intervalText(at.factor)}` : factorText(at);
+    const beyond =
+      furthest === null
+        ? ''
+        : ` (${speedupText(furthest)} at ${formatFlops(furthest.baselineCost)}, its largest budget)`;
+    return `${sweep} ${factor} at ${formatFlops(at.baselineCost)}${beyond}`;
+  });
   const ratios = findings.slice(1).flatMap(({ sweep }, i) => {
     const agreement = agreements[i] ?? null;
     if (agreement === null) return [];
@@ -75,7 +80,7 @@ function answerOf({ arch, baseline, positions, findings, agreements }: Repeated)
   });
   return {
     factor: `${factorDigits(values[0]!)}–${formatFactor(values.at(-1)!)}`,
-    tone: known.length > 0 && agrees ? 'decided' : 'undecided',
+    tone: isTold && agrees ? 'decided' : 'undecided',
     sentence: rich`${strong(`${arch} over ${baseline}, ${positions} positions: ${verdict}`)}. ${parts.join('; ')}.`,
     further: ratios.length === 0 ? null : ratios.join(' '),
   };
@@ -156,7 +161,7 @@ function limitsSection(contexts: readonly ReportContext[]): Section {
   const items = contexts.flatMap(({ study, analysis }) =>
     [...analysis.warnings, ...study.problems].map((text) => rich`${strong(study.sweep.name)}: ${text}`),
   );
-  const general = rich`Factors are read at the largest budget of each sweep’s own baseline, so a difference may be one of scale. Intervals speak of seed noise alone, and the sweeps are taken to be independent.`;
+  const general = rich`Factors are read at the largest budget that all of the sweeps have; where they have none in common, each at the largest of its own baseline, and a difference may be one of scale. Intervals speak of seed noise alone, and the sweeps are taken to be independent.`;
   return {
     id: 'limits',
     title: 'What can’t be concluded',

@@ -136,14 +136,13 @@ export function speedupCurveChart(context: ReportContext, positions: string): Ch
   };
 }
 
-/** The factors at the two ends of what was measured. */
+/** The smallest and the largest factor that was measured. */
 function measuredText({ arch, baseline, curve }: Speedup): string {
-  const measured = curve.filter((point) => !point.extrapolated);
-  const [first, last] = [measured[0], measured.at(-1)];
+  const measured = curve.filter((point) => !point.extrapolated).map(({ factor }) => factor.value);
   const range =
-    first === undefined || last === undefined
+    measured.length === 0
       ? 'extrapolated throughout'
-      : `${formatFactor(first.factor.value)} to ${formatFactor(last.factor.value)} where measured`;
+      : `${formatFactor(Math.min(...measured))} to ${formatFactor(Math.max(...measured))} where measured`;
   return `${arch} over ${baseline}: ${range}.`;
 }
 

@@ -1,7 +1,8 @@
 /** Tables of factors: by budget, family against family, and with the noise that each family has by itself. */
-import { budgetReadings, type BudgetReading } from '../claims.js';
+import type { SpeedupPoint } from '../../fit/comparison.js';
+import { budgetReadings } from '../claims.js';
 import type { ReportContext } from '../context.js';
-import { factorDigits, formatPowerOfTen } from '../format.js';
+import { factorDigits, formatFactor, formatPowerOfTen } from '../format.js';
 import { tableOf, type Table, type Value } from '../table.js';
 import { headlineOf, shortFactor, shortInterval } from '../text.js';
 
@@ -33,7 +34,7 @@ export function factorsByBudgetTable({ comparisons }: ReportContext): Table | nu
     ];
   });
   return tableOf<Readonly<Record<string, Value>>>(
-    "Speedup at equal loss and optimal size by the baseline's budget in FLOPs, up to the largest that both were trained with, and the last factor over the first (95%; † extrapolated, and left out of that change)",
+    "Speedup at equal loss and optimal size by the baseline's budget in FLOPs, up to the largest that both were trained with, and the last factor over the first (95%; † extrapolated; such factors are left out of that change, such ends of an interval are not)",
     rows,
     [
       { field: 'arch', label: 'Architecture' },
@@ -45,9 +46,14 @@ export function factorsByBudgetTable({ comparisons }: ReportContext): Table | nu
   );
 }
 
-/** `1.25× (1.19 to 1.33)`; a dagger where the architecture was not measured at that loss. */
-function budgetFactor({ factor, extrapolated }: Pick<BudgetReading, 'factor' | 'extrapolated'>): string {
-  return `${shortFactor(factor)}${extrapolated ? ' †' : ''}`;
+/** `1.25× (1.19 to 1.33)`; daggers where the architecture was not measured at that loss, and at ends of the interval. */
+function budgetFactor(point: Omit<SpeedupPoint, 'budgetFlops'>): string {
+  const { factor, extrapolated, lowExtrapolated, highExtrapolated } = point;
+  const { low, high } = factor;
+  if (extrapolated || low === null || high === null)
+    return `${shortFactor(factor)}${extrapolated ? ' †' : ''}`;
+  const end = (value: number, isOutside: boolean): string => `${factorDigits(value)}${isOutside ? '†' : ''}`;
+  return `${formatFactor(factor.value)} (${end(low, lowExtrapolated)} to ${end(high, highExtrapolated)})`;
 }
 
 /** How far intervals depend on one noise being taken for all families of positions. */
@@ -110,13 +116,15 @@ export function budgetSpeedupsTable({ comparisons }: ReportContext): Table | nul
               low: factor.low,
               high: factor.high,
               extrapolated,
+              lowExtrapolated: point.lowExtrapolated,
+              highExtrapolated: point.highExtrapolated,
               label: budgetFactor(point),
             },
           ];
     }),
   );
   return tableOf(
-    'Speedup at each budget of the baseline, at equal loss and optimal size († extrapolated: the architecture reaches that loss outside of its own measured range)',
+    'Speedup at each budget of the baseline, at equal loss and optimal size († extrapolated: the architecture reaches that loss, or that end of the interval, outside of its own measured range)',
     rows,
     [
       { field: 'arch', label: 'Architecture' },

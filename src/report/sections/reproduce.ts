@@ -1,6 +1,8 @@
 /** How to reproduce it: command, data, settings, machine, cost, and every run with its key. */
 import { objectiveOf } from '../../models/registry.js';
 import type { RunRecord } from '../../store/record.js';
+import type { Analysis } from '../../fit/analysis.js';
+import { correlationAtEqualSeed } from '../../fit/noise.js';
 import type { ReportContext } from '../context.js';
 import type { Block, Section } from '../document.js';
 import {
@@ -99,7 +101,7 @@ function costFacts({ study }: ReportContext): Fact[] {
     ],
     [
       'Time',
-      rich`${formatSeconds(seconds)} of training summed over runs; evaluation, compilation and checkpoints excluded`,
+      rich`${formatSeconds(seconds)} of training summed over runs, each counted as trained alone; evaluation, compilation and checkpoints excluded`,
     ],
     ...sharedTrunks(runs),
     ...(span === '' ? [] : [['Trained', rich`${span}`] as const]),
@@ -184,10 +186,19 @@ function settingFacts({ study, analysis }: ReportContext): Fact[] {
     ['Rules', rich`FLOP rule ${keyPart(runs, 'flopRule')}, numerics ${keyPart(runs, 'numerics')}`],
     [
       'Intervals',
-      rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk, paired over architectures by seed${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}`,
+      rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk${pairingText(analysis)}${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}`,
     ],
   ];
   return facts;
+}
+
+/** How far draws of architectures go together. */
+function pairingText({ seedNoise, pairedNoise }: Analysis): string {
+  if (seedNoise === null || seedNoise.standardDeviation === 0) return '';
+  const correlation = correlationAtEqualSeed(seedNoise, pairedNoise);
+  return correlation === 0
+    ? ', architectures drawn independently (runs of equal seed and size differ by as much as any)'
+    : `, drawn with a correlation of ${correlation.toFixed(2)} between architectures at equal seed and size`;
 }
 
 function machineFacts({ study }: ReportContext): Fact[] {
