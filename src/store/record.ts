@@ -66,21 +66,31 @@ export const optimizerSetupSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const warmupFraction = z.number().min(0).max(1).describe('Share of the steps over which the rate rises.');
+const finalFraction = z.number().min(0).max(1).describe('Rate of the last step over the peak.');
+
 export const scheduleSetupSchema = z.discriminatedUnion('kind', [
   z.object({
-    kind: z.literal('cosine'),
-    warmupFraction: z.number().min(0).max(1),
-    finalFraction: z.number().min(0).max(1),
+    kind: z.literal('cosine').describe('Warm-up, then half a cosine.'),
+    warmupFraction,
+    finalFraction,
   }),
-  z.object({ kind: z.literal('rsqrt'), warmupSteps: z.number().int().positive() }),
   z.object({
-    kind: z.literal('wsd'),
-    /** In steps, not a share of them, so that runs of different lengths are one until the shorter one cools down. */
-    warmupSteps: z.number().int().nonnegative(),
-    decayFraction: z.number().min(0).max(1),
-    finalFraction: z.number().min(0).max(1),
+    kind: z.literal('rsqrt').describe('Warm-up, then the reciprocal square root of the step.'),
+    warmupSteps: z.number().int().positive().describe('Steps over which the rate rises.'),
   }),
-  z.object({ kind: z.literal('constant'), warmupFraction: z.number().min(0).max(1) }),
+  z.object({
+    kind: z.literal('wsd').describe('Warm-up, stable, linear decay: budgets of one size share a trunk.'),
+    /** In steps, not a share of them, so that runs of different lengths are one until the shorter one cools down. */
+    warmupSteps: z.number().int().nonnegative().describe('Steps over which the rate rises.'),
+    decayFraction: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe('Share of the steps, the last ones, over which it falls.'),
+    finalFraction,
+  }),
+  z.object({ kind: z.literal('constant').describe('Warm-up, then one rate.'), warmupFraction }),
 ]);
 
 /** Everything that decides the numbers of a run, apart from the token streams and the graphs that follow from it. */

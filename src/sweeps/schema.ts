@@ -34,13 +34,18 @@ const sizeSchema = z
   })
   .describe('A model size.');
 
+const weightDecay = z
+  .number()
+  .nonnegative()
+  .describe('Times the rate, off the matrices: not off embeddings, norms, biases or convolution kernels.');
+
 const optimizerSchema = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('adamw'),
-    beta1: z.number().min(0).lt(1).default(0.9),
-    beta2: z.number().min(0).lt(1).default(0.95),
-    epsilon: z.number().positive().default(1e-8),
-    weightDecay: z.number().nonnegative().default(0.1),
+    kind: z.literal('adamw').describe('AdamW (Loshchilov and Hutter 2019).'),
+    beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment.'),
+    beta2: z.number().min(0).lt(1).default(0.95).describe('Decay of the second moment.'),
+    epsilon: z.number().positive().default(1e-8).describe('Added to the root of the second moment.'),
+    weightDecay: weightDecay.default(0.1),
     clipNorm: z
       .number()
       .positive()
@@ -49,8 +54,10 @@ const optimizerSchema = z.discriminatedUnion('kind', [
       .describe('Largest global gradient norm; null for no clipping.'),
   }),
   z.strictObject({
-    kind: z.literal('adafactor'),
-    weightDecay: z.number().nonnegative().default(0),
+    kind: z
+      .literal('adafactor')
+      .describe('Adafactor (Shazeer and Stern 2018) as Mesh TensorFlow has it, without momentum.'),
+    weightDecay: weightDecay.default(0),
     clipNorm: z
       .number()
       .positive()
@@ -112,8 +119,8 @@ const learningRateSchema = z.union([
   z.number().positive().describe('One rate for every run.'),
   z
     .strictObject({
-      base: z.number().positive(),
-      referenceWidth: z.number().positive(),
+      base: z.number().positive().describe('Rate up to the reference width.'),
+      referenceWidth: z.number().positive().describe('dModel above which the rate falls as 1 / dModel.'),
     })
     .describe('base x min(1, referenceWidth / dModel).'),
   z
@@ -144,19 +151,21 @@ const learningRateSchema = z.union([
     .describe('The rates that a tuning sweep has found.'),
   z
     .strictObject({
-      tune: z.strictObject({
-        ...gridOfRates,
-        flops: z.number().positive().describe('Training compute of a trial, in FLOPs.'),
-        sizes: z
-          .array(z.string())
-          .min(1)
-          .optional()
-          .describe('Sizes that are tuned; where not given, all that the cells use.'),
-        seeds: seedList.default([0]).describe('Seeds of every trial.'),
-        evalTokens: wholePositive
-          .optional()
-          .describe("Held-out tokens of a trial; the sweep's where not given."),
-      }),
+      tune: z
+        .strictObject({
+          ...gridOfRates,
+          flops: z.number().positive().describe('Training compute of a trial, in FLOPs.'),
+          sizes: z
+            .array(z.string())
+            .min(1)
+            .optional()
+            .describe('Sizes that are tuned; where not given, all that the cells use.'),
+          seeds: seedList.default([0]).describe('Seeds of every trial.'),
+          evalTokens: wholePositive
+            .optional()
+            .describe("Held-out tokens of a trial; the sweep's where not given."),
+        })
+        .describe('What is tried.'),
       ...transferOfRates,
     })
     .describe(
@@ -176,7 +185,10 @@ const budgetSchema = z.strictObject({
     ),
   seeds: seedList.default([0]).describe('Seeds of every size of this budget.'),
   repeat: z
-    .strictObject({ sizes: z.array(z.string()).min(1), seeds: seedList })
+    .strictObject({
+      sizes: z.array(z.string()).min(1).describe('Sizes trained with them.'),
+      seeds: seedList.describe('The further seeds.'),
+    })
     .optional()
     .describe('Further seeds for some of the sizes, usually those nearest the optimum.'),
 });
@@ -205,7 +217,9 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
     corpus: z
       .string()
       .min(1)
-      .describe("`sotu`, or a path or glob to text files, relative to this file's folder."),
+      .describe(
+        "`sotu`, a name given by `isoloss data add`, a path or glob to text files relative to this file's folder, or hf:OWNER/NAME (docs/data.md).",
+      ),
     corpusTokens: z
       .number()
       .positive()
@@ -235,7 +249,7 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
       .enum(['small', 't5'])
       .default('small')
       .describe('Initial values: `small` for AdamW at small scale, `t5` as in the T5 release.'),
-    optimizer: optimizerSchema.default({
+    optimizer: optimizerSchema.describe('How gradients become updates.').default({
       kind: 'adamw',
       beta1: 0.9,
       beta2: 0.95,
@@ -243,14 +257,19 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
       weightDecay: 0.1,
       clipNorm: 1,
     }),
-    schedule: scheduleSchema.default({ kind: 'cosine', warmupFraction: 0.05, finalFraction: 0.1 }),
-    learningRate: learningRateSchema,
+    schedule: scheduleSchema
+      .describe('How the rate moves over a run.')
+      .default({ kind: 'cosine', warmupFraction: 0.05, finalFraction: 0.1 }),
+    learningRate: learningRateSchema.describe('Peak rates: given, tuned before, or tuned first.'),
     sizes: z.record(sizeName, sizeSchema).describe('Model sizes by name.'),
     cells: z
       .array(
         z.strictObject({
-          architectures: z.array(architectureSchema).min(1),
-          budgets: z.array(budgetSchema).min(1),
+          architectures: z
+            .array(architectureSchema)
+            .min(1)
+            .describe('Presets and variants, alone (the positions being their own) or as NAME@POSITIONS.'),
+          budgets: z.array(budgetSchema).min(1).describe('Budgets of all of them.'),
         }),
       )
       .min(1)

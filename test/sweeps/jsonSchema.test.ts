@@ -1,7 +1,11 @@
-/** sweeps/schema.json is generated; this test keeps it current (`npx vitest run test/sweeps/jsonSchema -u` renews it). */
+/**
+ * sweeps/schema.json and docs/sweep-keys.md are generated; this test keeps them current
+ * (`npx vitest run test/sweeps/jsonSchema -u` renews them).
+ */
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE } from '../../src/sweeps/plan.js';
 import { sweepJsonSchema } from '../../src/sweeps/schema.js';
+import { sweepKeysPage } from './sweepKeysPage.js';
 
 describe('the JSON Schema for editors', () => {
   it('is that of the sweep files', async () => {
@@ -17,5 +21,9 @@ describe('the JSON Schema for editors', () => {
       expect.arrayContaining(['name', 'corpus', 'learningRate', 'sizes', 'cells']),
     );
     expect(schema['required']).not.toContain('workers');
+  });
+
+  it('is what the page of keys lists', async () => {
+    await expect(sweepKeysPage()).toMatchFileSnapshot('../../docs/sweep-keys.md');
   });
 });
