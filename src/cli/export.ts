@@ -29,7 +29,7 @@ export function addExportCommand(program: Command): void {
 Examples:
   isoloss export runs quick --out runs.csv
   isoloss export runs --format parquet --out runs.parquet
-  duckdb -c "SELECT arch, min(lossNats) FROM 'runs.parquet' WHERE status = 'done' GROUP BY arch"`,
+  duckdb -c "SELECT arch, budgetFlops, dModel, avg(lossNats) FROM 'runs.parquet' WHERE status = 'done' GROUP BY ALL"`,
     )
     .action(async (sweep: string | undefined, options: ExportRunsOptions) => {
       const { exportRuns } = await import('../exchange/exportRuns.js');

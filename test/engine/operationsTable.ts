@@ -149,7 +149,7 @@ const y = tf.einsum('tsd,sbd->tbd', kernels, x);
 
 In a clone of isoloss (\`npm ci\`), by the name that the error gives:
 
-1. An entry in one of the tables of \`src/engine/trace/\`: \`infer\` gives the shape of the result, \`lower\` the ONNX nodes that it becomes, \`cost\` its FLOPs by rule 1. Where the operation is other operations put together, a function in \`composites.ts\` is all it takes. For instance, in \`elementwise.ts\`: \`Softplus: ofFloats((builder, x) => builder.unary('Softplus', x))\`.
+1. An entry in one of the tables of \`src/engine/trace/\`: \`infer\` gives the shape of the result, \`lower\` the ONNX nodes that it becomes, \`cost\` its FLOPs by rule 1. Where the operation is other operations put together, a function in \`composites.ts\` is all it takes. For instance, in \`elementwise.ts\`: \`Softplus: ofFloats('Softplus')\`.
 2. Its gradient, where TensorFlow.js has none: \`tf.registerGradient\` in \`src/ops/gradients.ts\`.
 3. A case in \`test/engine/practiceCases.ts\`: inputs, and a function that makes TensorFlow.js call the kernel. \`npx vitest run test/engine\` compares values and gradients with TensorFlow.js on the CPU, and gradients with finite differences, and fails for a kernel without a case.
 4. \`npx vitest run test/engine/operations -u\` renews this page, \`npm run build\` the program.
