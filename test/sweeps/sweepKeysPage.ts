@@ -5,7 +5,7 @@ import { sweepJsonSchema } from '../../src/sweeps/schema.js';
 /** As much of JSON Schema as that of sweep files uses. */
 interface Node {
   readonly type?: string;
-  readonly const?: unknown;
+  readonly const?: string;
   readonly enum?: readonly unknown[];
   readonly default?: unknown;
   readonly description?: string;
@@ -23,7 +23,7 @@ const MOST_VALUES = 10;
 function typeText(node: Node): string {
   const choices = node.anyOf ?? node.oneOf;
   if (choices !== undefined) return [...new Set(choices.map(typeText))].join(' or ');
-  if (node.const !== undefined) return `\`${String(node.const)}\``;
+  if (node.const !== undefined) return `\`${node.const}\``;
   if (node.enum !== undefined && node.enum.length <= MOST_VALUES)
     return node.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (node.type === 'array') return `list of ${plural(typeText(node.items!))}`;
@@ -56,8 +56,10 @@ function choices({ anyOf, oneOf }: Node): string {
     .filter((choice) => choice.properties !== undefined)
     .map((choice) => {
       const kind = choice.properties!['kind'];
-      const head = kind ? `\`kind: ${String(kind.const)}\`. ${kind.description!}` : choice.description!;
-      const { kind: _, ...properties } = choice.properties!;
+      const head = kind ? `\`kind: ${kind.const!}\`. ${kind.description!}` : choice.description!;
+      const properties = Object.fromEntries(
+        Object.entries(choice.properties!).filter(([key]) => key !== 'kind'),
+      );
       return `${head}\n\n${keysTable({ ...choice, properties })}`;
     })
     .join('\n\n');
