@@ -1,4 +1,5 @@
 /** Synthetic studies of known truth: what intervals are tested on, and what a sweep can be planned with before it is paid for. */
+import { normalCdf } from './distributions.js';
 import { FitError } from './error.js';
 import { randomStream } from './random.js';
 import type { FitRow } from './row.js';
@@ -31,6 +32,8 @@ export interface SimulatedNoise {
   readonly pairedDeviation: number;
   /** Share of the variance that the budgets of one trunk have in common. */
   readonly trunkShare: number;
+  /** Share of the runs that end this many seed deviations higher, as one does that was close to instability; none unless given. */
+  readonly outliers?: { readonly share: number; readonly deviations: number };
 }
 
 /** Runs, and the truth that their losses are drawn from. */
@@ -75,7 +78,7 @@ export function trueSpeedup(arch: ArchTruth, baseline: ArchTruth, flops: number)
  * a part in common to the budgets of a trunk. Every part is drawn once, in the order that runs ask for it.
  */
 function noiseSource(
-  { seedDeviation, pairedDeviation, trunkShare }: SimulatedNoise,
+  { seedDeviation, pairedDeviation, trunkShare, outliers }: SimulatedNoise,
   seed: number,
   study: number,
 ): (run: SimulatedRun) => number {
@@ -93,8 +96,14 @@ function noiseSource(
     const mixed = (owner: string): number =>
       Math.sqrt(common) * part(`${owner} ${place}`) +
       Math.sqrt(1 - common) * part(`${owner} ${place} ${run.budgetFlops}`);
+    const isOutlier =
+      outliers !== undefined &&
+      normalCdf(part(`outlier ${run.arch} ${place} ${run.budgetFlops}`)) < outliers.share;
     return (
-      seedDeviation * (Math.sqrt(correlation) * mixed('') + Math.sqrt(1 - correlation) * mixed(run.arch))
+      seedDeviation *
+      (Math.sqrt(correlation) * mixed('') +
+        Math.sqrt(1 - correlation) * mixed(run.arch) +
+        (isOutlier ? outliers.deviations : 0))
     );
   };
 }

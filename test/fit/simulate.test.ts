@@ -67,6 +67,18 @@ describe('coverage', () => {
     }
   });
 
+  it('holds where one run in twenty ends far above the others', async () => {
+    const design = { ...quickDesign, noise: { ...PILOT_NOISE, outliers: { share: 0.05, deviations: 4 } } };
+    const rows = simulateRows(design, 1, 0);
+    const plain = simulateRows(quickDesign, 1, 0);
+    const moved = rows.filter((row, i) => row.lossNats > plain[i]!.lossNats + 3 * PILOT_NOISE.seedDeviation);
+    expect(moved.length).toBeGreaterThan(0);
+    expect(moved.length).toBeLessThan(rows.length / 5);
+    const { coverage } = await coverageOf(design, { studies: 25, bootstraps: 150 });
+    const speedup = coverage.find(({ quantity }) => quantity === 'speedup')!;
+    expect(speedup.covered).toBeGreaterThan(0.85);
+  });
+
   it('plans a sweep: a factor within the noise is not told apart, a large one is', async () => {
     const runs = quickDesign.runs.filter(({ arch }) => arch === 'transformer' || arch === 'primer');
     const better = async (factor: number): Promise<number> => {
