@@ -11,7 +11,7 @@ interface BenchFlags {
   readonly arch?: string[];
   readonly d?: string;
   readonly layers?: string;
-  readonly batch: string;
+  readonly batch?: string;
   readonly length: string;
   readonly vocab: string;
   readonly threads: string;
@@ -45,7 +45,7 @@ export function addBenchCommand(program: Command): void {
     .option('--arch <names...>', 'architectures, all six of the quick studies by default')
     .option('--d <dModel>', 'width; with --layers one size instead of the default list')
     .option('--layers <nLayers>', 'depth')
-    .option('--batch <sequences>', 'sequences a step, with --d and --layers', '16')
+    .option('--batch <sequences>', 'sequences a step, with --d and --layers (16)')
     .option('--length <tokens>', 'context length', '128')
     .option('--vocab <tokens>', 'vocabulary size', '1024')
     .option('--threads <n>', 'threads inside one operation', String(availableParallelism()))
@@ -69,12 +69,16 @@ export function addBenchCommand(program: Command): void {
         vocabSize: wholeNumber('--vocab', flags.vocab),
       };
       const one = flags.d !== undefined || flags.layers !== undefined;
+      if (flags.batch !== undefined && !one) {
+        const { UsageError } = await import('../store/errors.js');
+        throw new UsageError('--batch goes with --d and --layers; without them every size has its own.');
+      }
       const shapes = one
         ? [
             {
               dModel: wholeNumber('--d', flags.d ?? '64'),
               nLayers: wholeNumber('--layers', flags.layers ?? '2'),
-              batchSize: wholeNumber('--batch', flags.batch),
+              batchSize: wholeNumber('--batch', flags.batch ?? '16'),
             },
           ]
         : DEFAULT_SHAPES;

@@ -27,12 +27,13 @@ import { addServeCommand } from './serve.js';
 import { addTimeCommand } from './time.js';
 
 /** Errors that the user can mend, by name: their classes lie in parts that the program does not load to begin with. */
-const USER_ERRORS = ['UsageError', 'CorpusError', 'FitError', 'ModelError', 'EngineError'];
+const USER_ERRORS = ['UsageError', 'CorpusError', 'CorpusMissing', 'FitError', 'ModelError', 'EngineError'];
 
-// A reader that has seen enough (`isoloss runs | head`) closes the pipe; that is no error.
+// A reader that has seen enough (`isoloss runs | head`) closes the pipe; that is no error. A full disk is one.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`Can't write to standard output: ${error.message}\n`);
+  process.exit(1);
 });
 
 const program = new Command('isoloss')

@@ -43,12 +43,14 @@ export function addPlanCommand(program: Command): void {
       '\nExamples:\n  isoloss plan quick\n  isoloss plan quick --on h100\n  isoloss plan ./my-sweep.yaml --json\n  isoloss plan quick --svg quick-plan.svg\n  isoloss plan --arch primer --d 256 --layers 6 --batch 16 --steps 10000\n  isoloss plan --arch t5-primer --size xl --vocab 32128 --length 512 --batch 128 --tied --optimizer adafactor --init t5 --on h100',
     )
     .action(async (sweep: string | undefined, flags: PlanFlags) => {
+      const { UsageError } = await import('../store/errors.js');
       if (flags.arch !== undefined && sweep === undefined) {
+        if (flags.svg !== undefined)
+          throw new UsageError('--svg draws the grid of a sweep; a single model (--arch) has none.');
         const { planOneModel } = await import('./planModel.js');
         await planOneModel(flags, flags.arch);
         return;
       }
-      const { UsageError } = await import('../store/errors.js');
       if (sweep === undefined) throw new UsageError('Name a sweep, or a model with --arch.');
       const strays = MODEL_FLAGS.filter((name) => flags[name] !== undefined);
       if (strays.length > 0)

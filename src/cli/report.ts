@@ -68,6 +68,15 @@ Writes index.html (open it in a browser, no network needed), report.md, figures/
 --paper figures/*.pdf and latex/*.tex. The path of index.html is the last line printed.`,
     )
     .action(async (sweeps: readonly string[], flags: ReportCommandOptions) => {
+      if (
+        flags.terminal === true &&
+        (flags.json === true || flags.paper === true || flags.out !== undefined)
+      ) {
+        const { UsageError } = await import('../store/errors.js');
+        throw new UsageError(
+          '--terminal prints the answer and writes nothing: leave out --json, --paper and --out.',
+        );
+      }
       const { reportSweep, reportSweeps, loadInput } = await import('../report/reportSweep.js');
       const options = {
         resultsDir: flags.results,

@@ -66,6 +66,10 @@ Examples:
 }
 
 async function run(sweep: string, flags: RunFlags): Promise<void> {
+  if (flags.slurm.length > 0 && flags.executor !== 'slurm') {
+    const { UsageError } = await import('../store/errors.js');
+    throw new UsageError('--slurm says how jobs are submitted; say --executor slurm too.');
+  }
   const { planJson, planSummary } = await import('../sweeps/planText.js');
   const { measuredHere, planOptions } = await import('./sweepFlags.js');
   const { planStages, runStages } = await import('../sweeps/stages.js');

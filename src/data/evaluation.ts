@@ -29,6 +29,32 @@ export interface EvalWindows {
 }
 
 /**
+ * Number of windows that a split of so many tokens is evaluated on.
+ *
+ * @throws CorpusError where the split has fewer windows, or `maxTokens` is less than one window
+ */
+export function evaluationWindowCount(
+  splitTokens: number,
+  { contextLength, maxTokens }: { contextLength: number; maxTokens: number },
+): number {
+  requirePositive('maxTokens', maxTokens);
+  const available = sequenceCount(splitTokens, contextLength);
+  const count = Math.floor(maxTokens / contextLength);
+  if (count === 0) {
+    throw new CorpusError(
+      `An evaluation of ${maxTokens} tokens holds no whole window of ${contextLength}; ask for ${contextLength} at least.`,
+    );
+  }
+  if (count > available) {
+    throw new CorpusError(
+      `An evaluation of ${maxTokens} tokens was asked for, and the split has ${splitTokens} tokens, enough for ` +
+        `${available * contextLength} in windows of ${contextLength}. Ask for at most that, or give more text.`,
+    );
+  }
+  return count;
+}
+
+/**
  * The windows that a split is evaluated on: as many whole windows as `maxTokens` predicted tokens hold, out of the
  * windows that tile the split, evenly spaced over it from its start, so that a short evaluation too sees documents
  * from all of the split. Windows cross documents, and no token is predicted twice. They depend on the split, the
@@ -40,20 +66,8 @@ export function evaluationWindows(
   split: TokenSplit,
   { contextLength, maxTokens }: { contextLength: number; maxTokens: number },
 ): EvalWindows {
-  requirePositive('maxTokens', maxTokens);
   const available = sequenceCount(split.tokens.length, contextLength);
-  const count = Math.floor(maxTokens / contextLength);
-  if (count === 0) {
-    throw new CorpusError(
-      `An evaluation of ${maxTokens} tokens holds no whole window of ${contextLength}; ask for ${contextLength} at least.`,
-    );
-  }
-  if (count > available) {
-    throw new CorpusError(
-      `An evaluation of ${maxTokens} tokens was asked for, and the split has ${split.tokens.length} tokens, enough for ` +
-        `${available * contextLength} in windows of ${contextLength}. Ask for at most that, or give more text.`,
-    );
-  }
+  const count = evaluationWindowCount(split.tokens.length, { contextLength, maxTokens });
   const tokens = count * contextLength;
   const windows = {
     contextLength,

@@ -7,7 +7,7 @@ import * as ops from '../ops/index.js';
 import { tf } from '../ops/tf.js';
 import { ModelError } from './error.js';
 import { registerVariant } from './registry.js';
-import { located } from './userCode.js';
+import { guardProcess, located } from './userCode.js';
 import * as variants from './variant.js';
 
 const ENDINGS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
@@ -102,6 +102,7 @@ async function evaluate(file: string, source: string): Promise<Record<string, un
       '@tensorflow/tfjs': { ...tf, default: tf },
     },
   });
+  const restore = guardProcess();
   try {
     return await jiti.import(file);
   } catch (error) {
@@ -119,6 +120,8 @@ async function evaluate(file: string, source: string): Promise<Record<string, un
       ? message.replace(/\s*\n\s*/g, ' at ')
       : located(error, file, 'the file').message;
     throw new ModelError(`${shortPath(file)} could not be loaded: ${reason}`, { cause: error });
+  } finally {
+    restore();
   }
 }
 

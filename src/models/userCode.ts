@@ -18,13 +18,34 @@ const HINT =
 export function inUserCode<T>(file: string, what: string, call: () => T): T {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = Math.max(stackTraceLimit, STACK_FRAMES);
+  const restore = guardProcess();
   try {
     return call();
   } catch (error) {
     throw located(error, file, what);
   } finally {
+    restore();
     Error.stackTraceLimit = stackTraceLimit;
   }
+}
+
+/**
+ * While user code runs, what it logs goes to standard error, since standard output is for results that programs read, and
+ * `process.exit()` is an error: it would end the program, or a worker, as if all were done.
+ *
+ * @returns what undoes it
+ */
+export function guardProcess(): () => void {
+  const { log, info, debug } = console;
+  const exit = Object.getOwnPropertyDescriptor(process, 'exit')!;
+  Object.assign(console, { log: console.error, info: console.error, debug: console.error });
+  process.exit = () => {
+    throw new Error('process.exit() was called, which would end isoloss');
+  };
+  return () => {
+    Object.assign(console, { log, info, debug });
+    Object.defineProperty(process, 'exit', exit);
+  };
 }
 
 /** The error with its place in the user's files, once. */

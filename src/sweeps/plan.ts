@@ -2,12 +2,14 @@
 import { dirname, resolve } from 'node:path';
 import { epochs } from '../data/batches.js';
 import { type PreparedCorpus, prepareCorpus, type PrepareProgress } from '../data/corpus.js';
-import { CorpusMissing } from '../data/errors.js';
+import { CorpusError, CorpusMissing } from '../data/errors.js';
+import { evaluationWindowCount } from '../data/evaluation.js';
 import type { SplitName } from '../data/sources.js';
 import { requirePrecision } from '../engine/engineError.js';
 import type { EngineName } from '../engine/engineNames.js';
 import { loadVariants } from '../models/loadVariant.js';
 import { architectureNames, defaultDff, defaultPositions, objectiveOf } from '../models/registry.js';
+import { UsageError } from '../store/errors.js';
 import { hasEnded } from '../store/record.js';
 import { endedRecord } from '../store/runDirectory.js';
 import { describeModel, runKey, trunkKey } from '../train/describe.js';
@@ -118,6 +120,19 @@ async function corpusOf(
   });
 }
 
+/** @throws UsageError where a held-out split is too short: a run would find that out only after its training */
+function requireHeldOut({ sweep, at }: LoadedSweep, corpus: PreparedCorpus): void {
+  const { contextLength, evalTokens: maxTokens } = sweep;
+  for (const split of ['val', 'test'] as const) {
+    try {
+      evaluationWindowCount(corpus[split].tokens.length, { contextLength, maxTokens });
+    } catch (error) {
+      if (!(error instanceof CorpusError)) throw error;
+      throw new UsageError(`${at(['evalTokens'])}  ${split}: ${error.message}`, { cause: error });
+    }
+  }
+}
+
 function planWith(
   loaded: LoadedSweep,
   options: PlanOptions,
@@ -142,6 +157,7 @@ function planWith(
         : epochs(steps, sweep.batchSize, sweep.contextLength, corpus.train),
   });
   const { notices } = expansion;
+  if (corpus !== null) requireHeldOut(loaded, corpus);
   const runs = withChosenSizes(expansion.runs, (runKey) => endedRecord(options.resultsDir, runKey));
   const { resultsDir } = options;
   const asked = {

@@ -14,6 +14,7 @@ import {
   type Node,
   parse,
   parseDocument,
+  visit,
 } from 'yaml';
 import { UsageError } from '../store/errors.js';
 import type { ArchitectureCatalogue } from './architecture.js';
@@ -122,13 +123,30 @@ export function parseSweep(source: string, path: string, catalogue: Architecture
         .map(({ problem, offset }) => `${place(offset)}  ${problem.message}`),
     );
 
-  const data: unknown = document.toJS();
+  const data = contentOf(document, place, shown);
   const result = sweepFileSchema(catalogue).safeParse(data);
   if (!result.success) return report(problemsOf(result.error.issues, data, sweepJsonSchema(catalogue)));
   const problems = checkSweep(result.data, { fileName: basename(path, extname(path)), catalogue, at });
   if (problems.length > 0) return report(problems);
   const sourceSha256 = createHash('sha256').update(source).digest('hex');
   return { sweep: result.data, path: resolve(path), source, sourceSha256, at };
+}
+
+/** @throws UsageError for an alias without an anchor, and for aliases that blow up: the parser finds both at this step alone */
+function contentOf(document: Document, place: (offset: number) => string, shown: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    let offset = 0;
+    visit(document, {
+      Alias: (_, alias) => {
+        offset = alias.range?.[0] ?? 0;
+        return alias.resolve(document) === undefined ? visit.BREAK : undefined;
+      },
+    });
+    return fail(shown, [`${place(offset)}  ${error.message}`]);
+  }
 }
 
 function fail(file: string, lines: readonly string[]): never {

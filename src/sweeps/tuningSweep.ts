@@ -35,6 +35,10 @@ export function tuningSweepOf(loaded: LoadedSweep, catalogue: ArchitectureCatalo
   return {
     ...loaded,
     path,
+    at: (keys) =>
+      loaded.at(
+        keys[0] === 'evalTokens' && evalTokens !== undefined ? ['learningRate', 'tune', 'evalTokens'] : keys,
+      ),
     sweep: {
       ...sweep,
       name,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { planPictureText, planSvg } from '../../src/report/planPicture.js';
 import { loadSweep, planSweep, previewLoaded } from '../../src/sweeps/plan.js';
+import { planStages } from '../../src/sweeps/stages.js';
 import { planJson, planSummary } from '../../src/sweeps/planText.js';
 import { predictedGrid } from '../../src/sweeps/predictedGrid.js';
 import { textFolder } from './program.js';
@@ -55,6 +56,22 @@ describe('a sweep whose corpus is not here', () => {
     await expect(planSweep(local, options)).rejects.toThrow(/there is no file or folder/);
     expect((await previewLoaded(await loadSweep(local), options)).corpusMissing).toMatch(/there is no file/);
   });
+});
+
+it('a sweep that evaluates more tokens than are held out is refused before it is trained', async () => {
+  const text = readFileSync(path, 'utf8').replace('hf:owner/texts', '"texts/*.txt"').replace('1e9', '1e8');
+  const asking = (name: string, line: string): string => {
+    const file = join(folder, `${name}.yaml`);
+    writeFileSync(file, text.replace('absent', name).replace('learningRate: 0.01', line));
+    return file;
+  };
+  const direct = asking('greedy', 'learningRate: 0.01\nevalTokens: 1000000000');
+  await expect(planSweep(direct, options)).rejects.toThrow(
+    /greedy\.yaml:8:\d+ {2}val: An evaluation of 1000000000 tokens was asked for, and the split has \d+/,
+  );
+  const trials = 'grid: [0.01, 0.02, 0.04], flops: 1e8, evalTokens: 900000000';
+  const tuned = asking('trying', `learningRate: { tune: { ${trials} } }\nevalTokens: 256`);
+  await expect(planStages(tuned, options)).rejects.toThrow(/trying\.yaml:7:\d+ {2}val: .*900000000/);
 });
 
 describe('the grid over predicted curves', () => {

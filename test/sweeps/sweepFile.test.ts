@@ -47,6 +47,16 @@ function errorWith(from: string, to: string): { message: string; source: string 
   return { message: errorOf(source), source };
 }
 
+describe('aliases', () => {
+  it('without an anchor, and more of them than anyone writes, are errors with a place', () => {
+    const { message, source } = errorWith('sizes: [d24, d32]', 'sizes: *nope');
+    expect(message).toContain(`small.yaml:${positionOf(source, '*nope')}  Unresolved alias`);
+    const ten = (name: string): string => `[${Array(10).fill(`*${name}`).join(', ')}]`;
+    const bomb = `a: &a [x]\nb: &b ${ten('a')}\nc: &c ${ten('b')}\nd: &d ${ten('c')}\n`;
+    expect(errorOf(bomb)).toMatch(/small\.yaml:\d+:\d+ {2}Excessive alias count/);
+  });
+});
+
 describe('a sound sweep file', () => {
   it('fills in defaults', () => {
     const { sweep } = parseSweep(SOUND, 'small.yaml', catalogue);

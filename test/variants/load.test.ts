@@ -1,7 +1,7 @@
 /** Files of variants: every ending, one instance of TensorFlow.js, and an error that names file and cause for each mistake. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { loadVariant } from '../../src/models/loadVariant.js';
 import { architectureNames, buildModel, defaultDff, defaultPositions } from '../../src/models/registry.js';
 import { defineVariant } from '../../src/models/variant.js';
@@ -70,6 +70,22 @@ export const variant = defineVariant({ name: 'same-tf', base: 'transformer', opt
     defineVariant({ name: 'typed', base: 'transformer', options: { gatd: true } });
     // @ts-expect-error nor such a norm
     expect(defineVariant({ name: 'typed', base: 't5', options: { norm: 'batchNorm' } }).base).toBe('t5');
+  });
+
+  it('keeps what it logs off standard output, and refuses to be ended by it', async () => {
+    const written: unknown[] = [];
+    const error = vi.spyOn(console, 'error').mockImplementation((...all) => void written.push(...all));
+    const { log } = console;
+    const loud = optionsFile('loud', '{ activation: (x) => (console.log("called"), tf.relu(x)) }');
+    await loadVariant(write('loud.ts', `console.log('loaded');\n${loud}`));
+    const model = buildModel({ ...SHAPE, preset: 'loud', positions: 'absolute' });
+    expect(model.params.length).toBeGreaterThan(5);
+    expect(console.log).toBe(log);
+    error.mockRestore();
+    expect(written).toContain('loaded');
+    await expect(loadVariant(write('leaving.ts', 'process.exit(0);'))).rejects.toThrow(
+      /process\.exit\(\) was called.*leaving\.ts:1/,
+    );
   });
 
   it('loads a file once', async () => {
