@@ -4,7 +4,7 @@ import type { CostKind } from './comparison.js';
 import { FitError } from './error.js';
 import { grouped } from './grouped.js';
 import { pairedNoise, pool, type PooledDeviation } from './noise.js';
-import type { CountedFitRow } from './row.js';
+import { type CountedFitRow, LARGEST_LOSS } from './row.js';
 import { mean, standardDeviation } from './statistics.js';
 
 /** One axis that laws are fitted on: seconds have an axis for each hardware string. */
@@ -99,6 +99,12 @@ function checkRows(rows: readonly CountedFitRow[]): void {
             'Mend the row, or give the run another status.',
         );
       }
+    }
+    if (row.lossNats > LARGEST_LOSS) {
+      throw new FitError(
+        `Run ${row.id} (${row.arch}) has lossNats ${row.lossNats}; fits take at most ${LARGEST_LOSS}. ` +
+          'Mend the row, or give the run another status.',
+      );
     }
     for (const field of ['flopsMatmul', 'steps'] as const) {
       if (row[field] <= 0 || row[field] === Infinity) {

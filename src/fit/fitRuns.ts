@@ -53,13 +53,13 @@ export async function fitRuns(set: RunSet, options: FitRunsOptions = {}): Promis
   const nRows = [...set.points.values()].reduce((sum, points) => sum + points.length, 0);
   const failures: FitError[] = [];
 
-  const parametricByArch: Record<string, ParametricFit | OverTrainingFit> = {};
+  const fits = new Map<string, ParametricFit | OverTrainingFit>();
   for (const [arch, rows] of optima ? [] : set.parametric) {
     const label = set.parametric.size > 1 ? `${arch}: ` : '';
     try {
       const { fit } =
         form === 'chinchilla' ? await fitParametric(rows, options) : fitOverTraining(rows, options);
-      parametricByArch[arch] = fit;
+      fits.set(arch, fit);
       warnings.push(...fit.warnings.map((warning) => label + warning));
     } catch (error) {
       if (!(error instanceof FitError)) throw error;
@@ -86,17 +86,17 @@ export async function fitRuns(set: RunSet, options: FitRunsOptions = {}): Promis
     }
   }
   const laws = optima ? [...set.points].map(([arch, points]) => optimaLaws(arch, points)) : [];
-  const fitted = Object.values(parametricByArch);
   const [first] = failures;
-  if (first !== undefined && fitted.length === 0 && analysis === null) throw first;
+  if (first !== undefined && fits.size === 0 && analysis === null) throw first;
   return {
     source: set.source,
     paramsConvention: set.paramsConvention,
     columns: set.columns,
     nRows,
     dropped: set.dropped,
-    parametric: fitted.length === 1 ? fitted[0]! : null,
-    parametricByArch,
+    parametric: (set.parametric.size === 1 ? [...fits.values()][0] : undefined) ?? null,
+    // An architecture may have any name, `__proto__` too, which a plain assignment would lose.
+    parametricByArch: Object.fromEntries(fits),
     optima: laws,
     isoflop: analysis?.isoflop ?? [],
     frontier: analysis?.frontier ?? [],

@@ -5,7 +5,7 @@
 import type { Interval } from './interval.js';
 import { percentileInterval } from './bootstrap.js';
 import { FitError } from './error.js';
-import type { ParametricRow } from './parametric.js';
+import { type ParametricRow, weightedRows } from './parametric.js';
 import { numberUnits } from './parametricDraws.js';
 import { solve } from './powerSumFit.js';
 import { randomStream } from './random.js';
@@ -103,21 +103,13 @@ function fitWeighted(
 /**
  * Least squares on loss, with a bootstrap over units where there are at least two for each parameter.
  *
- * @throws FitError for fewer than 4 rows, a field that is not a positive number, or rows that do not tell the terms apart.
+ * @throws FitError for fewer than 4 rows of weight above 0, a field that is not a positive number, or rows that do not tell the terms apart.
  */
 export function fitOverTraining(
   rows: readonly ParametricRow[],
   { bootstraps = 1000, seed = 0 }: { readonly bootstraps?: number; readonly seed?: number } = {},
 ): OverTrainingResult {
-  rows.forEach((row, i) => {
-    for (const field of ['params', 'tokens', 'loss'] as const) {
-      if (!(Number.isFinite(row[field]) && row[field] > 0)) {
-        throw new FitError(`Row ${i + 1} has ${field} ${row[field]}; the form needs a positive number.`);
-      }
-    }
-  });
-  if (rows.length < N_PARAMETERS)
-    throw new FitError(`${rows.length} rows do not determine the ${N_PARAMETERS} parameters of the form.`);
+  weightedRows(rows, N_PARAMETERS, `give at least ${N_PARAMETERS} rows`);
   const weights = rows.map((row) => row.weight ?? 1);
   const best = fitWeighted(rows, weights);
   if (best === null) {

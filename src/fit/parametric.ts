@@ -3,6 +3,7 @@ import { FitError } from './error.js';
 import type { ObjectiveKind, PowerSumData, PowerSumParameters } from './powerSum.js';
 import { predictLog } from './powerSum.js';
 import { fitPowerSum, type PowerSumFit } from './powerSumFit.js';
+import { LARGEST_LOSS } from './row.js';
 import { mean } from './statistics.js';
 
 /** One run: parameters N, training tokens D, and loss (or any quality that falls like one). */
@@ -40,7 +41,17 @@ export interface ParametricProblem {
   readonly spec: ParametricSpec;
 }
 
-function checkRows(rows: readonly ParametricRow[], spec: ParametricSpec): void {
+/**
+ * The rows that a fit heeds, those of weight above 0.
+ *
+ * @param remedy - what to do where they are too few
+ * @throws FitError for a number that no fit can take, or fewer of these rows than there are free parameters
+ */
+export function weightedRows(
+  rows: readonly ParametricRow[],
+  nFree: number,
+  remedy: string,
+): readonly ParametricRow[] {
   rows.forEach((row, i) => {
     for (const field of ['params', 'tokens', 'loss'] as const) {
       if (!(Number.isFinite(row[field]) && row[field] > 0)) {
@@ -50,7 +61,24 @@ function checkRows(rows: readonly ParametricRow[], spec: ParametricSpec): void {
     if (row.weight !== undefined && !(Number.isFinite(row.weight) && row.weight >= 0)) {
       throw new FitError(`Row ${i + 1} has weight ${row.weight}; it must be 0 or more.`);
     }
+    if (row.loss > LARGEST_LOSS) {
+      throw new FitError(
+        `Row ${i + 1} has loss ${row.loss}; fits take at most ${LARGEST_LOSS}: leave it out, or give losses in another unit.`,
+      );
+    }
   });
+  const weighted = rows.filter((row) => row.weight !== 0);
+  if (weighted.length < nFree) {
+    const [noun, verb] = weighted.length === 1 ? ['row', 'does'] : ['rows', 'do'];
+    const heeded = weighted.length === rows.length ? '' : ` of ${rows.length} with a weight above 0`;
+    throw new FitError(
+      `${weighted.length} ${noun}${heeded} ${verb} not determine ${nFree} parameters; ${remedy}.`,
+    );
+  }
+  return weighted;
+}
+
+function checkRows(allRows: readonly ParametricRow[], spec: ParametricSpec): void {
   for (const [name, value] of Object.entries(spec.fixed)) {
     const positive = name !== 'E';
     if (!Number.isFinite(value) || value < 0 || (positive && value === 0)) {
@@ -65,11 +93,7 @@ function checkRows(rows: readonly ParametricRow[], spec: ParametricSpec): void {
   }
   const held = (name: ParametricName): boolean => spec.fixed[name] !== undefined;
   const nFree = PARAMETRIC_NAMES.filter((name) => !held(name)).length;
-  if (rows.length < nFree) {
-    throw new FitError(
-      `${rows.length} ${rows.length === 1 ? 'row does' : 'rows do'} not determine ${nFree} parameters; give at least ${nFree} rows or hold some parameters.`,
-    );
-  }
+  const rows = weightedRows(allRows, nFree, `give at least ${nFree} rows or hold some parameters`);
   const distinct = (pick: (row: ParametricRow) => number): number => new Set(rows.map(pick)).size;
   if (distinct((row) => row.loss) === 1)
     throw new FitError('All losses are equal, so nothing depends on size or tokens.');

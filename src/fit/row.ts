@@ -45,3 +45,6 @@ export interface CountedFitRow extends FitRow {
   /** Parameters of the output matrix, tied or not. */
   readonly paramsOutput?: number;
 }
+
+/** Fits square losses, and multiply squares: those of larger ones would leave the range of numbers. */
+export const LARGEST_LOSS = 1e50;

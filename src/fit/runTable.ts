@@ -103,7 +103,7 @@ function findColumn(header: readonly string[], spec: string, flag: string): Colu
 }
 
 /** The command-line flag of a field: `--flops-matmul`. */
-function flagOf(field: RunField): string {
+export function flagOf(field: RunField): string {
   return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
@@ -116,9 +116,11 @@ function mapColumns(header: readonly string[], given: RunColumns): Map<RunField,
       columns.set(field, findColumn(header, spec, flagOf(field)));
       continue;
     }
-    const usual = USUAL_NAMES[field].find((name) => lower.includes(name.toLowerCase()));
+    // `n` may count something else where there is an `N`.
+    const exact = USUAL_NAMES[field].find((name) => header.includes(name));
+    const usual = exact ?? USUAL_NAMES[field].find((name) => lower.includes(name.toLowerCase()));
     if (usual === undefined) continue;
-    const index = lower.indexOf(usual.toLowerCase());
+    const index = exact === undefined ? lower.indexOf(usual.toLowerCase()) : header.indexOf(exact);
     columns.set(field, { index, factor: 1, label: header[index]! });
   }
   return columns;
@@ -129,7 +131,13 @@ function problemOf(field: RunField, text: string, value: number): string | null 
   if (text === '') return `${field} is missing`;
   if (Number.isNaN(value)) return `${field} is "${text}", not a number`;
   if (!Number.isFinite(value)) return `${field} is not finite`;
-  if (field === 'weight' || field === 'seed') return value < 0 ? `${field} is negative (${text})` : null;
+  if (field === 'weight' || field === 'seed') {
+    if (value < 0) return `${field} is negative (${text})`;
+    // Beyond the safe integers two seeds may be read as one.
+    return field === 'seed' && !Number.isSafeInteger(value)
+      ? `seed is ${text}, not a whole number up to ${Number.MAX_SAFE_INTEGER}`
+      : null;
+  }
   return value > 0 ? null : `${field} is ${text}, not above 0`;
 }
 

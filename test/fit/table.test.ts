@@ -63,6 +63,11 @@ describe('readRunTable', () => {
     expect(read('N,"tokens*2",L\n1e8,7,3\n', { tokens: 'tokens*2' }).runs[0]!.tokens).toBe(7);
   });
 
+  it('prefers a usual name as it is written to one in other letters', () => {
+    expect(read('n,N,d,D,loss\n1,2,3,4,5\n').columns).toEqual({ params: 'N', tokens: 'D', loss: 'loss' });
+    expect(read('n,d,LOSS\n1,2,3\n').columns).toEqual({ params: 'n', tokens: 'd', loss: 'LOSS' });
+  });
+
   it('drops rows only with line and reason', () => {
     const { runs, dropped } = read(
       'N,D,L,status\n1,1,3,done\n1,,3,done\n1,x,nan,done\n1,1,-3,done\n1,1,3,diverged\n1,1,inf,\n',
@@ -75,6 +80,12 @@ describe('readRunTable', () => {
       { line: 6, reason: 'status is diverged, and only finished runs are fitted' },
       { line: 7, reason: 'loss is "inf", not a number' },
     ]);
+  });
+
+  it('takes whole numbers alone for seeds', () => {
+    const { dropped } = read('N,D,L,seed\n1,1,3,0\n1,1,3,0.5\n1,1,3,1e17\n');
+    expect(dropped.map(({ line }) => line)).toEqual([3, 4]);
+    expect(dropped[0]!.reason).toMatch(/seed is 0\.5, not a whole number/);
   });
 
   it('names the columns there are where one is missing', () => {
@@ -134,6 +145,35 @@ describe('fitRuns on a table', () => {
     expect(report.warnings[0]).toBe('There is no column of tokens: D is estimated as C / (6 N).');
     expect('alpha' in report.parametric! && report.parametric.alpha.value).toBeCloseTo(0.34, 3);
   });
+
+  const setOf = (header: string, rows: readonly string[]) =>
+    runSetOfTable(readRunTable(parseCsv(`${header}\n${rows.join('\n')}\n`, 'f.csv'), {}), 'f.csv');
+
+  it('has one fit in N and D only where there is one architecture, whatever its name', async () => {
+    const few = setOf('N,D,C,L,arch', [...lines.map((line) => `${line},__proto__`), `${lines[0]!},b`]);
+    const report = await fitRuns(few, { bootstraps: 0, starts: 5 });
+    expect(report.parametric).toBeNull();
+    expect(Object.keys(report.parametricByArch)).toEqual(['__proto__']);
+    expect(report.warnings).toContainEqual(expect.stringMatching(/^b: no fit in N and D\. 1 row does not/));
+  });
+
+  it.each(['chinchilla', 'over-training'] as const)(
+    'refuses weights that leave too few rows, and losses beyond reckoning: %s',
+    async (form) => {
+      const noCompute = lines.map((line, i) => {
+        const [N, D, , loss] = line.split(',') as [string, string, string, string];
+        return { N, D: Number(D) * (1 + i / 10), loss: Number(loss) };
+      });
+      const weighted = noCompute.map(({ N, D, loss }, i) => `${N},${D},${loss},${i < 3 ? 1 : 0}`);
+      await expect(fitRuns(setOf('N,D,L,weight', weighted), { form })).rejects.toThrow(
+        /^3 rows of 20 with a weight above 0 do not determine/,
+      );
+      const huge = noCompute.map(({ N, D, loss }) => `${N},${D},${loss * 1e300}`);
+      await expect(fitRuns(setOf('N,D,L', huge), { form })).rejects.toThrow(
+        /Row 1 has loss .*e\+300; fits take/,
+      );
+    },
+  );
 
   it('throws where nothing at all can be fitted', async () => {
     const set = runSetOfTable(readRunTable(parseCsv('N,D,L\n1,2,3\n2,3,3\n', 'f.csv'), {}), 'f.csv');
