@@ -1,6 +1,6 @@
 /** `isoloss import`: results of other programs. */
 import type { Command } from 'commander';
-import { UsageError } from '../store/errors.js';
+import { namedValues } from './pairs.js';
 
 interface ImportRunsOptions {
   readonly results: string;
@@ -58,9 +58,9 @@ Examples:
       const { path, set } = importRuns(file, {
         resultsDir: options.results,
         name: options.name,
-        columns: pairs('--map', options.map, RUN_FIELDS),
-        constants: pairs('--set', options.set, CONSTANT_FIELDS),
-        where: pairs('--where', options.where, null),
+        columns: namedValues('--map', options.map, RUN_FIELDS),
+        constants: namedValues('--set', options.set, CONSTANT_FIELDS),
+        where: namedValues('--where', options.where, null),
         ...(options.title === undefined ? {} : { title: options.title }),
         baselines: options.baselines?.split(',').map((name) => name.trim()) ?? [],
         replace: options.replace === true,
@@ -72,22 +72,4 @@ Examples:
       for (const note of set.facts.notes) console.log(note);
       console.log(`${path}: ${set.runs.length} runs`);
     });
-}
-
-/** `name=value` pairs; `known` are the names there are. */
-function pairs(
-  flag: string,
-  texts: readonly string[],
-  known: readonly string[] | null,
-): Record<string, string> {
-  const entries = texts.map((text): [string, string] => {
-    const at = text.indexOf('=');
-    if (at < 1) throw new UsageError(`${flag} needs NAME=VALUE, not "${text}".`);
-    const name = text.slice(0, at);
-    if (known !== null && !known.includes(name)) {
-      throw new UsageError(`${flag} knows ${known.join(', ')}, not "${name}".`);
-    }
-    return [name, text.slice(at + 1)];
-  });
-  return Object.fromEntries(entries);
 }

@@ -1,5 +1,4 @@
 /** `isoloss import runs`: other tools' results, from a CSV file, as rows that are fitted and reported like one's own. */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseCsv } from '../fit/csv.js';
 import type { FitRow } from '../fit/row.js';
@@ -8,8 +7,9 @@ import { readRunTable } from '../fit/runTable.js';
 import type { RunColumns, RunTable, TableRun } from '../fit/runTable.js';
 import { UsageError } from '../store/errors.js';
 import { sha256Hex } from '../store/files.js';
-import { importedSetSchema, writeImportedSet } from '../store/imported.js';
+import { importedRunSchema, importedSetSchema, writeImportedSet } from '../store/imported.js';
 import type { ImportedRun, ImportedSet } from '../store/imported.js';
+import { readText } from './readText.js';
 
 /** Fields that may be the same for all rows of a file that has no column for them. */
 export const CONSTANT_FIELDS = ['arch', 'positions', 'hardware'] as const;
@@ -61,6 +61,7 @@ export function importRuns(file: string, options: ImportOptions): ImportResult {
   const unfinished = refuseWrongRows(file, table, csv);
   const runs = prepare(table, name, options.constants ?? {});
   refuseRepeatedIds(file, runs);
+  refuseNamesOfProperties(file, runs);
   const { rows, notes, paramsConvention } = toRows({ ...table, runs }, name);
   const lineOf = new Map(runs.map((run) => [run.id, run.line]));
   const archs = new Set(rows.map((row) => row.arch));
@@ -83,15 +84,8 @@ export function importRuns(file: string, options: ImportOptions): ImportResult {
     },
     runs: rows.map((row) => toImported(row, lineOf.get(row.id)!)),
   };
+  refuseOverflow(file, set.runs);
   return { path: writeImportedSet(resultsDir, set, options.replace === true), set };
-}
-
-function readText(file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (error) {
-    throw new UsageError(`Can't read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 /**
@@ -154,6 +148,27 @@ function refuseRepeatedIds(file: string, runs: readonly TableRun[]): void {
       throw new UsageError(`${file}: lines ${first} and ${line} have the same identifier.`);
     }
     lines.set(id, line);
+  }
+}
+
+/** Vega takes a name that every JavaScript object has, such as `constructor`, for one that it has seen, and draws nothing. */
+function refuseNamesOfProperties(file: string, runs: readonly TableRun[]): void {
+  const wrong = runs.find(({ arch }) => arch in Object.prototype);
+  if (wrong === undefined) return;
+  throw new UsageError(
+    `${file}: line ${wrong.line} has the architecture "${wrong.arch}", a name that no chart can show; give it another.`,
+  );
+}
+
+/** What is worked out from a row's numbers, such as compute, may leave the range of numbers. */
+function refuseOverflow(file: string, runs: readonly ImportedRun[]): void {
+  for (const run of runs) {
+    const issue = importedRunSchema.safeParse(run).error?.issues[0];
+    if (issue === undefined) continue;
+    const field = issue.path[0] as keyof ImportedRun;
+    throw new UsageError(
+      `${file}: nothing was imported, since in line ${run.line} ${field} comes to ${run[field]}; mend the numbers of that line.`,
+    );
   }
 }
 

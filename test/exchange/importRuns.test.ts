@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { importRuns, type ImportOptions } from '../../src/exchange/importRuns.js';
 import { analyse } from '../../src/fit/analyse.js';
+import { FitError } from '../../src/fit/error.js';
 import { buildDocument } from '../../src/report/buildDocument.js';
 import { reportContext } from '../../src/report/context.js';
 import { renderMarkdown } from '../../src/report/markdown.js';
@@ -124,6 +125,13 @@ describe('importRuns', () => {
     expect(existsSync(join(results, 'theirs'))).toBe(false);
   });
 
+  it('names the line of a seed that is no whole number, and of numbers that give none', () => {
+    const fraction = setUp('N,D,C,loss,seed\n1,2,12,3,0\n1,2,12,3,1.5\n');
+    expect(() => fraction.run()).toThrow(/line 3: seed is 1\.5, not a whole number/);
+    const vast = setUp('N,D,loss\n1,2,3\n1e200,1e200,3\n');
+    expect(() => vast.run()).toThrow(/in line 3 flops comes to Infinity/);
+  });
+
   it('leaves out runs that have not finished, and says so; a status it does not know is wrong', () => {
     const { run } = setUp(
       'arch,N,D,C,loss,status\na,1,2,12,3,done\na,1,2,12,,diverged\na,1,2,12,3,running\n',
@@ -142,6 +150,9 @@ describe('importRuns', () => {
     expect(() => run({ columns })).toThrow(/exists already.*--replace/);
     expect(run({ columns, replace: true, title: 'Theirs' }).set.title).toBe('Theirs');
     expect(loadStudy(results, 'theirs').sweep.title).toBe('Theirs');
+    expect(() => setUp(SMALL.replace('new', 'constructor')).run({ columns })).toThrow(
+      /line 5 has the architecture "constructor", a name that no chart can show/,
+    );
     expect(() => run({ columns: { loss: 'nll' } })).toThrow(/There is no column "nll"/);
     expect(() => run({ columns, baselines: ['gpt'], replace: true })).toThrow(/There are: base, new/);
     expect(() => run({ columns, constants: { arch: 'x' }, replace: true })).toThrow(/has the column "model"/);
@@ -176,6 +187,12 @@ describe('importRuns', () => {
 });
 
 describe('a report of imported runs', () => {
+  it('refuses losses that no fit can square', () => {
+    const { results, run } = setUp(lawCsv().replaceAll(/(\d)$/gm, '$1e300'));
+    run();
+    expect(() => analyse(loadStudy(results, 'theirs').fitRows, { baselines: [] })).toThrow(FitError);
+  });
+
   it('says that they are, and where they come from', () => {
     const { results, run } = setUp(lawCsv());
     run({ baselines: ['base'], title: 'Theirs' });
