@@ -1,13 +1,14 @@
 /** `isoloss fit`: scaling-law fits of a sweep, or of anyone's runs in a CSV file. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { FitRunsOptions } from '../fit/fitRuns.js';
 import type { ParametricName } from '../fit/parametric.js';
 import type { CountedFitRow } from '../fit/row.js';
 import type { RunSet } from '../fit/runSet.js';
-import { RUN_FIELDS, type RunColumns } from '../fit/runTable.js';
+import { flagOf, RUN_FIELDS, type RunColumns } from '../fit/runTable.js';
 import { UsageError } from '../store/errors.js';
+import type { Study } from '../store/study.js';
+import { namedValues } from './pairs.js';
 
 /** What N may count in a sweep. */
 const SWEEP_CONVENTIONS: Readonly<Record<string, (row: CountedFitRow) => number>> = {
@@ -35,6 +36,9 @@ interface FitCommandOptions extends RunColumns {
   readonly results: string;
   readonly json?: true;
 }
+
+/** Flags that the over-training form has no use for. */
+const CHINCHILLA_ONLY = ['fix', 'objective', 'delta', 'interval'] as const;
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
@@ -104,9 +108,16 @@ Examples:
   isoloss fit runs.csv --objective asymmetric --fix E=1.69 --where dataset=c4
   isoloss fit optima.csv --optima --params n_opt --tokens d_opt --loss bpb --arch convention`,
     )
-    .action(async (source: string, options: FitCommandOptions) => {
+    .action(async (source: string, options: FitCommandOptions, command: Command) => {
       const { fitRuns } = await import('../fit/fitRuns.js');
       const { summarise } = await import('../fit/summary.js');
+      const { wholeNumber } = await import('./flags.js');
+      const unused = CHINCHILLA_ONLY.find((name) => command.getOptionValueSource(name) === 'cli');
+      if (options.form === 'over-training' && unused !== undefined) {
+        throw new UsageError(
+          `--${unused} is not for --form over-training, whose fit is least squares of loss; leave it out.`,
+        );
+      }
       const { set, baselines } = await loadRuns(source, options);
       const progress = process.stderr.isTTY
         ? (done: number, total: number): void => {
@@ -118,14 +129,14 @@ Examples:
         form: options.form,
         optima: options.optima === true,
         objective: options.objective,
-        delta: toNumber('--delta', options.delta),
-        starts: toNumber('--starts', options.starts),
-        bootstraps: toNumber('--bootstraps', options.bootstraps),
-        seed: toNumber('--bootstrap-seed', options.bootstrapSeed),
+        delta: positiveNumber('--delta', options.delta),
+        starts: wholeNumber('--starts', options.starts),
+        bootstraps: wholeNumber('--bootstraps', options.bootstraps, 0),
+        seed: wholeNumber('--bootstrap-seed', options.bootstrapSeed, 0),
         interval: options.interval,
         isoflopMethod: options.isoflop,
         fixed: toFixed(options.fix),
-        ...(options.threads === undefined ? {} : { threads: toNumber('--threads', options.threads) }),
+        ...(options.threads === undefined ? {} : { threads: wholeNumber('--threads', options.threads) }),
         ...(progress === undefined ? {} : { onProgress: progress }),
       });
       process.stdout.write(
@@ -140,25 +151,55 @@ async function loadRuns(
   options: FitCommandOptions,
 ): Promise<{ set: RunSet; baselines: readonly string[] }> {
   const { runSetOfRows, runSetOfTable } = await import('../fit/runSet.js');
-  if (existsSync(source)) {
+  // A folder may have the name of a sweep; a pipe is read like a file.
+  if (statSync(source, { throwIfNoEntry: false })?.isDirectory() === false) {
+    const { readText } = await import('../exchange/readText.js');
     const { parseCsv } = await import('../fit/csv.js');
     const { readRunTable } = await import('../fit/runTable.js');
-    const table = parseCsv(await readFile(source, 'utf8'), source);
-    const where = Object.fromEntries(options.where.map((text) => splitPair('--where', text)));
+    const table = parseCsv(readText(source), source);
+    const where = namedValues('--where', options.where, null);
     return { set: runSetOfTable(readRunTable(table, columnsOf(options), where), source), baselines: [] };
   }
   if (/\.(csv|tsv|txt)$/i.test(source)) throw new UsageError(`There is no file ${source}.`);
   const { loadStudy } = await import('../store/study.js');
-  const { sweep, fitRows } = loadStudy(options.results, source);
+  const study = loadStudy(options.results, source);
+  const forTables = RUN_FIELDS.find((field) => field !== 'params' && options[field] !== undefined);
+  if (forTables !== undefined || options.where.length > 0) {
+    const flag = forTables === undefined ? '--where' : flagOf(forTables);
+    throw new UsageError(
+      `${flag} is about the columns of a file, and there is no file ${source}, but runs of that name among the results. Leave it out, or fit them from a file: isoloss export runs ${source} --out ${source}.csv.`,
+    );
+  }
   const name = options.params ?? 'non-embedding+output';
-  const count = SWEEP_CONVENTIONS[name];
+  const count = Object.hasOwn(SWEEP_CONVENTIONS, name) ? SWEEP_CONVENTIONS[name] : undefined;
   if (count === undefined) {
     throw new UsageError(
       `--params of a sweep is one of ${Object.keys(SWEEP_CONVENTIONS).join(', ')}, not "${name}".`,
     );
   }
-  const set = runSetOfRows(fitRows, source, `${name} parameters`, count);
-  return { set, baselines: sweep.baselines };
+  const set = runSetOfRows(study.fitRows, source, `${name} parameters`, count);
+  const notes = absentRuns(study);
+  if (set.points.size === 0) {
+    throw new UsageError(
+      [
+        `No run of ${source} is done, so there is nothing to fit: isoloss status ${source} tells where they stand.`,
+        ...notes,
+      ].join('\n'),
+    );
+  }
+  return { set: { ...set, notes }, baselines: study.sweep.baselines };
+}
+
+/** What a sweep lacks of what it planned, as sentences. */
+function absentRuns({ sweep, fitRows, problems }: Study): string[] {
+  const ended = new Set(fitRows.map((row) => row.id));
+  const absent = sweep.runs.filter(({ runKey }) => !ended.has(runKey)).length;
+  return absent === 0
+    ? [...problems]
+    : [
+        ...problems,
+        `${absent} of ${sweep.runs.length} planned runs ${absent === 1 ? 'has' : 'have'} not ended, or can't be read: the fits are without ${absent === 1 ? 'it' : 'them'}.`,
+      ];
 }
 
 /** The flags that name columns. */
@@ -168,25 +209,21 @@ function columnsOf(options: FitCommandOptions): RunColumns {
   );
 }
 
-function toNumber(flag: string, text: string): number {
+function positiveNumber(flag: string, text: string, orZero = false): number {
   const value = text.trim() === '' ? NaN : Number(text);
-  if (!Number.isFinite(value)) throw new UsageError(`${flag} needs a number, not "${text}".`);
+  if (!Number.isFinite(value) || value < 0 || (value === 0 && !orZero)) {
+    throw new UsageError(`${flag} takes a number ${orZero ? 'of at least' : 'above'} 0, not "${text}".`);
+  }
   return value;
-}
-
-function splitPair(flag: string, text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw new UsageError(`${flag} needs NAME=VALUE, not "${text}".`);
-  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function toFixed(pairs: readonly string[]): Partial<Record<ParametricName, number>> {
   const fixed: Partial<Record<ParametricName, number>> = {};
-  for (const pair of pairs) {
-    const [text, value] = splitPair('--fix', pair);
-    const name = PARAMETRIC.find((known) => known === text);
-    if (name === undefined) throw new UsageError(`--fix knows ${PARAMETRIC.join(', ')}, not "${text}".`);
-    fixed[name] = toNumber(`--fix ${name}`, value);
+  const values = namedValues('--fix', pairs, PARAMETRIC);
+  for (const name of PARAMETRIC) {
+    const text = values[name];
+    if (text === undefined) continue;
+    fixed[name] = positiveNumber(`--fix ${name}`, text, name === 'E');
   }
   return fixed;
 }

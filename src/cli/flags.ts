@@ -2,11 +2,11 @@
 import { architectureNames, defaultPositions } from '../models/registry.js';
 import { UsageError } from '../store/errors.js';
 
-/** @throws UsageError unless the text is a whole number of at least 1 */
-export function wholeNumber(flag: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new UsageError(`${flag} takes a whole number of at least 1, not "${text}"`);
+/** @throws UsageError unless the text is a whole number of at least `least` */
+export function wholeNumber(flag: string, text: string, least = 1): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isInteger(value) || value < least)
+    throw new UsageError(`${flag} takes a whole number of at least ${least}, not "${text}"`);
   return value;
 }
 

@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { addFitCommand } from '../../src/cli/fit.js';
 import type { FitReport } from '../../src/fit/fitRuns.js';
 import { addSimulateCommand } from '../../src/cli/simulate.js';
+import { runDirectory, runRecordPath, writeSweepRecord } from '../../src/store/runDirectory.js';
 import { QUICK_DESIGN, syntheticStudy } from '../report/syntheticStudy.js';
+import { makeRun } from '../store/records.js';
+import { writeRun, writeSmallStudy } from '../store/results.js';
 
 let folder = '';
 beforeAll(() => {
@@ -120,6 +123,40 @@ describe('isoloss fit', () => {
     await expect(run('fit', 'nothing', '--results', join(folder, 'results'))).rejects.toThrow(/nothing/);
   });
 
+  it('says which runs of a sweep it is without, and takes no flag that it would not heed', async () => {
+    const results = join(folder, 'unfinished');
+    const { sweep, runs } = writeSmallStudy(results);
+    writeFileSync(runRecordPath(runDirectory(results, 'quick', runs[0]!.runKey)), '');
+    const args = ['fit', 'quick', '--results', results, '--bootstraps', '0', '--starts', '5'];
+    const { warnings } = JSON.parse(await run(...args, '--json')) as FitReport;
+    expect(warnings).toContainEqual(expect.stringContaining(runs[0]!.runKey));
+    expect(warnings).toContain(
+      "3 of 10 planned runs have not ended, or can't be read: the fits are without them.",
+    );
+    await expect(run(...args, '--where', 'arch=primer-ez')).rejects.toThrow(/--where is about the columns/);
+    await expect(run(...args, '--flops-matmul', 'x')).rejects.toThrow(/--flops-matmul is about the columns/);
+    const begun = join(folder, 'begun');
+    const interrupted = makeRun({ status: 'interrupted' });
+    writeRun(begun, interrupted);
+    writeSweepRecord(begun, {
+      ...sweep,
+      runs: sweep.runs.filter((one) => one.runKey === interrupted.runKey),
+    });
+    await expect(run('fit', 'quick', '--results', begun)).rejects.toThrow(
+      /No run of quick is done.*isoloss status quick.*\n1 of 1 planned runs has not ended/,
+    );
+  });
+
+  it('takes a folder for no table', async () => {
+    await expect(run('fit', 'src', '--results', folder)).rejects.toThrow(/There is no sweep src/);
+  });
+
+  it('refuses text that is not UTF-8, by its line', async () => {
+    const file = join(folder, 'latin1.csv');
+    writeFileSync(file, Buffer.from('arch,N,D,L\na,1,2,3\n\xe9,1,2,3\n', 'latin1'));
+    await expect(run('fit', file)).rejects.toThrow(/latin1\.csv, line 3: it is not UTF-8/);
+  });
+
   it.each([
     [['fit', 'nowhere.csv'], /no file nowhere.csv/],
     [
@@ -127,8 +164,25 @@ describe('isoloss fit', () => {
       /no column "nothing" for --loss; the columns are variant, s, size/,
     ],
     [['fit', 'FILE', ...columns, '--fix', 'gamma=1'], /--fix knows E, A, alpha, B, beta/],
-    [['fit', 'FILE', ...columns, '--bootstraps', 'many'], /--bootstraps needs a number/],
+    [
+      ['fit', 'FILE', ...columns, '--bootstraps', 'many'],
+      /--bootstraps takes a whole number of at least 0, not "many"/,
+    ],
     [['fit', 'FILE', ...columns, '--where', 'variant=c'], /no row passes --where/],
+    [
+      ['fit', 'FILE', ...columns, '--where', 'variant=a', '--where', 'variant=b'],
+      /--where gives variant twice/,
+    ],
+    [['fit', 'FILE', ...columns, '--fix', 'E=1.7', '--fix', 'E=1.6'], /--fix gives E twice/],
+    [['fit', 'FILE', ...columns, '--fix', 'alpha=-1'], /--fix alpha takes a number above 0, not "-1"/],
+    [['fit', 'FILE', ...columns, '--starts', '1.5'], /--starts takes a whole number of at least 1/],
+    [['fit', 'FILE', ...columns, '--delta', '0'], /--delta takes a number above 0/],
+    [['fit', 'FILE', ...columns, '--threads', '-3'], /--threads takes a whole number of at least 1/],
+    [['fit', 'FILE', ...columns, '--bootstrap-seed', '1.5'], /--bootstrap-seed takes a whole number/],
+    [
+      ['fit', 'FILE', ...columns, '--form', 'over-training', '--interval', 'bca'],
+      /--interval is not for --form over-training/,
+    ],
   ])('refuses %j', async (args, message) => {
     await expect(
       run(...args.map((arg) => (arg === 'FILE' ? join(folder, 'runs.csv') : arg))),
