@@ -17,11 +17,12 @@ export function addDataCommand(program: Command): void {
       '<path>',
       'folder with train*.txt, val.txt and test.txt, or files: .txt, .jsonl, .parquet, also gzip',
     )
+    .option('--replace', 'give the name to these texts where it stands for others')
     .option('--json', 'print the entry as JSON')
     .addHelpText('after', '\nExample:\n  isoloss data add novels ./texts/novels')
-    .action(async (name: string, path: string, flags: DataFlags) => {
+    .action(async (name: string, path: string, flags: DataFlags & { readonly replace?: boolean }) => {
       const { addCorpus } = await import('../data/manage.js');
-      const entry = addCorpus(name, path);
+      const entry = addCorpus(name, path, { replace: flags.replace === true });
       console.log(
         flags.json === true
           ? JSON.stringify(entry, null, 2)

@@ -35,13 +35,18 @@ Examples:
   isoloss serve --host 0.0.0.0`,
     )
     .action(async (flags: ServeFlags) => {
+      const port = flags.port === undefined ? null : wholeNumber('--port', flags.port);
+      if (port !== null && port > 65_535) {
+        const { UsageError } = await import('../store/errors.js');
+        throw new UsageError(`--port has to be 65535 at most, not ${port}.`);
+      }
       const { startServer } = await import('../serve/server.js');
       const server = await startServer({
         resultsDir: flags.results,
         ...(flags.db === undefined ? {} : { dbPath: flags.db }),
         host: flags.host,
-        port: flags.port === undefined ? DEFAULT_PORT : wholeNumber('--port', flags.port),
-        furtherPorts: flags.port === undefined ? FURTHER_PORTS : 0,
+        port: port ?? DEFAULT_PORT,
+        furtherPorts: port === null ? FURTHER_PORTS : 0,
         queryLimitSeconds: wholeNumber('--query-seconds', flags.querySeconds),
       });
       console.log(server.url);

@@ -11,13 +11,16 @@ import { DEFAULT_CORPUS, locateCorpus, sha256OfFile } from './sources.js';
 export function addCorpus(
   name: string,
   path: string,
-  cacheDir: string = defaultCacheDir(),
+  {
+    replace = false,
+    cacheDir = defaultCacheDir(),
+  }: { readonly replace?: boolean; readonly cacheDir?: string } = {},
 ): RegisteredCorpus {
   const absolute = resolve(path);
   const { files } = locateCorpus(absolute, '/');
   const sha256 = hashOfFiles(files.map((file) => ({ file, sha256: sha256OfFile(file.path) })));
   const entry = { path: absolute, sha256 };
-  registerCorpus(cacheDir, name, entry);
+  registerCorpus(cacheDir, name, entry, replace);
   return entry;
 }
 

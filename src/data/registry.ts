@@ -39,16 +39,31 @@ export function readRegistry(cacheDir: string): Record<string, RegisteredCorpus>
 /**
  * Makes a corpus known, or known anew.
  *
- * @throws CorpusError where the name can't be one
+ * @param replace - whether the name may stand for other texts until now
+ * @throws CorpusError where the name can't be one, or stands for other texts
  */
-export function registerCorpus(cacheDir: string, name: string, entry: RegisteredCorpus): void {
+export function registerCorpus(
+  cacheDir: string,
+  name: string,
+  entry: RegisteredCorpus,
+  replace: boolean,
+): void {
   if (!NAME.test(name) || name === DEFAULT_CORPUS) {
     throw new CorpusError(
       `"${name}" can't name a corpus: letters, digits, dots, hyphens and underscores, and not ${DEFAULT_CORPUS}.`,
     );
   }
   const path = join(cacheDir, 'corpora.json');
-  const entries = { ...readRegistry(cacheDir), [name]: entry };
+  const known = readRegistry(cacheDir);
+  const before = Object.hasOwn(known, name) ? known[name] : undefined;
+  // The same place with other contents is a corpus that was changed and is added anew.
+  const isOther = before !== undefined && before.path !== entry.path && before.sha256 !== entry.sha256;
+  if (isOther && !replace) {
+    throw new CorpusError(
+      `${name} is the name of other texts, ${before.path}; say --replace to give it to these, or choose another one.`,
+    );
+  }
+  const entries = { ...known, [name]: entry };
   mkdirSync(cacheDir, { recursive: true });
   const aside = `${path}.${process.pid}.tmp`;
   try {

@@ -93,10 +93,14 @@ function sourceFile(path: string, split: SplitName | null): SourceFile {
   };
 }
 
-/** Names of the files in a folder, by UTF-16 code unit and not by locale, so that the order is the same everywhere. */
-function fileNames(corpus: string, folder: string): string[] {
+/**
+ * Names of the files in a folder that are wanted, by UTF-16 code unit and not by locale, so that the order is the same
+ * everywhere. What is not wanted is not looked into: it may be a link to nowhere.
+ */
+function fileNames(corpus: string, folder: string, isWanted: (name: string) => boolean): string[] {
   try {
     return readdirSync(folder)
+      .filter(isWanted)
       .filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true)
       .sort();
   } catch (error) {
@@ -112,21 +116,19 @@ function matchingFiles(corpus: string, folder: string, pattern: string): SourceF
     .replace(/\*/g, '.*')
     .replace(/\?/g, '.');
   const expression = new RegExp(`^${source}$`, 'su');
-  const names = fileNames(corpus, folder);
   // As in a shell, a leading dot is matched only by a dot.
-  const matching = names.filter(
+  const matching = fileNames(
+    corpus,
+    folder,
     (name) => expression.test(name) && name.startsWith('.') === pattern.startsWith('.'),
   );
-  if (matching.length === 0) {
-    throw new CorpusError(
-      `Corpus ${corpus}: none of the ${names.length} files in ${folder} is called ${pattern}.`,
-    );
-  }
+  if (matching.length === 0)
+    throw new CorpusError(`Corpus ${corpus}: no file in ${folder} is called ${pattern}.`);
   return matching.map((name) => sourceFile(join(folder, name), null));
 }
 
 function filesWithSplits(corpus: string, folder: string): SourceFile[] {
-  const names = fileNames(corpus, folder).filter((name) => TEXT_ENDINGS.test(name));
+  const names = fileNames(corpus, folder, (name) => TEXT_ENDINGS.test(name));
   const patterns = {
     train: new RegExp(`^train.*${SPLIT_ENDINGS}`, 's'),
     val: new RegExp(`^val(idation)?([-_.].*)?${SPLIT_ENDINGS}`, 's'),

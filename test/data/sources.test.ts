@@ -1,3 +1,5 @@
+import { rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { locateCorpus } from '../../src/data/sources.js';
 import { testFolder } from './folder.js';
@@ -42,6 +44,12 @@ describe('locateCorpus', () => {
     expect(names('texts/.*.txt')).toEqual(['.hidden']);
   });
 
+  it('does not look into what a pattern does not ask for', () => {
+    symlinkSync('loop.link', join(folder.path, 'texts/loop.link'));
+    expect(names('texts/?.txt*')).toEqual(['B', 'a', 'b', 'c']);
+    rmSync(join(folder.path, 'texts/loop.link'));
+  });
+
   it('takes one file', () => {
     expect(names('texts/c.txt.gz')).toEqual(['c']);
   });
@@ -61,7 +69,7 @@ describe('locateCorpus', () => {
       'absent.txt',
       /Corpus absent\.txt: there is no file or folder .*absent\.txt\. A corpus is sotu, a text file,/,
     ],
-    ['texts/*.text', /none of the 7 files in .*texts is called \*\.text/],
+    ['texts/*.text', /no file in .*texts is called \*\.text/],
     ['absent/*.txt', /the folder .*absent can't be read \(ENOENT/],
     ['te*/a.txt', /\* and \? are understood in the file name only/],
     ['texts', /has no train\*\.txt, no val\.txt, no test\.txt \(or \.txt\.gz\)\. .*texts\/\*\.txt/],

@@ -62,7 +62,7 @@ describe('corpora known by a name', () => {
   it('are found by it, with the same tokens as by their path, as long as their files stay the same', async () => {
     const cacheDir = join(folder.path, 'cache');
     const path = folder.write('named.jsonl', rows(1));
-    expect(addCorpus('mine', path, cacheDir).path).toBe(path);
+    expect(addCorpus('mine', path, { cacheDir }).path).toBe(path);
     expect(listCorpora(cacheDir).map(({ name, state }) => [name, state])).toEqual([
       ['sotu', 'ready'],
       ['mine', 'ready'],
@@ -76,16 +76,21 @@ describe('corpora known by a name', () => {
     await expect(prepareCorpus({ ...common, corpus: 'mine' })).rejects.toThrow(
       /its files in .*named\.jsonl have changed since it was added/,
     );
-    addCorpus('mine', path, cacheDir);
+    addCorpus('mine', path, { cacheDir });
     expect((await prepareCorpus({ ...common, corpus: 'mine' })).train.sha256).not.toBe(byName.train.sha256);
+    const elsewhere = folder.write('elsewhere.jsonl', rows(3));
+    expect(() => addCorpus('mine', elsewhere, { cacheDir })).toThrow(
+      /mine is the name of other texts, .*named\.jsonl; say --replace/,
+    );
+    expect(addCorpus('mine', elsewhere, { cacheDir, replace: true }).path).toBe(elsewhere);
   });
 
   it('need a name that can be one, and files', () => {
     const cacheDir = join(folder.path, 'cache2');
     const path = folder.write('named2.jsonl', rows(1));
-    expect(() => addCorpus('sotu', path, cacheDir)).toThrow(/can't name a corpus/);
-    expect(() => addCorpus('a/b', path, cacheDir)).toThrow(/can't name a corpus/);
-    expect(() => addCorpus('mine', join(folder.path, 'nothing'), cacheDir)).toThrow(
+    expect(() => addCorpus('sotu', path, { cacheDir })).toThrow(/can't name a corpus/);
+    expect(() => addCorpus('a/b', path, { cacheDir })).toThrow(/can't name a corpus/);
+    expect(() => addCorpus('mine', join(folder.path, 'nothing'), { cacheDir })).toThrow(
       /there is no file or folder/,
     );
   });
