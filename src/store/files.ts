@@ -2,12 +2,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fchmodSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -62,21 +67,30 @@ export function writeAside(path: string, write: (fd: number) => void): string {
 
 /**
  * Replaces a file as a whole: whoever reads it, at whatever moment the writer is killed, finds the old or the new
- * content. The folder is made if it does not exist.
+ * content. The folder is made if it does not exist. A symbolic link is followed, and the file keeps its mode; what is no
+ * file (a pipe, a device) is written to as it is.
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   makeDirectory(dirname(path));
   const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
-  const aside = writeAside(path, (fd) => {
+  const old = statSync(path, { throwIfNoEntry: false });
+  if (old !== undefined && !old.isFile()) {
+    writeFileSync(path, bytes);
+    return;
+  }
+  const target = old === undefined ? path : realpathSync(path);
+  const aside = writeAside(target, (fd) => {
+    // Not every file system can change modes, and those that can't give every file the same one.
+    if (old !== undefined && old.mode !== fstatSync(fd).mode) fchmodSync(fd, old.mode);
     writeFully(fd, bytes);
   });
   try {
-    renameSync(aside, path);
+    renameSync(aside, target);
   } catch (error) {
     rmSync(aside, { force: true });
     throw error;
   }
-  syncDirectory(dirname(path));
+  syncDirectory(dirname(target));
 }
 
 /** Writes a value as indented JSON with a final newline, atomically. */

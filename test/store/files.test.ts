@@ -1,6 +1,18 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -39,6 +51,29 @@ describe('writeFileAtomic', () => {
       }),
     ).toThrow('the disk is full');
     expect(readdirSync(folder)).toEqual(['x.txt']);
+  });
+
+  it.skipIf(process.platform === 'win32')('follows symbolic links, and keeps the mode of the file', () => {
+    const folder = makeFolder();
+    const path = join(folder, 'x.txt');
+    const link = join(makeFolder(), 'link.txt');
+    writeFileSync(path, 'old');
+    chmodSync(path, 0o600);
+    symlinkSync(path, link);
+    writeFileAtomic(link, 'new');
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(path, 'utf8')).toBe('new');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['x.txt']);
+  });
+
+  it.skipIf(process.platform === 'win32')('writes to a pipe as it is', async () => {
+    const pipe = join(makeFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'inherit'] });
+    writeFileAtomic(pipe, 'through');
+    expect(await text(reader.stdout)).toBe('through');
+    expect(statSync(pipe).isFIFO()).toBe(true);
   });
 
   it('writes JSON that people can read', () => {
