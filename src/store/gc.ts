@@ -79,7 +79,17 @@ export async function collectGarbage(
 
 type Collected = Pick<GcResult, 'removed' | 'leftAlone'>;
 
-async function collectRun({ directory, runKey }: FoundRun, options: GcOptions): Promise<Collected> {
+/** A run whose lock is damaged is left alone; the others are looked at all the same. */
+async function collectRun(run: FoundRun, options: GcOptions): Promise<Collected> {
+  try {
+    return await collectClaimable(run, options);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { removed: [], leftAlone: [`${run.runKey}: ${error.message}`] };
+  }
+}
+
+async function collectClaimable({ directory, runKey }: FoundRun, options: GcOptions): Promise<Collected> {
   const stale = lockState(directory);
   if (options.dryRun) {
     if (stale === 'held') return { removed: [], leftAlone: [] };

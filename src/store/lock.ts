@@ -82,6 +82,7 @@ export type LockResult =
  * its heartbeat. Any other is watched until its heartbeat changes (held) or has not for `staleSeconds` (stale).
  *
  * @returns the lock, or who holds it and how that was judged
+ * @throws UsageError where a lock file can't be read as one: nobody can tell whether it is held
  */
 export async function acquireLock(directory: string, options: LockOptions = {}): Promise<LockResult> {
   const heartbeatSeconds = options.heartbeatSeconds ?? 3;
@@ -102,7 +103,11 @@ export async function acquireLock(directory: string, options: LockOptions = {}):
   }
 }
 
-/** Who holds a run directory's lock, stale or not; null where nobody does. Changes and waits for nothing. */
+/**
+ * Who holds a run directory's lock, stale or not; null where nobody does. Changes and waits for nothing.
+ *
+ * @throws UsageError where a lock file can't be read as one
+ */
 export function readLock(directory: string): LockHolder | null {
   return readChain(directory).at(-1)?.holder ?? null;
 }
@@ -129,7 +134,13 @@ function readChain(directory: string): Link[] {
   }
 }
 
-/** @returns null where there is no such file */
+/**
+ * A lock appears whole, so one that can't be read is not on its way: it is damaged, or another version's. It is never
+ * taken over, since a living process may hold it.
+ *
+ * @returns null where there is no such file
+ * @throws UsageError where the file is no lock
+ */
 function readHolder(path: string): LockHolder | null {
   let text: string;
   try {
@@ -140,7 +151,7 @@ function readHolder(path: string): LockHolder | null {
   }
   const parsed = lockSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
-  throw new Error(
+  throw new UsageError(
     `${path} is no lock of this version of isoloss. If no process works on this run, remove the file.`,
   );
 }

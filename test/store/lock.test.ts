@@ -1,10 +1,14 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../src/store/errors.js';
+import { collectGarbage } from '../../src/store/gc.js';
 import { acquireLock, readLock } from '../../src/store/lock.js';
 import type { LockHolder, LockResult, RunLock } from '../../src/store/lock.js';
+import { isWorkedOn } from '../../src/store/workedOn.js';
 import { machineIdentity } from '../../src/data/processIdentity.js';
 import { firstLine, killChild, startChild, useTemporaryFolders } from './fixtures.js';
+import { key } from './records.js';
 
 const makeFolder = useTemporaryFolders();
 const isLinux = process.platform === 'linux';
@@ -159,5 +163,21 @@ describe('acquireLock', () => {
     const directory = makeFolder();
     writeFileSync(join(directory, 'run.lock'), 'what');
     await expect(acquireLock(directory)).rejects.toThrow(/run\.lock is no lock of this version/);
+  });
+
+  it('keeps what is no lock from no run but its own', async () => {
+    const results = makeFolder();
+    const [broken, other] = [1, 2].map((index) => join(results, 'quick', key(index))) as [string, string];
+    for (const directory of [broken, other]) mkdirSync(directory, { recursive: true });
+    writeFileSync(join(broken, 'run.lock'), '');
+    writeFileSync(join(other, 'run.json.aside-1-aaaaaaaa'), 'half');
+    await expect(acquireLock(broken)).rejects.toThrow(UsageError);
+    expect(isWorkedOn(broken)).toBe(false);
+    for (const dryRun of [true, false]) {
+      const { removed, leftAlone } = await collectGarbage(results, undefined, { dryRun });
+      expect(removed.map(({ kind }) => kind)).toContain('half-written file');
+      expect(leftAlone).toEqual([expect.stringMatching(/^0+1: .+run\.lock is no lock .+ remove the file/)]);
+    }
+    expect(readdirSync(broken)).toEqual(['run.lock']);
   });
 });
