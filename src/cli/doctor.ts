@@ -31,8 +31,10 @@ Examples:
 }
 
 async function doctor(flags: DoctorFlags): Promise<void> {
+  const { checkResultsFolder } = await import('../store/runDirectory.js');
   const { checkMachine } = await import('../train/doctor/machine.js');
   const { checkEngines, REFERENCE, TOLERANCE } = await import('../train/doctor/engineChecks.js');
+  checkResultsFolder(flags.results);
   const findings = await checkMachine(flags.results);
   if (flags.json !== true) process.stdout.write(findings.map(findingLine).join(''));
   const engines = await checkEngines(flags.engine, (name) => process.stderr.write(`checking ${name}\n`));

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { PrepareProgress } from '../data/corpus.js';
 import type { EngineName } from '../engine/engineNames.js';
+import { checkResultsFolder } from '../store/runDirectory.js';
 import type { PlanOptions, SweepPreview } from '../sweeps/plan.js';
 import { wholeNumber } from './flags.js';
 
@@ -45,13 +46,18 @@ const splittingText = (ways: number): void => {
   process.stderr.write(`measuring ${ways} ways of sharing the cores among workers and threads\n`);
 };
 
-/** Options of `planSweep`; what the corpus has to say goes to standard error. */
+/**
+ * Options of `planSweep`; what the corpus has to say goes to standard error.
+ *
+ * @throws UsageError where a flag's value can't be one
+ */
 export function planOptions(flags: {
   readonly results: string;
   readonly workers?: string;
   readonly threads?: string;
   readonly engine?: EngineName;
 }): PlanOptions {
+  checkResultsFolder(flags.results);
   return {
     resultsDir: resolve(flags.results),
     workers: flags.workers === undefined ? undefined : wholeNumber('--workers', flags.workers),

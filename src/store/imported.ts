@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from './errors.js';
 import { writeJsonAtomic } from './files.js';
-import { readJson, sweepDirectory } from './runDirectory.js';
+import { checkResultsFolder, readJson, sweepDirectory } from './runDirectory.js';
 
 const positive = z.number().positive();
 
@@ -77,9 +77,11 @@ export function readImportedSet(resultsDir: string, name: string): ImportedSet |
 /**
  * Writes a set of imported runs, as a whole.
  *
- * @throws UsageError where the name is a sweep's, or that of an earlier import that is not to be replaced
+ * @throws UsageError where the name is a sweep's, or that of an earlier import that is not to be replaced, or
+ *   `resultsDir` can't be a results folder
  */
 export function writeImportedSet(resultsDir: string, set: ImportedSet, replace: boolean): string {
+  checkResultsFolder(resultsDir);
   const directory = sweepDirectory(resultsDir, set.name);
   const path = importedPath(resultsDir, set.name);
   if (existsSync(directory) && !existsSync(path)) {

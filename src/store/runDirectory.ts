@@ -2,7 +2,7 @@
  * Run directories, the truth of the results: `results/<sweep>/<runKey>/{run.json, metrics.jsonl,
  * checkpoint.safetensors, trunk.safetensors, run.lock}`, and beside them `results/<sweep>/{sweep.json, timings.json}`.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from './errors.js';
@@ -18,6 +18,18 @@ export interface FoundRun {
   readonly sweep: string;
   readonly runKey: string;
   readonly directory: string;
+}
+
+/**
+ * A results folder need not exist yet, but its name has to be able to be one's.
+ *
+ * @throws UsageError where it is empty, which would stand for the current folder, or names a file
+ */
+export function checkResultsFolder(path: string): void {
+  if (path === '')
+    throw new UsageError('An empty name is no results folder: name one, "." for the current folder.');
+  if (existsSync(path) && !statSync(path).isDirectory())
+    throw new UsageError(`${path} is a file, not a results folder: name a folder with --results.`);
 }
 
 export function sweepDirectory(resultsDir: string, sweep: string): string {
@@ -140,8 +152,14 @@ export function writeTimings(resultsDir: string, sweep: string, timings: Timings
   writeJsonAtomic(join(sweepDirectory(resultsDir, sweep), 'timings.json'), timingsSchema.parse(timings));
 }
 
-/** Names of the folders of `resultsDir`, sorted; a folder counts as a sweep's whether or not it has a sweep.json. */
+/**
+ * Names of the folders of `resultsDir`, sorted; a folder counts as a sweep's whether or not it has a sweep.json. None
+ * where there is no such folder yet.
+ *
+ * @throws UsageError where `resultsDir` can't be a results folder
+ */
 export function listSweepFolders(resultsDir: string): string[] {
+  checkResultsFolder(resultsDir);
   return listFolders(resultsDir).filter((name) => !name.startsWith('.'));
 }
 
