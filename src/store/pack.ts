@@ -6,6 +6,7 @@ import { writeFileAtomic } from './files.js';
 import { readMetrics } from './metricsLog.js';
 import type { MetricRow, RunRecord, TrainRow } from './record.js';
 import {
+  checkResultsFolder,
   findRun,
   metricsPath,
   readSweepRecord,
@@ -39,6 +40,8 @@ const ENDED: readonly RunRecord['status'][] = ['done', 'diverged'];
  *   be lost)
  */
 export function packSweep(resultsDir: string, sweepName: string, targetDir: string): PackResult {
+  checkResultsFolder(resultsDir);
+  checkResultsFolder(targetDir);
   if (canonicalPath(resultsDir) === canonicalPath(targetDir)) {
     throw new UsageError(
       `${targetDir} is the results folder itself: packing into it would thin its learning curves.`,
@@ -54,8 +57,13 @@ export function packSweep(resultsDir: string, sweepName: string, targetDir: stri
       skipped.push({ runKey, reason: run === null ? 'not started' : run.record.status });
       continue;
     }
+    const metrics = readable(run.found.directory);
+    if ('reason' in metrics) {
+      skipped.push({ runKey, reason: metrics.reason });
+      continue;
+    }
     const directory = runDirectory(targetDir, sweepName, runKey);
-    writeFileAtomic(metricsPath(directory), metricsText(thinned(readMetrics(run.found.directory).rows)));
+    writeFileAtomic(metricsPath(directory), metricsText(thinned(metrics.rows)));
     // Last: a directory without run.json is no run, should packing be cut off here.
     writeRunRecord(directory, { ...run.record, sweep: sweepName });
     packed += 1;
@@ -64,6 +72,16 @@ export function packSweep(resultsDir: string, sweepName: string, targetDir: stri
   if (timings !== null) writeTimings(targetDir, sweepName, timings);
   writeSweepRecord(targetDir, sweep);
   return { directory: sweepDirectory(targetDir, sweepName), packed, skipped };
+}
+
+/** A run's metric rows, or why they can't be read: a damaged file must not keep the other runs from being packed. */
+function readable(directory: string): { rows: readonly MetricRow[] } | { reason: string } {
+  try {
+    return { rows: readMetrics(directory).rows };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { reason: error.message };
+  }
 }
 
 /** Keeps the order of the rows. */

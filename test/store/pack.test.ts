@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readMetrics } from '../../src/store/metricsLog.js';
 import { packSweep } from '../../src/store/pack.js';
-import { readRunRecord, writeSweepRecord } from '../../src/store/runDirectory.js';
+import { readRunRecord, readSweepRecord, writeSweepRecord } from '../../src/store/runDirectory.js';
 import { loadStudy } from '../../src/store/study.js';
 import { thinLogSpaced } from '../../src/store/thin.js';
 import { useTemporaryFolders } from './fixtures.js';
@@ -50,6 +50,21 @@ describe('packSweep', () => {
     expect(readRunRecord(join(once, 'second', key(1)))).toEqual({ ...run, sweep: 'second' });
     packSweep(once, 'second', twice);
     expect(readMetrics(join(twice, 'second', key(1)))).toEqual(readMetrics(join(once, 'second', key(1))));
+  });
+
+  it('leaves out a run whose metrics are damaged, and packs the others', () => {
+    const results = makeFolder();
+    const target = makeFolder();
+    writeSmallStudy(results);
+    writeFileSync(join(results, 'quick', key(3), 'metrics.jsonl'), '{}\n{}\n');
+    const { packed, skipped } = packSweep(results, 'quick', target);
+    expect(packed).toBe(7);
+    expect(skipped[0]).toEqual({
+      runKey: key(3),
+      reason: expect.stringMatching(/metrics\.jsonl, line 1: .+ damaged/) as string,
+    });
+    expect(existsSync(join(target, 'quick', key(3)))).toBe(false);
+    expect(readSweepRecord(target, 'quick')?.runs.length).toBe(10);
   });
 
   it('refuses to thin the results themselves, under whatever name', () => {
