@@ -201,7 +201,7 @@ function writeRun(
     );
   }
   const rows = reportBroken(writer, directory, () =>
-    readRows(writer, `${resultsDir}/${directory}`, directory, status),
+    readRows(writer, `${resultsDir}/${directory}`, directory, record),
   );
   writer.putRun(record, { homeSweep, directory }, rows ?? []);
   return rows?.length ?? 0;
@@ -211,13 +211,19 @@ function readRows(
   writer: IndexWriter,
   path: string,
   directory: string,
-  status: RunRecord['status'],
+  record: RunRecord,
 ): readonly MetricRow[] {
   const { rows, torn } = readMetrics(path);
-  if (torn !== null && hasEnded({ status })) {
+  if (torn !== null && hasEnded(record)) {
     writer.addProblem(
       directory,
       `metrics.jsonl of an ended run is cut off in line ${torn.line} (${torn.reason}).`,
+    );
+  } else if (rows.length === 0 && hasEnded(record) && record.stepsDone > 0) {
+    writer.addProblem(
+      directory,
+      'metrics.jsonl of an ended run is missing or empty: it has no curve and no evaluations. ' +
+        'Remove the run directory to train this run again.',
     );
   }
   let step = 0;
