@@ -3,11 +3,12 @@
  * deleted, damaged or of another version, it is made again.
  */
 import type Database from 'better-sqlite3';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from './errors.js';
 import { synchronise } from './ingest.js';
 import type { SyncOptions } from './ingest.js';
+import { checkResultsFolder } from './runDirectory.js';
 import { migrations } from './schema.js';
 import { Sqlite } from './sqlite.js';
 import { views, viewSql } from './views.js';
@@ -27,6 +28,10 @@ export interface Index {
   readonly close: () => void;
 }
 
+/** Marks a database as an index of isoloss, in its header: "isol" in ASCII. */
+const APPLICATION_ID = 0x69736f6c;
+/** What every index has had since the first version; earlier ones have no mark. */
+const OWN_TABLES = ['runs', 'sweep_runs', 'run_copies', 'sources'];
 /** How long a process waits for another one that is writing. */
 const BUSY_MILLISECONDS = 30_000;
 /** Enough for the runs table of 10,000 runs. */
@@ -36,19 +41,19 @@ export const CACHE_KIBIBYTES = 65_536;
  * Opens the index of a results folder and brings it up to date with the run directories, making it first where there
  * is none. Only changed directories are read (by size, modification time and file number of their files).
  *
- * @throws UsageError where there is no results folder, or `dbPath` can't be written
+ * @throws UsageError where there is no results folder, or `dbPath` can't be written or holds something else
  */
 export function openIndex(resultsDir: string, options: IndexOptions = {}): Index {
-  return open(resultsDir, options, () => undefined);
+  return open(resultsDir, options, false);
 }
 
 /**
  * Makes the index again from the run directories alone, whatever is in it.
  *
- * @throws UsageError as `openIndex`
+ * @throws UsageError as `openIndex`, Error where the results folder can't hold the index
  */
 export function reindex(resultsDir: string, options: IndexOptions = {}): Index {
-  return open(resultsDir, options, dropEverything);
+  return open(resultsDir, options, true);
 }
 
 /**
@@ -75,7 +80,9 @@ function madeAgain(path: string, error: Error): string {
   return `The index ${path} was damaged (${error.message}) and has been made again from the run directories.`;
 }
 
-function open(resultsDir: string, options: IndexOptions, prepare: (db: Database.Database) => void): Index {
+/** @param anew whether what is in the index is dropped first */
+function open(resultsDir: string, options: IndexOptions, anew: boolean): Index {
+  checkResultsFolder(resultsDir);
   if (!existsSync(resultsDir)) {
     throw new UsageError(
       `There is no results folder ${resultsDir}: \`isoloss run NAME\` makes one, --results names another.`,
@@ -83,37 +90,76 @@ function open(resultsDir: string, options: IndexOptions, prepare: (db: Database.
   }
   const path = options.dbPath ?? join(resultsDir, 'isoloss.db');
   try {
-    return openAt(path, resultsDir, options, prepare, []);
+    if (options.dbPath !== undefined) checkOwn(path);
+    return openAt(path, resultsDir, options, anew, []);
   } catch (error) {
     if (isDamage(error)) {
       removeDatabase(path);
-      return openAt(path, resultsDir, options, () => undefined, [madeAgain(path, error)]);
+      return openAt(path, resultsDir, options, false, [madeAgain(path, error)]);
     }
     if (!isUnwritable(error)) throw error;
     const cause = `${path} can't be opened for writing (${error.message})`;
     if (options.dbPath !== undefined)
       throw new UsageError(`The index ${cause}. Name another file with --db.`);
+    if (anew)
+      throw new Error(`The index ${cause}, so it was not made again. Name a file for it with --db.`, {
+        cause: error,
+      });
     const notice = `The index ${cause}, so it was made in memory, this once. Name a file for it with --db to keep it.`;
-    return openAt(':memory:', resultsDir, options, () => undefined, [notice]);
+    return openAt(':memory:', resultsDir, options, false, [notice]);
   }
+}
+
+/**
+ * Whatever the user names with --db may be somebody else's: it is used, emptied or removed only where it is new, empty
+ * or an index of ours.
+ *
+ * @throws UsageError where it is anything else
+ */
+function checkOwn(path: string): void {
+  if (!existsSync(path)) return;
+  const stats = statSync(path);
+  if (stats.isDirectory()) return;
+  const refusal = (what: string): UsageError =>
+    new UsageError(`${path} is ${what}, so it was left as it is. Name another file with --db.`);
+  if (!stats.isFile()) throw refusal('no file');
+  if (stats.size === 0) return;
+  const db = new Sqlite(path, { readonly: true, timeout: BUSY_MILLISECONDS });
+  try {
+    if (!isOwn(db)) throw refusal('a database, but not an index of isoloss');
+  } catch (error) {
+    throw isDamage(error) ? refusal(`no index of isoloss (${error.message})`) : error;
+  } finally {
+    db.close();
+  }
+}
+
+function isOwn(db: Database.Database): boolean {
+  const id = applicationId(db);
+  if (id !== 0) return id === APPLICATION_ID;
+  const names = db.prepare<[], string>('SELECT name FROM sqlite_schema').pluck().all();
+  return names.length === 0 || OWN_TABLES.every((name) => names.includes(name));
 }
 
 function openAt(
   path: string,
   resultsDir: string,
   options: SyncOptions,
-  prepare: (db: Database.Database) => void,
+  anew: boolean,
   notices: readonly string[],
 ): Index {
   const db = new Sqlite(path, { timeout: BUSY_MILLISECONDS });
   try {
     db.pragma('journal_mode = WAL');
-    db.pragma('foreign_keys = ON');
     db.pragma('synchronous = NORMAL');
     db.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
-    prepare(db);
-    migrate(db);
+    // Tables that are dropped refer to each other, and the check of that can't be turned off within the transaction.
+    db.pragma('foreign_keys = OFF');
+    migrate(db, anew);
+    db.pragma('foreign_keys = ON');
     synchronise(db, resultsDir, options);
+    // Another process that makes the index again may have emptied it in between.
+    if (anew) synchronise(db, resultsDir, options);
   } catch (error) {
     db.close();
     throw error;
@@ -128,12 +174,18 @@ function openAt(
   };
 }
 
-/** Brings tables and views to this version. A database of a later version is emptied: it can be made again. */
-function migrate(db: Database.Database): void {
+/**
+ * Brings tables and views to this version. A database of a later version is emptied: it can be made again.
+ *
+ * Emptying and making are one transaction, so that no other process ever finds an index without tables.
+ */
+function migrate(db: Database.Database, anew: boolean): void {
   const latest = migrations.at(-1)?.version ?? 0;
-  if (schemaVersion(db) === latest && viewsAreCurrent(db)) return;
-  if (schemaVersion(db) > latest) dropEverything(db);
+  const isCurrent =
+    applicationId(db) === APPLICATION_ID && schemaVersion(db) === latest && viewsAreCurrent(db);
+  if (isCurrent && !anew) return;
   db.transaction(() => {
+    if (anew || schemaVersion(db) > latest) dropEverything(db);
     for (const { version, sql } of migrations) {
       if (version <= schemaVersion(db)) continue;
       db.exec(sql);
@@ -143,7 +195,12 @@ function migrate(db: Database.Database): void {
       dropAll(db, 'view');
       for (const view of views) db.exec(viewSql(view));
     }
+    db.pragma(`application_id = ${APPLICATION_ID}`);
   }).immediate();
+}
+
+function applicationId(db: Database.Database): number {
+  return Number(db.pragma('application_id', { simple: true }));
 }
 
 function schemaVersion(db: Database.Database): number {
@@ -157,14 +214,9 @@ function viewsAreCurrent(db: Database.Database): boolean {
 }
 
 function dropEverything(db: Database.Database): void {
-  // Tables refer to each other, and the check of that can't be turned off within the transaction.
-  db.pragma('foreign_keys = OFF');
-  db.transaction(() => {
-    dropAll(db, 'view');
-    dropAll(db, 'table');
-    db.pragma('user_version = 0');
-  }).immediate();
-  db.pragma('foreign_keys = ON');
+  dropAll(db, 'view');
+  dropAll(db, 'table');
+  db.pragma('user_version = 0');
 }
 
 function dropAll(db: Database.Database, type: 'table' | 'view'): void {

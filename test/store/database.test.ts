@@ -1,12 +1,23 @@
 import { Sqlite } from '../../src/store/sqlite.js';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openIndex, reindex, withIndex } from '../../src/store/database.js';
 import type { Index } from '../../src/store/database.js';
+import { UsageError } from '../../src/store/errors.js';
 import { MetricsLog } from '../../src/store/metricsLog.js';
 import { summariseIndex } from '../../src/store/overview.js';
 import {
+  listSweepFolders,
   runRecordPath,
   updateRunRecord,
   writeSweepRecord,
@@ -106,6 +117,56 @@ describe('openIndex', () => {
     );
   });
 
+  it('refuses a file of somebody else, and leaves every byte of it', () => {
+    const results = makeFolder();
+    writeSmallStudy(results);
+    const folder = makeFolder();
+    const table = join(folder, 'thesis.csv');
+    writeFileSync(table, 'size,loss\n1,2\n'.repeat(500));
+    const short = join(folder, 'notes.txt');
+    writeFileSync(short, 'buy milk');
+    const foreign = join(folder, 'mine.db');
+    const db = new Sqlite(foreign);
+    db.exec('CREATE TABLE runs (x); CREATE VIEW best AS SELECT x FROM runs; PRAGMA user_version = 99');
+    db.close();
+    const marked = join(folder, 'marked.db');
+    new Sqlite(marked).exec('PRAGMA application_id = 7; CREATE TABLE t (x)').close();
+    for (const dbPath of [table, short, foreign, marked]) {
+      const before = readFileSync(dbPath);
+      for (const attempt of [openIndex, reindex]) {
+        expect(() => attempt(results, { dbPath })).toThrow(UsageError);
+        expect(() => attempt(results, { dbPath })).toThrow(/left as it is\. Name another file with --db/);
+      }
+      expect(readFileSync(dbPath).equals(before)).toBe(true);
+    }
+    expect(readdirSync(folder).sort()).toEqual(['marked.db', 'mine.db', 'notes.txt', 'thesis.csv']);
+  });
+
+  it('takes an empty file, an index of its own, and one from before indexes were marked', () => {
+    const results = makeFolder();
+    writeSmallStudy(results);
+    const dbPath = join(makeFolder(), 'cache.db');
+    writeFileSync(dbPath, '');
+    const runs = (): number => use(openIndex(results, { dbPath }), summariseIndex).runs;
+    expect(runs()).toBe(9);
+    expect(runs()).toBe(9);
+    const db = new Sqlite(dbPath);
+    db.exec('PRAGMA application_id = 0; PRAGMA user_version = 99');
+    db.close();
+    expect(runs()).toBe(9);
+    expect(use(reindex(results, { dbPath }), summariseIndex).runs).toBe(9);
+  });
+
+  it('refuses what can be no results folder', () => {
+    const file = join(makeFolder(), 'file');
+    writeFileSync(file, '');
+    expect(() => openIndex(file)).toThrow(/file is a file, not a results folder/);
+    expect(() => listSweepFolders(file)).toThrow(UsageError);
+    expect(() => openIndex('')).toThrow(/An empty name is no results folder/);
+    expect(() => listSweepFolders('')).toThrow(UsageError);
+    expect(listSweepFolders(join(dirname(file), 'not yet'))).toEqual([]);
+  });
+
   it('is made in memory where the results folder can not hold it', () => {
     const results = makeFolder();
     writeSmallStudy(results);
@@ -115,6 +176,21 @@ describe('openIndex', () => {
       expect(index.notices[0]).toMatch(/made in memory, this once/);
       expect(summariseIndex(index).runs).toBe(9);
     });
+  });
+
+  it('is not made again in memory, where that would change nothing', () => {
+    const results = makeFolder();
+    writeSmallStudy(results);
+    mkdirSync(join(results, 'isoloss.db'));
+    expect(() => reindex(results)).toThrow(/isoloss\.db can't be opened for writing .+ not made again/);
+  });
+
+  it('can be made again by several processes at once', async () => {
+    const results = makeFolder();
+    writeSmallStudy(results);
+    const children = Array.from({ length: 2 }, () => startChild('reindexer.ts', [results]));
+    expect(await Promise.all(children.map(firstLine))).toEqual(['made', 'made']);
+    expect(use(openIndex(results), summariseIndex).runs).toBe(9);
   });
 
   it('can be opened by many processes at once that all find it missing', async () => {
@@ -239,6 +315,18 @@ describe('what the index makes of directories that are not as they should be', (
     expect(use(openIndex(results), summariseIndex)).toMatchObject({ runs: 1, trainRows: 1 });
     writeRun(results, run);
     expect(problems(results)).toEqual([]);
+  });
+
+  it('reports an ended run without metrics, and not one that has none yet', () => {
+    const results = makeFolder();
+    const ended = writeRun(results, makeRun({ runKey: key(1) }), []);
+    writeRun(results, makeRun({ runKey: key(2), status: 'interrupted' }), []);
+    const missing = [
+      expect.stringMatching(/^quick\/0+1: metrics\.jsonl of an ended run is missing or empty/),
+    ];
+    expect(problems(results)).toEqual(missing);
+    rmSync(join(ended, 'metrics.jsonl'));
+    expect(problems(results)).toEqual(missing);
   });
 
   it('reports a sweep that lists a run twice, a misplaced one, and timings measured twice', () => {
