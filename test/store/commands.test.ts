@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { Command } from 'commander';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { addQueryCommand } from '../../src/cli/query.js';
 import { addReindexCommand } from '../../src/cli/reindex.js';
 import { addRunsCommand } from '../../src/cli/runs.js';
+import { IS_BUILT, PROGRAM } from '../sweeps/program.js';
 import { useSharedFolder } from './fixtures.js';
 import { key } from './records.js';
 import { writeSmallStudy } from './results.js';
@@ -60,5 +63,20 @@ describe('the commands of the store', () => {
       /isoloss\.db: 9 runs of 1 sweeps, 3468 training rows, 14 evaluations\.\n$/,
     );
     expect(JSON.parse(await output('reindex', '--json'))).toMatchObject({ runs: 9, problems: [] });
+  });
+});
+
+describe.skipIf(!IS_BUILT || process.platform !== 'linux')('the built program', () => {
+  it('says in a sentence that its output can not be written', () => {
+    const full = openSync('/dev/full', 'w');
+    for (const command of ['runs', 'reindex']) {
+      const { status, stderr } = spawnSync(process.execPath, [PROGRAM, command, '--results', results], {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^Can't write to standard output: .*ENOSPC.*\n$/);
+    }
+    closeSync(full);
   });
 });

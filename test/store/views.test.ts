@@ -115,7 +115,7 @@ describe('docs/database.md', () => {
   });
 
   it.each(examples)('has an example that works: %s', (sql) => {
-    const { rows } = query(small, sql).table;
+    const { rows } = query(small, sql.replace('4.5e11', '1e10').replace('KEY', key(4))).table;
     expect(rows.length === 0).toBe(sql.includes('FROM problems'));
   });
 });
