@@ -29,7 +29,7 @@ export function checkResultsFolder(path: string): void {
   if (path === '')
     throw new UsageError('An empty name is no results folder: name one, "." for the current folder.');
   if (existsSync(path) && !statSync(path).isDirectory())
-    throw new UsageError(`${path} is a file, not a results folder: name a folder with --results.`);
+    throw new UsageError(`${path} is a file, not a results folder: name a folder.`);
 }
 
 export function sweepDirectory(resultsDir: string, sweep: string): string {
