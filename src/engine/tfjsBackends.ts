@@ -1,7 +1,7 @@
 /** Optional backends of TensorFlow.js: loaded and initialised when an engine is asked for, never before. */
 import { createRequire } from 'node:module';
 import util from 'node:util';
-import { tf } from '../ops/tf.js';
+import { tf, type Tensor } from '../ops/tf.js';
 import { cpuModel } from './cpu.js';
 import { backendEngine } from './eager.js';
 import { EngineError } from './engineError.js';
@@ -27,7 +27,9 @@ function isInstalled(name: string): boolean {
 
 /** @throws EngineError where the package is not installed, or does not load */
 async function importOptional(engine: EngineName, name: string, version?: string): Promise<unknown> {
-  const install = `npm install ${version === undefined ? name : `${name}@${version}`}`;
+  const wanted = version === undefined ? name : `${name}@${version}`;
+  // npm installs no optional peer of the package that it runs in, unless it is told to be another kind of dependency.
+  const install = `npm install ${wanted} (in a clone of isoloss npm install -D --no-save ${wanted})`;
   if (!isInstalled(name)) {
     throw new EngineError(
       `The engine ${engine} needs the package ${name}, which is not installed: ${install}`,
@@ -115,6 +117,33 @@ export async function openTensorFlow(threads: number | undefined): Promise<Engin
   return backendEngine('tensorflow', { name, version, device });
 }
 
+/**
+ * Rows added up by index as a product: WebGPU's own kernel adds them atomically, in another order and so with other last
+ * bits each time, and a cut-off run has to repeat its own. Only the gradient of the embedding takes it.
+ */
+function addRowsAsProduct(): void {
+  const kernelName = 'UnsortedSegmentSum';
+  const backendName = 'webgpu';
+  const own = tf.getKernel(kernelName, backendName);
+  tf.unregisterKernel(kernelName, backendName);
+  tf.registerKernel({
+    kernelName,
+    backendName,
+    kernelFunc: (params) => {
+      const { x, segmentIds } = params.inputs as unknown as Record<'x' | 'segmentIds', Tensor>;
+      const numSegments = params.attrs!['numSegments'] as number;
+      // Sums of whole numbers are the same in any order.
+      if (x.dtype !== 'float32') return own.kernelFunc(params);
+      const rowShape = x.shape.slice(segmentIds.rank);
+      return tf.tidy(() => {
+        const chosen = tf.oneHot(tf.reshape(segmentIds, [-1]), numSegments, 1, 0, 'float32');
+        const sums = tf.matMul(chosen, tf.reshape(x, [segmentIds.size, -1]), true);
+        return tf.reshape(sums, [numSegments, ...rowShape]);
+      });
+    },
+  });
+}
+
 /** The part of the package `webgpu` that is used. */
 interface Dawn {
   readonly create: (options: readonly string[]) => {
@@ -144,6 +173,7 @@ export async function openTfjsWebgpu(): Promise<Engine> {
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
   await importOptional(name, '@tensorflow/tfjs-backend-webgpu', TFJS_VERSION);
   await initialise(name, 'webgpu');
+  addRowsAsProduct();
   const { vendor, architecture, device, description } = adapter.info;
   const named = [vendor, architecture, description || device].filter((part) => part !== '').join(' ');
   return backendEngine('webgpu', {
