@@ -1,5 +1,6 @@
 /** What parabolas and laws leave over, against the noise between seeds. */
 import type { LackOfFit } from './analysis.js';
+import { OWN_RESIDUALS_FROM } from './bootstrap.js';
 import type { Study } from './cells.js';
 import { fUpperTail } from './distributions.js';
 import { parabolaAt, type Parabola } from './isoflop.js';
@@ -47,7 +48,9 @@ function inNoise(squares: number, d1: number, d2: number): LackOfFit {
 
 /**
  * Standard errors of ln loss at the accepted optima of `groups`, in that order, by the delta method: how far the optimum
- * moves with each run's loss, times the seed standard deviation. Null where that is unknown or 0.
+ * moves with each run's loss, times the seed standard deviation. Runs of a cell with many seeds are moved together, as far
+ * as their mean errs: one by one, the fits of a large import would take the square of its runs. Null where the deviation is
+ * unknown or 0.
  */
 export function logLossErrors(
   study: Study,
@@ -61,18 +64,23 @@ export function logLossErrors(
     const vertex = vertices[index];
     if (!vertex || !(vertex.lossNats > 0)) return [];
     const group = study.groups[index]!;
-    const slopes = group.rows.map((row) => {
-      const measured = losses[row]!;
+    const slopeOf = (rows: readonly number[]): number => {
       const step = noise * 1e-3;
       const moved = [-step, step].flatMap((by) => {
-        losses[row] = measured + by;
+        for (const row of rows) losses[row] = study.losses[row]! + by;
         const { minimum } = fitGroup(study, group, losses);
         return minimum.accepted ? [{ by, lossNats: minimum.lossNats }] : [];
       });
-      losses[row] = measured;
+      for (const row of rows) losses[row] = study.losses[row]!;
       // A minimum at the very edge of the sizes may be accepted on one side only.
       const [low, high] = moved.length === 2 ? moved : [{ by: 0, lossNats: vertex.lossNats }, ...moved];
       return high === undefined ? 0 : (high.lossNats - low!.lossNats) / (high.by - low!.by);
+    };
+    const slopes = group.cells.flatMap((cell) => {
+      const rows = study.rowsOfCell[cell]!;
+      return rows.length < OWN_RESIDUALS_FROM
+        ? rows.map((row) => slopeOf([row]))
+        : [slopeOf(rows) / Math.sqrt(rows.length)];
     });
     return [(noise * Math.hypot(...slopes)) / vertex.lossNats];
   });

@@ -2,13 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { akima, akimaAt, akimaMinimum } from '../../src/fit/akima.js';
 import { analyse } from '../../src/fit/analyse.js';
 import { learningCurveEnvelope, learningCurveSpeedup, type LearningCurve } from '../../src/fit/curves.js';
+import { buildStudy } from '../../src/fit/cells.js';
 import { aicc, fitSaturating } from '../../src/fit/forms.js';
 import { refineSaturating } from '../../src/fit/gaussNewton.js';
 import { findMinimum, fitParabola } from '../../src/fit/isoflop.js';
+import { logLossErrors } from '../../src/fit/lackOfFit.js';
 import { optimaLaws } from '../../src/fit/optima.js';
 import { fitPowerLaw, fitSharedExponent } from '../../src/fit/powerLaw.js';
 import { powerOf } from '../../src/fit/power.js';
 import { randomStream } from '../../src/fit/random.js';
+import { fitStudy } from '../../src/fit/studyFit.js';
 import { syntheticRows, type Design } from './synthetic.js';
 
 describe('the law with an irreducible loss', () => {
@@ -215,6 +218,20 @@ describe('the law with an irreducible loss', () => {
   it('counts parameters as Hurvich and Tsai do', () => {
     // n = 10, RSS = 10, 2 parameters and the variance: 0 + 6 + 24 / 6 = 10.
     expect(aicc(10, 10, 2)).toBeCloseTo(10, 12);
+  });
+});
+
+describe('standard errors of optima', () => {
+  it.each([4, 20])('are those of the mean where the optimum lies on a size with %i seeds', (nSeeds) => {
+    const seeds = Array.from({ length: nSeeds }, (_, seed) => seed);
+    const design: Design = { budgets: [1e12, 4e12], sizes: [0.5, 1, 2], seeds };
+    const truth = { arch: 'a', a: 4, k: 0.1, sizeExponent: 0 };
+    const study = buildStudy(syntheticRows(truth, design, (seed) => (seed % 2 === 0 ? 0.01 : -0.01)));
+    const { vertices } = fitStudy(study, study.losses);
+    const errors = logLossErrors(study, vertices, study.archs[0]!.groups)!;
+    // There the other sizes have no first-order say.
+    const expected = study.seedNoise!.standardDeviation / Math.sqrt(nSeeds);
+    errors.forEach((error, i) => expect(error * vertices[i]!.lossNats).toBeCloseTo(expected, 9));
   });
 });
 
