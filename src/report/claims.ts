@@ -1,6 +1,6 @@
 /** What several families of positions say of one comparison, in a sentence. */
 import type { Speedup, SpeedupAtOptimalSize, SpeedupPoint, Verdict } from '../fit/comparison.js';
-import { RANGE_TOLERANCE } from '../fit/studyFit.js';
+import { isSameBudget, RANGE_TOLERANCE } from '../fit/studyFit.js';
 import type { Answer } from './document.js';
 import type { Claim } from './families.js';
 import { factorDigits, formatFactor, formatFlops, formatPowerOfTen, listInWords } from './format.js';
@@ -62,15 +62,20 @@ export function budgetReadings(comparison: Speedup): BudgetReading[] {
   });
 }
 
+/** The reading of the first list at the largest compute at which all of the lists have one. */
+export function largestCommon(lists: readonly (readonly BudgetReading[])[]): BudgetReading | undefined {
+  return lists[0]?.findLast(({ baselineFlops }) =>
+    lists.every((readings) => readings.some((other) => isSameBudget(other.baselineFlops, baselineFlops))),
+  );
+}
+
 /**
  * The factor of one family at the largest budget at which all of the claim's have one, where its own headline is read at
  * more compute: factors of different compute are not to be set against each other. Null where there is nothing to add.
  */
 export function commonReading(claim: Claim, comparison: Speedup): BudgetReading | null {
   const families = measuredIn(claim).map((entry) => budgetReadings(entry.comparison));
-  const common = families[0]?.findLast(({ budgetFlops }) =>
-    families.every((readings) => readings.some((other) => other.budgetFlops === budgetFlops)),
-  );
+  const common = largestCommon(families);
   const own = budgetReadings(comparison);
   if (families.length < 2 || common?.budgetFlops === own.at(-1)?.budgetFlops) return null;
   return (

@@ -4,7 +4,7 @@ import type { Speedup, SpeedupAtOptimalSize } from '../../fit/comparison.js';
 import { verdictOf } from '../../fit/factors.js';
 import { grouped } from '../../fit/grouped.js';
 import { isSameBudget } from '../../fit/studyFit.js';
-import { budgetReadings } from '../claims.js';
+import { budgetReadings, largestCommon } from '../claims.js';
 import type { ReportContext } from '../context.js';
 import { headlineOf } from '../text.js';
 
@@ -56,16 +56,14 @@ interface OfSweep {
 function repeatedOf(all: readonly OfSweep[]): Repeated {
   const { arch, baseline, positions } = all[0]!.comparison;
   const readings = all.map(({ comparison }) => budgetReadings(comparison));
-  const common = readings[0]!.findLast(({ baselineFlops }) =>
-    readings.every((own) => own.some((reading) => isSameBudget(reading.baselineFlops, baselineFlops))),
-  );
+  const common = largestCommon(readings);
   const findings = all.map(({ sweep, headline }, i): Finding => {
     const reading =
       common && readings[i]!.find(({ baselineFlops }) => isSameBudget(baselineFlops, common.baselineFlops));
     if (reading === undefined || isSameBudget(reading.baselineFlops, headline.baselineCost))
       return { sweep, at: headline, furthest: null };
-    const { lossNats, baselineFlops, factor } = reading;
-    const at = { ...headline, ...reading, lossNats, baselineCost: baselineFlops, verdict: verdictOf(factor) };
+    const { baselineFlops, factor } = reading;
+    const at = { ...headline, ...reading, baselineCost: baselineFlops, verdict: verdictOf(factor) };
     return { sweep, at, furthest: headline };
   });
   const [first, ...others] = findings;
