@@ -2,11 +2,12 @@
  * Hugging Face datasets by name: their Parquet or JSON Lines shards, downloaded once into the cache folder. A download that
  * was cut off goes on where it stands (Range), and every shard is checked against the SHA-256 that the server states for it.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type DownloadHints, downloadFile, fetchChecked } from './download.js';
 import { CorpusError, CorpusMissing } from './errors.js';
+import { makeDirectory } from './folders.js';
 import { repositoryShards, type ShardsBySplit } from './huggingFaceFiles.js';
 import type { ResolveOptions } from './resolve.js';
 import { type CorpusSource, SPLIT_NAMES, type SourceFile, type SplitName } from './sources.js';
@@ -78,7 +79,7 @@ export async function downloadDataset(corpus: string, options: ResolveOptions): 
       config,
       shards === undefined ? Infinity : Number(shards),
     );
-    mkdirSync(folder, { recursive: true });
+    makeDirectory(folder);
     for (const [index, { name, url }] of listed.entries()) {
       options.onProgress?.({ phase: 'downloading', done: index, total: listed.length });
       await downloadFile(url, join(folder, name), hints(corpus));

@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from './folders.js';
 import { machineIdentity, processState } from './processIdentity.js';
 
 /** A folder of another machine was left by its process if nothing has changed in it for this long. */
@@ -18,7 +19,7 @@ const NAME = /^\.(.+)\.([0-9a-f]{12})-(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/;
  * more has left, with what it holds, or a new one.
  */
 export function claimPartial(parent: string, base: string): string {
-  mkdirSync(parent, { recursive: true });
+  makeDirectory(parent);
   const own = join(parent, ownName(base));
   for (const name of readdirSync(parent)) {
     const found = NAME.exec(name);

@@ -1,8 +1,9 @@
 /** Corpora that were made known by a name (`isoloss data add`): `corpora.json` in the cache folder. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CorpusError } from './errors.js';
+import { makeDirectory } from './folders.js';
 import { DEFAULT_CORPUS, reasonOf } from './sources.js';
 
 const entrySchema = z.object({
@@ -64,7 +65,7 @@ export function registerCorpus(
     );
   }
   const entries = { ...known, [name]: entry };
-  mkdirSync(cacheDir, { recursive: true });
+  makeDirectory(cacheDir);
   const aside = `${path}.${process.pid}.tmp`;
   try {
     writeFileSync(aside, `${JSON.stringify(entries, null, 2)}\n`, { flush: true });

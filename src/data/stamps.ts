@@ -3,9 +3,10 @@
  * hashed each time it is used. As in git, a file that was changed a moment ago has no stamp yet: a second change within
  * the clock's tick would not show.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from './folders.js';
 import { sha256OfFile } from './sources.js';
 
 /** Coarser than the clocks of file systems. */
@@ -66,7 +67,7 @@ function readHashes(file: string): z.infer<typeof hashesSchema> {
 export function writeBesides(path: string, text: string): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     writeFileSync(aside, text);
     renameSync(aside, path);
   } catch {

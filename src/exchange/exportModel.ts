@@ -1,5 +1,5 @@
 /** `isoloss export model`: a trained run as files that other programs read: ONNX, safetensors, tokenizer, model card. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { defaultCacheDir, findCached } from '../data/cache.js';
 import { prepareCorpus } from '../data/corpus.js';
@@ -108,7 +108,7 @@ async function makeFiles(
   const model = basename((onnx ?? safetensors)!);
   const companion = (name: string, text: string, isOurs: (there: string) => boolean): string => {
     const path = join(folder, name);
-    const own = existsSync(path) && !isOurs(readFileSync(path, 'utf8'));
+    const own = isTaken(path) && !(existsSync(path) && isOurs(readFileSync(path, 'utf8')));
     const chosen = own ? `${basename(model, extname(model))}.${name}` : name;
     if (own) notices.push(`${path} is not an export's and stays; ours is ${chosen}.`);
     writeFileAtomic(join(aside, chosen), text);
@@ -153,13 +153,14 @@ function folderOf({ onnx, safetensors, batchSize, externalData, force }: ExportM
     );
   if (second !== undefined && resolve(first) === resolve(second))
     throw new UsageError('--onnx and --safetensors name the same file.');
-  const inTheWay = [...targets, ...(onnx === undefined ? [] : [`${onnx}.data`])].find((path) =>
-    existsSync(path),
-  );
+  const inTheWay = [...targets, ...(onnx === undefined ? [] : [`${onnx}.data`])].find(isTaken);
   if (inTheWay !== undefined && !force)
     throw new UsageError(`${inTheWay} exists already: name another file, or replace it with --force.`);
   return dirname(resolve(first));
 }
+
+/** Whether there is something of this name, be it a link that leads nowhere. */
+const isTaken = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
 /** @throws UsageError where the architecture's code has changed since, so that the parameters mean something else */
 function requireSameGraph({ runKey, arch, setup, keyParts }: RunRecord): void {

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectory, syncDirectory } from '../store/files.js';
+import { makeDirectory } from '../data/folders.js';
+import { syncDirectory } from '../store/files.js';
 
 export interface PublishedFile {
   readonly path: string;

@@ -3,7 +3,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -11,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { makeDirectory } from '../data/folders.js';
 import { UsageError } from '../store/errors.js';
 
 export interface ReportFile {
@@ -41,8 +41,8 @@ export function writeReportFolder(
   const moved: string[] = [];
   try {
     for (const { path, content } of files) writeSynced(join(aside, 'new', path), content);
-    mkdirSync(folder, { recursive: true });
-    mkdirSync(join(aside, 'old'), { recursive: true });
+    makeDirectory(folder);
+    makeDirectory(join(aside, 'old'));
     for (const part of PARTS) {
       if (existsSync(join(folder, part))) renameSync(join(folder, part), join(aside, 'old', part));
       moved.push(part);
@@ -73,7 +73,7 @@ function refuseForeign(folder: string): void {
 }
 
 function writeSynced(path: string, content: string | Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   const file = openSync(path, 'wx');
   try {
     writeFileSync(file, content);

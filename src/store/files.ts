@@ -2,12 +2,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
+  lstatSync,
   openSync,
   readdirSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -15,8 +17,9 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import serialize from 'canonicalize';
+import { makeDirectory } from '../data/folders.js';
 
 /** Marks files written aside; one that a killed process left behind is found by it. */
 const ASIDE_MARK = '.aside-';
@@ -67,8 +70,8 @@ export function writeAside(path: string, write: (fd: number) => void): string {
 
 /**
  * Replaces a file as a whole: whoever reads it, at whatever moment the writer is killed, finds the old or the new
- * content. The folder is made if it does not exist. A symbolic link is followed, and the file keeps its mode; what is no
- * file (a pipe, a device) is written to as it is.
+ * content. The folder is made if it does not exist. A symbolic link is followed, also to a file that is not there yet,
+ * and the file keeps its mode; what is no file (a pipe, a device) is written to as it is.
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   makeDirectory(dirname(path));
@@ -78,7 +81,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
     writeFileSync(path, bytes);
     return;
   }
-  const target = old === undefined ? path : realpathSync(path);
+  const target = old === undefined ? endOfLinks(path) : realpathSync(path);
   const aside = writeAside(target, (fd) => {
     // Not every file system can change modes, and those that can't give every file the same one.
     if (old !== undefined && old.mode !== fstatSync(fd).mode) fchmodSync(fd, old.mode);
@@ -93,20 +96,24 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   syncDirectory(dirname(target));
 }
 
+/**
+ * The file that a name without a file stands for: its own, or where it is a symbolic link, what the last one names. The
+ * folder of that is not made: it may be a disk that is not there just now.
+ */
+function endOfLinks(path: string): string {
+  const linked = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (!linked) return path;
+  const target = resolve(realpathSync(dirname(path)), readlinkSync(path));
+  if (!existsSync(dirname(target)))
+    throw new Error(
+      `${path} is a link to ${target}, and there is no folder ${dirname(target)}: make it, or remove the link.`,
+    );
+  return endOfLinks(target);
+}
+
 /** Writes a value as indented JSON with a final newline, atomically. */
 export function writeJsonAtomic(path: string, value: unknown): void {
   writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
-}
-
-/** Makes a folder and those above it; says truly what is wrong where it can't be made. */
-export function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    // On a read-only file system the recursive call reports a missing file, the plain one the reason.
-    if (isSystemError(error, 'ENOENT')) mkdirSync(path);
-    throw error;
-  }
 }
 
 /** Whether a file's name is one of a file written aside and not yet renamed into place. */

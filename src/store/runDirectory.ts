@@ -2,9 +2,10 @@
  * Run directories, the truth of the results: `results/<sweep>/<runKey>/{run.json, metrics.jsonl,
  * checkpoint.safetensors, trunk.safetensors, run.lock}`, and beside them `results/<sweep>/{sweep.json, timings.json}`.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from '../data/folders.js';
 import { UsageError } from './errors.js';
 import { isSystemError, writeJsonAtomic } from './files.js';
 import { hasEnded, runRecordSchema, sweepRecordSchema, timingsSchema } from './record.js';
@@ -91,7 +92,7 @@ export function readJson<T>(path: string, schema: z.ZodType<T>, remedy: string):
  */
 export function createRunDirectory(resultsDir: string, record: RunRecord): string {
   const directory = runDirectory(resultsDir, record.sweep, record.runKey);
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   if (!existsSync(runRecordPath(directory))) writeRunRecord(directory, record);
   return directory;
 }

@@ -2,9 +2,10 @@
  * A comparison of a variant with baselines as a sweep like any other, and the tuning sweep for rates that are missing:
  * both are generated from a sweep that there is, written beside each other, and run by the usual scheduler.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { stringify } from 'yaml';
+import { makeDirectory } from '../data/folders.js';
 import { loadVariant, loadVariants } from '../models/loadVariant.js';
 import { defaultPositions, fixedPositions } from '../models/registry.js';
 import { UsageError } from '../store/errors.js';
@@ -88,7 +89,7 @@ export async function prepareComparison(request: CompareRequest): Promise<Compar
     `grid of ${base.sweep.name}: ${budgets.map(({ flops, sizes }) => `${flopsText(flops)} (${sizes === 'auto' ? sizes : sizes.join(', ')})`).join('; ')}`,
     rates.note,
   ];
-  mkdirSync(folder, { recursive: true });
+  makeDirectory(folder);
   const tunedName = `${name}-lr`;
   const sweep = {
     ...base.sweep,

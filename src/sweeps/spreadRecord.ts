@@ -2,9 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from '../data/folders.js';
 import { cpuModel } from '../engine/cpu.js';
 import type { EngineName } from '../engine/engineNames.js';
-import { makeDirectory, writeJsonAtomic } from '../store/files.js';
+import { writeJsonAtomic } from '../store/files.js';
 import { readJson, sweepDirectory } from '../store/runDirectory.js';
 
 const splitSchema = z.object({

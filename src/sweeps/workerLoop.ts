@@ -1,6 +1,7 @@
 /** The life of a worker process: take a run, claim its directory, train it, say what became of it, take the next. */
 import { rmdirSync } from 'node:fs';
-import { isSystemError, makeDirectory } from '../store/files.js';
+import { makeDirectory } from '../data/folders.js';
+import { isSystemError } from '../store/files.js';
 import { acquireLock, readLock, type RunLock } from '../store/lock.js';
 import { hasEnded, type RunRecord } from '../store/record.js';
 import { endedRecord, findRun, listSweepFolders, runDirectory } from '../store/runDirectory.js';

@@ -67,6 +67,21 @@ describe('writeFileAtomic', () => {
     expect(readdirSync(folder)).toEqual(['x.txt']);
   });
 
+  it.skipIf(process.platform === 'win32')('follows links to files that are not there yet', () => {
+    const folder = makeFolder();
+    const links = makeFolder();
+    symlinkSync(join(folder, 'x.txt'), join(links, 'one'));
+    symlinkSync('one', join(links, 'two'));
+    writeFileAtomic(join(links, 'two'), 'new');
+    expect(readFileSync(join(folder, 'x.txt'), 'utf8')).toBe('new');
+    for (const link of ['one', 'two']) expect(lstatSync(join(links, link)).isSymbolicLink()).toBe(true);
+    symlinkSync(join(folder, 'away', 'y.txt'), join(links, 'three'));
+    expect(() => {
+      writeFileAtomic(join(links, 'three'), 'new');
+    }).toThrow(/three is a link to .*y\.txt, and there is no folder .*away: make it, or remove the link/);
+    expect(readdirSync(links).sort()).toEqual(['one', 'three', 'two']);
+  });
+
   it.skipIf(process.platform === 'win32')('writes to a pipe as it is', async () => {
     const pipe = join(makeFolder(), 'pipe');
     execFileSync('mkfifo', [pipe]);

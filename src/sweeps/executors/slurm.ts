@@ -3,10 +3,11 @@
  * a submission (`slurmFiles.ts`) say what its tasks have seen. A task that was cancelled, preempted or cut off by its
  * time limit is submitted again and goes on from its checkpoints.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { makeDirectory } from '../../data/folders.js';
 import { endedRecord } from '../../store/runDirectory.js';
 import type { Executor, RunProgress, RunTask, TaskOutcome } from '../executor.js';
 import { sbatchOptions, type SlurmSettings } from '../slurmSettings.js';
@@ -167,7 +168,7 @@ export function slurmExecutor(options: SlurmExecutorOptions): Executor {
     const runs = [...waiting];
     const atLeast = Number.isFinite(free) ? free : 1;
     const tasks = packTasks(runs, ({ task }) => secondsOf(task), settings.taskMinutes * 60, atLeast);
-    mkdirSync(slurmDirectory(sweepDir), { recursive: true });
+    makeDirectory(slurmDirectory(sweepDir));
     const directory = mkdtempSync(join(slurmDirectory(sweepDir), 'job-'));
     writeJob(
       directory,

@@ -3,9 +3,10 @@
  * `job.sh`, and for each task `task-N.json` (its runs), `task-N.events` (what became of them, a line each) and
  * `task-N.log` (what the job wrote).
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from '../../data/folders.js';
 import { isSystemError, writeFileAtomic, writeJsonAtomic } from '../../store/files.js';
 import type { RunTask } from '../executor.js';
 import type { FromWorker } from '../messages.js';
@@ -46,7 +47,7 @@ export function writeJob(
   command: TaskCommand,
   settings: SlurmSettings,
 ): void {
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   for (const [index, runs] of tasks.entries()) writeJsonAtomic(manifestPath(directory, index), runs);
   const worker = [...command, directory].map(quoted).join(' ');
   const lines = [
