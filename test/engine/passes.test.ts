@@ -107,6 +107,25 @@ describe('selection by a comparison with 0', () => {
     const { y } = await runGraph(graph, { x: Float32Array.from(values) });
     expect(Array.from(y!)).toEqual(values.map((x) => (x > 0 ? Math.fround(Math.fround(x * x) + 2) : 0)));
   });
+
+  it('leaves out what tf.where does not choose, be it infinite or NaN, also in the gradient of tf.pow', async () => {
+    const x = { name: 'x', shape: [2, 3], dtype: 'float32' } as const;
+    const power = { name: 'power', shape: [3], dtype: 'float32' } as const;
+    const fn: TensorFunction = ({ x, power }) => {
+      const [dx, dPower] = tf.grads((...[a, b]: Tensor[]) => tf.sum(tf.pow(tf.relu(a!), b!)))([x!, power!]);
+      const chosen = tf.where(tf.greater(x!, 0), tf.log(x!), tf.zerosLike(x!));
+      const byColumn = tf.where(tf.greater(tf.slice(x!, [0, 0], [1, 3]), 0), tf.div(1, x!), tf.zerosLike(x!));
+      return { chosen, byColumn, dx: dx!, dPower: dPower! };
+    };
+    const inputs = { x: Float32Array.of(-2, 0, 0.5, 1, 0, 3), power: Float32Array.of(2, 1.5, 3) };
+    const program = { inputs: [x, power], fn };
+    const expected = await runOnce(eager, program, inputs);
+    const actual = await runGraph(optimise(lower(trace(fn, program.inputs, 'fused'))), inputs);
+    for (const [name, values] of Object.entries(expected)) {
+      expect(values.every(Number.isFinite), name).toBe(true);
+      expectClose(actual[name]!, values, name, { relative: 1e-6, absolute: 1e-6 });
+    }
+  });
 });
 
 describe('rows added up by index', () => {

@@ -6,8 +6,9 @@ import type { Rule, RuleSet } from './rewrite.js';
 const STEEP = 3e38;
 
 /**
- * max(0, min(1, x * STEEP)) is 1 where x > 0 and 0 elsewhere; only denormal x, below 1.2e-38, lie between. An infinite y
- * is NaN instead of 0 where it is not chosen, which happens in runs that have diverged already.
+ * max(0, min(1, x * STEEP)) is 1 where x > 0 and 0 elsewhere; only denormal x, below 1.2e-38, lie between. What chooses so
+ * was recorded as a product with a step (`maskedProduct` in simplify.ts), in which an infinite y is NaN where it is not
+ * chosen; a choice that was recorded as one (tfjs's Select) is written the other way round and never comes here.
  */
 const selectByStep: Rule = ({ builder, node, inputs }) => {
   const [condition, y, otherwise] = inputs as [OnnxValue, OnnxValue, OnnxValue];

@@ -103,6 +103,13 @@ const arcTangent2: BinaryLowering = (builder, a, b) => {
   return where(isNegative(a), builder.unary('Neg', turned), turned);
 };
 
+/** Whether truth values come from `x > y`, spread over a larger shape or not. */
+function isGreater(value: OnnxValue): boolean {
+  const { producer } = value;
+  if (producer?.op === 'Expand' || producer?.op === 'Reshape') return isGreater(producer.inputs[0]!);
+  return producer?.op === 'Greater';
+}
+
 const clipped =
   (from: number, to: number): UnaryLowering =>
   (builder, x) =>
@@ -258,11 +265,17 @@ export const elementwiseKernels: KernelTable = {
       const { shape, dtype } = outputs[0]!;
       // ONNX Runtime has no choice between truth values.
       const as = dtype === 'bool' ? 'int32' : dtype;
-      const chosen = builder.op(
-        'Where',
-        [builder.cast(condition, 'bool'), builder.cast(t, as), builder.cast(e, as)],
-        { shape, dtype: as },
-      );
+      const [where, then, otherwise] = [
+        builder.cast(condition, 'bool'),
+        builder.cast(t, as),
+        builder.cast(e, as),
+      ];
+      // The pass `steps` takes a choice by x > 0 for the product that it stands for elsewhere, where what is not chosen still
+      // counts if it is infinite or NaN. Here it must not (log(x) where x > 0), so such a choice is written the other way round.
+      const operands = isGreater(where)
+        ? [builder.unary('Not', where), otherwise, then]
+        : [where, then, otherwise];
+      const chosen = builder.op('Where', operands, { shape, dtype: as });
       return [builder.cast(chosen, dtype)];
     },
     cost: MOVE,
