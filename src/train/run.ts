@@ -135,8 +135,12 @@ export async function trainRun(options: TrainOptions): Promise<RunRecord> {
       execution,
     };
     writeRunRecord(directory, running);
-    const { ending, stepsDone, trainSeconds } = await trainSteps(options, runner, log, start);
-    const final = ending.status === 'done' ? await evaluateFinal(options, engine, runner, log, start) : null;
+    const trained = await trainSteps(options, runner, log, start);
+    const { stepsDone, trainSeconds } = trained;
+    const { ending, final } =
+      trained.ending.status === 'done'
+        ? await evaluateFinal(options, engine, runner, log, start)
+        : { ending: trained.ending, final: null };
     const finished: RunRecord = {
       ...running,
       status: ending.status,
@@ -278,14 +282,17 @@ function tokensOfCall(
   return stacked;
 }
 
-/** Both held-out splits at the last step, in f32: `val` chooses, `test` is reported. */
+/**
+ * Both held-out splits at the last step, in f32: `val` chooses, `test` is reported. A run whose last update broke it, which
+ * no loss of a step shows, has diverged like any other.
+ */
 async function evaluateFinal(
   { record, corpus, threads, cache }: TrainOptions,
   engine: Engine,
   runner: StepRunner,
   log: MetricsLog,
   start: StartingPoint,
-): Promise<NonNullable<RunRecord['final']>> {
+): Promise<{ ending: Ending; final: RunRecord['final'] }> {
   const { setup } = record;
   const state = await runner.executable.getState();
   const params: HostTensors = Object.fromEntries(
@@ -294,17 +301,26 @@ async function evaluateFinal(
   const evaluator = await compileEvaluation(engine, runner.model, corpus, setup, { threads, cache });
   try {
     const rows: EvalRow[] = [];
+    const causes: string[] = [];
     const one = async (split: EvalSplit) => {
       const { lossNats, bitsPerByte, tokens, byDocument } = await evaluator.evaluate(params, split);
       const losses = { lossNats: finiteOrNull(lossNats), bitsPerByte: finiteOrNull(bitsPerByte), tokens };
+      const isFinite = losses.lossNats !== null;
+      if (!isFinite) causes.push(`the ${split} loss was ${lossNats} after the last step`);
       const logged = start.evaluations.some((row) => row.split === split && row.step === setup.steps);
-      if (!logged)
-        rows.push({ kind: 'eval', split, metric: 'loss', step: setup.steps, ...losses, byDocument });
+      if (!logged) {
+        const row: EvalRow = { kind: 'eval', split, metric: 'loss', step: setup.steps, ...losses };
+        // JSON has no NaN: with it in a document's sum, no row of the file could be read from there on.
+        rows.push(isFinite ? { ...row, byDocument } : row);
+      }
       return losses;
     };
     const final = { val: await one('val'), test: await one('test') };
     log.append(rows);
-    return final;
+    const [cause] = causes;
+    return cause === undefined
+      ? { ending: { status: 'done' }, final }
+      : { ending: { status: 'diverged', cause }, final: null };
   } finally {
     await evaluator.dispose();
   }

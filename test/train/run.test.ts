@@ -302,6 +302,19 @@ describe('a run that diverges', () => {
     expect(readRunRecord(run.directory)).toEqual(record);
   });
 
+  it('has diverged too where the update of its last step alone broke it, and its files stay readable', async () => {
+    const schedule = { kind: 'constant', warmupFraction: 0 } as const;
+    const longer = await train(plan(corpus, { optimizer, schedule }), corpus);
+    const run = plan(corpus, { optimizer, schedule, steps: longer.stepsDone - 1 });
+    const record = await train(run, corpus);
+    expect(record).toMatchObject({ status: 'diverged', stepsDone: longer.stepsDone - 1, final: null });
+    expect(record.cause).toMatch(/^the (val|test) loss was (NaN|Infinity) after the last step$/);
+    expect(readRunRecord(run.directory)).toEqual(record);
+    const rows = rowsOf(run.directory);
+    expect(rows.filter(({ kind }) => kind === 'train').every(({ lossNats }) => lossNats !== null)).toBe(true);
+    expect(rows.filter(({ kind }) => kind === 'eval').map(({ lossNats }) => lossNats)).toEqual([null, null]);
+  });
+
   it('diverges at the same step whatever the number of steps a call', async () => {
     const runs = await Promise.all(
       [1, 3, 8].map(async (stepsPerCall) => {
