@@ -57,11 +57,13 @@ FROM imported_runs WHERE sweep NOT IN (SELECT sweep FROM sweeps)`,
   },
   {
     name: 'cells',
+    // Records of older versions may be of finished runs whose loss was not finite; those have diverged.
     description: 'Ended runs that differ in their seed alone, with the mean losses of the finished ones.',
     select: `
 SELECT m.sweep, m.arch, r.positions, m.budgetFlops, r.dModel, r.nLayers, r.nHeads, r.dFf, r.learningRate,
   r.paramsNonEmbedding, r.flopsPerStep / r.tokensPerStep AS flopsPerToken, r.steps, r.tokens, r.flops,
-  count(*) FILTER (WHERE r.status = 'done') AS seeds, count(*) FILTER (WHERE r.status = 'diverged') AS diverged,
+  count(*) FILTER (WHERE r.status = 'done' AND r.valLossNats IS NOT NULL) AS seeds,
+  count(*) FILTER (WHERE r.status = 'diverged' OR r.valLossNats IS NULL) AS diverged,
   avg(r.valLossNats) FILTER (WHERE r.status = 'done') AS valLossNats,
   avg(r.testLossNats) FILTER (WHERE r.status = 'done') AS testLossNats,
   avg(r.testBitsPerByte) FILTER (WHERE r.status = 'done') AS testBitsPerByte, r.cell

@@ -72,6 +72,22 @@ describe('the views', () => {
     ]);
   });
 
+  it('a finished run without a finite loss counts as diverged: it is the best of nothing', () => {
+    const results = makeFolder();
+    writeSmallStudy(results);
+    const broken = makeRun({ runKey: key(3), arch: 'transformer', dModel: 48, steps: 208 });
+    const nothing = { lossNats: null, bitsPerByte: null, tokens: 32_640 };
+    writeRun(results, { ...broken, final: { val: nothing, test: nothing } });
+    const cells = `SELECT dModel, seeds, diverged FROM cells WHERE arch = 'transformer' AND budgetFlops = 1e10 ORDER BY dModel`;
+    expect(rowsOf(results, cells)).toEqual([
+      [32, 2, 0],
+      [48, 0, 1],
+    ]);
+    const best = `SELECT dModel FROM best_per_budget WHERE arch = 'transformer' AND budgetFlops = 1e10`;
+    expect(rowsOf(results, best)).toEqual([[32]]);
+    expect(rowsOf(results, `SELECT dModel FROM frontier WHERE arch = 'transformer'`)).toEqual([[32], [48]]);
+  });
+
   it('frontier leaves out what a cheaper cell beats', () => {
     expect(rowsOf(small, 'SELECT arch, flops, testLossNats FROM frontier')).toEqual([
       ['primer-ez', 190 * 48e6, 4.1],
