@@ -1,4 +1,5 @@
 /** Where a run starts: at its checkpoint if that is good and was made the same way, otherwise at step 0. */
+import { rmSync } from 'node:fs';
 import { sizeOf } from '../engine/tensors.js';
 import {
   loadCheckpoint,
@@ -9,7 +10,7 @@ import {
 } from '../store/checkpoint.js';
 import type { MetricsLog } from '../store/metricsLog.js';
 import type { EvalRow, MetricRow, RunRecord, TrainRow } from '../store/record.js';
-import { checkpointPath } from '../store/runDirectory.js';
+import { checkpointPath, trunkPath } from '../store/runDirectory.js';
 import type { StepRunner } from './stepRunner.js';
 
 export type Execution = NonNullable<RunRecord['execution']>;
@@ -59,6 +60,8 @@ export function startingPoint(
     runner.state.every(({ name, shape }) => checkpoint.tensors[name]?.data.length === sizeOf(shape));
   if (!usable) {
     removeCheckpoints(path);
+    // Made under the conditions of before: a longer run would take it for the state after the rows that are made now.
+    rmSync(trunkPath(directory), { force: true });
     const { cut } = log.truncateTo(0);
     // Rows of another engine or thread count need not repeat; those of the same conditions must.
     const mustRepeat = previous !== null && sameConditions(previous, present) ? trainRows(cut) : [];

@@ -127,6 +127,14 @@ describe('a run whose trunk a shorter one has trained', () => {
     expect(traceOf(branch.directory, branch.record)).toEqual(traceOf(alone.directory, alone.record));
   });
 
+  it('finds no state of a shorter run that started again under other conditions and is not so far yet', async () => {
+    const first = plan(corpus, ofSteps(17));
+    await train(first, corpus, { shouldStop: stopAfter(4) });
+    expect(existsSync(trunkPath(first.directory))).toBe(true);
+    await train(first, corpus, { threads: 2, shouldStop: stopAfter(1) });
+    expect(existsSync(trunkPath(first.directory))).toBe(false);
+  });
+
   it('trains every step itself where the shorter run had other threads, another seed or another schedule', async () => {
     expect((await branched({ threads: 2 })).record.execution!.branch).toBeUndefined();
     expect((await branched({}, { seed: 7 })).record.execution!.branch).toBeUndefined();
