@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { initialValue } from '../../src/models/params.js';
-import { buildModel, presetNamed } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
+import { presetNamed } from '../../src/models/registry.js';
 import { bytesOf, encodeHeader, type StoredTensor } from '../../src/store/safetensors.js';
 import { modelOf, type BenchCase } from '../../src/train/bench.js';
 import { SMALL_SCALE_ADAMW } from '../../src/train/optimizers.js';

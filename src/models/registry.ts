@@ -1,14 +1,14 @@
-/** Architectures by name: the presets, and the variants of the user's own that this process has loaded. */
-import { decoder } from './decoder.js';
+/**
+ * Architectures by name: the presets, and the variants of the user's own that this process has loaded. What builds their
+ * models is apart (`buildModel.ts`), so that a command which needs names alone starts without TensorFlow.js.
+ */
 import type { DecoderOptions } from './decoderOptions.js';
-import { encoderDecoder } from './encoderDecoder.js';
 import { ModelError } from './error.js';
-import type { LanguageModel, ModelShape, ObjectiveKind, Positions } from './model.js';
+import type { ObjectiveKind, Positions } from './model.js';
 import { ENCODER_DECODER_PRESETS, PRESETS, type EncoderDecoderPreset, type Preset } from './presets.js';
-import { buildVariant } from './buildVariant.js';
 import { isForwardVariant, presetOfVariant, type VariantDefinition } from './variant.js';
 
-interface RegisteredVariant {
+export interface RegisteredVariant {
   readonly definition: VariantDefinition;
   readonly file: string;
 }
@@ -23,12 +23,15 @@ export const architectureNames = (): string[] => [
 ];
 
 // `constructor` and the like are no architectures, though every object has them.
-const encoderDecoderPreset = (name: string): EncoderDecoderPreset | undefined =>
+export const encoderDecoderPreset = (name: string): EncoderDecoderPreset | undefined =>
   Object.hasOwn(ENCODER_DECODER_PRESETS, name) ? ENCODER_DECODER_PRESETS[name] : undefined;
 
 /** What an architecture is trained to do; losses of different objectives can't be compared. */
 export const objectiveOf = (name: string): ObjectiveKind =>
   encoderDecoderPreset(name) === undefined ? 'nextToken' : 'spanCorruption';
+
+/** A variant that was loaded, if there is one of this name. */
+export const variantNamed = (name: string): RegisteredVariant | undefined => variants.get(name);
 
 /**
  * Makes a variant known by its name.
@@ -97,23 +100,4 @@ export const leastLayers = (name: string): number => optionsOf(name)?.experts?.e
 /** dFf; gated presets have two input matrices, so theirs is 2/3 of that, rounded to a multiple of 4 (1364 for 2048). */
 export function feedForwardWidth(preset: string, dFf: number): number {
   return optionsOf(preset)?.gated === true ? 4 * Math.round((dFf * 2) / 3 / 4) : dFf;
-}
-
-export interface ModelChoice extends ModelShape {
-  readonly preset: string;
-  readonly positions: Positions;
-}
-
-/**
- * The model of a preset at a size.
- * @throws ModelError where the architecture cannot have this shape or these positions
- */
-export function buildModel(choice: ModelChoice): LanguageModel {
-  const variant = variants.get(choice.preset);
-  if (variant !== undefined) {
-    return buildVariant(variant.definition, variant.file, choice, choice.positions);
-  }
-  const encoded = encoderDecoderPreset(choice.preset);
-  if (encoded !== undefined) return encoderDecoder(choice, encoded.options, choice.positions);
-  return decoder(choice, presetNamed(choice.preset).options, choice.positions);
 }

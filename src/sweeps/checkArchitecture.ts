@@ -6,7 +6,7 @@ import { architectureNames, defaultDff, defaultPositions, leastLayers } from '..
 import { UsageError } from '../store/errors.js';
 import { type BlockGraph, blockGraph } from '../train/blockGraph.js';
 import { checkModel, type ModelCheck } from '../train/checkModel.js';
-import { buildModel } from '../models/registry.js';
+import { buildModel } from '../models/buildModel.js';
 import { isPositions, POSITIONS, splitArchitectureName } from './architecture.js';
 import { didYouMean } from '../ops/nearest.js';
 

@@ -8,7 +8,7 @@ import type { TraceGraph } from '../engine/trace/graph.js';
 import { ModelError } from '../models/error.js';
 import type { LanguageModel } from '../models/model.js';
 import { countParams, initialValue, type ParamCounts } from '../models/params.js';
-import { buildModel } from '../models/registry.js';
+import { buildModel } from '../models/buildModel.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { checkCausality, checkEncoder, checkSequences } from './checkCausality.js';
 import { given, sampleBatch, type CheckedModel, type CheckResult } from './checkedModel.js';

@@ -4,7 +4,7 @@ import { hashGraph, type TraceGraph } from '../engine/trace/graph.js';
 import { trace } from '../engine/trace/trace.js';
 import type { LanguageModel } from '../models/model.js';
 import { countParams, type ParamCounts } from '../models/params.js';
-import { buildModel } from '../models/registry.js';
+import { buildModel } from '../models/buildModel.js';
 import { canonicalHash, canonicalJson, sha256Hex } from '../store/files.js';
 import type { ModelSetup, RunSetup } from '../store/record.js';
 import { evaluationProgram, gradientProgram } from './programs.js';

@@ -1,6 +1,6 @@
 /** What a run will take of memory, before it is begun: the liveness of its graph, and what the engine adds to it. */
 import { stepMemory, type StepMemory } from '../engine/memory.js';
-import { buildModel } from '../models/registry.js';
+import { buildModel } from '../models/buildModel.js';
 import { canonicalJson } from '../store/files.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { makeOptimizer } from './optimizers.js';

@@ -3,7 +3,7 @@ import type { Engine, EngineOptions, Executable } from '../engine/executable.js'
 import { hostArray, sizeOf, type HostArray } from '../engine/tensors.js';
 import { initialValue } from '../models/params.js';
 import { randomWords } from '../ops/random.js';
-import { buildModel } from '../models/registry.js';
+import { buildModel } from '../models/buildModel.js';
 import type { LanguageModel } from '../models/model.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
 import { makeOptimizer, type Optimizer } from './optimizers.js';

@@ -1,7 +1,8 @@
 /** The parameters that a run has trained, from its checkpoint. */
 import type { HostTensors } from '../engine/tensors.js';
 import type { LanguageModel } from '../models/model.js';
-import { architectureNames, buildModel } from '../models/registry.js';
+import { buildModel } from '../models/buildModel.js';
+import { architectureNames } from '../models/registry.js';
 import { loadCheckpoint } from '../store/checkpoint.js';
 import { UsageError } from '../store/errors.js';
 import { hasEnded, type RunRecord } from '../store/record.js';

@@ -7,7 +7,7 @@ import { optimise } from '../../src/engine/passes/index.js';
 import { sizeOf, type TensorSpec } from '../../src/engine/tensors.js';
 import { kernelsOf } from '../../src/engine/trace/backend.js';
 import { trace, type TensorFunction } from '../../src/engine/trace/trace.js';
-import { buildModel } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import * as ops from '../../src/ops/index.js';
 import type { Tensor } from '../../src/ops/tf.js';
 import { gradientProgram } from '../../src/train/programs.js';

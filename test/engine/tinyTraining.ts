@@ -2,7 +2,7 @@
 import type { StepProgram } from '../../src/engine/executable.js';
 import { sizeOf, type HostArray, type HostTensors } from '../../src/engine/tensors.js';
 import { initialValue } from '../../src/models/params.js';
-import { buildModel } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import type { ModelSetup, OptimizerSetup } from '../../src/store/record.js';
 import { makeOptimizer } from '../../src/train/optimizers.js';
 import { trainingProgram } from '../../src/train/programs.js';

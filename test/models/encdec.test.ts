@@ -4,9 +4,9 @@ import { ortEngine } from '../../src/engine/ort.js';
 import type { HostTensors } from '../../src/engine/tensors.js';
 import { ModelError } from '../../src/models/error.js';
 import { countParams } from '../../src/models/params.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import {
   architectureNames,
-  buildModel,
   defaultDff,
   defaultPositions,
   objectiveOf,

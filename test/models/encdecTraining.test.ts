@@ -4,7 +4,7 @@ import { trainingOrder } from '../../src/data/batches.js';
 import type { PreparedCorpus } from '../../src/data/corpus.js';
 import { fillSpans, heldOutSpans, trainingSpans, type SpanChoice } from '../../src/data/spans.js';
 import { initialValue } from '../../src/models/params.js';
-import { buildModel } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import { spanLengths } from '../../src/models/spanLengths.js';
 import { loadCheckpoint } from '../../src/store/checkpoint.js';
 import type { RunSetup } from '../../src/store/record.js';

@@ -1,7 +1,8 @@
 /** Parameter counts by hand and by the paper, and initial values by their rules. */
 import { describe, expect, it } from 'vitest';
 import { countParams, initialValue, type ParamSpec } from '../../src/models/params.js';
-import { architectureNames, buildModel, defaultDff } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
+import { architectureNames, defaultDff } from '../../src/models/registry.js';
 import type { ModelSetup } from '../../src/store/record.js';
 import { TINY_MODEL } from '../engine/tinyTraining.js';
 

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { ModelSetup } from '../../src/store/record.js';
 import { ModelError } from '../../src/models/error.js';
 import { countParams, type ParamCounts } from '../../src/models/params.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import {
   architectureNames,
-  buildModel,
   defaultDff,
   defaultPositions,
   feedForwardWidth,

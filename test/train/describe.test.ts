@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ortEngine } from '../../src/engine/ort.js';
-import { buildModel } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import type { ModelSetup, RunSetup } from '../../src/store/record.js';
 import { describeModel, runKey, type StreamHashes } from '../../src/train/describe.js';
 import { makeOptimizer } from '../../src/train/optimizers.js';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainingOrder } from '../../src/data/batches.js';
 import type { PreparedCorpus } from '../../src/data/corpus.js';
 import { initialValue } from '../../src/models/params.js';
-import { buildModel } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import { loadCheckpoint, previousCheckpointPath } from '../../src/store/checkpoint.js';
 import type { RunRecord } from '../../src/store/record.js';
 import { checkpointPath, metricsPath, readRunRecord, runRecordPath } from '../../src/store/runDirectory.js';

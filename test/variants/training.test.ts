@@ -5,7 +5,7 @@ import { ortEngine } from '../../src/engine/ort.js';
 import { trace } from '../../src/engine/trace/trace.js';
 import { loadVariant } from '../../src/models/loadVariant.js';
 import { initialValue } from '../../src/models/params.js';
-import { buildModel } from '../../src/models/registry.js';
+import { buildModel } from '../../src/models/buildModel.js';
 import { randomWords } from '../../src/ops/index.js';
 import { describeModel } from '../../src/train/describe.js';
 import {
