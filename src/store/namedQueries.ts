@@ -64,7 +64,9 @@ GROUP BY sweep, status ORDER BY sweep, status`,
   },
   {
     name: 'cost',
-    description: 'What training has cost: runs, FLOPs, tokens and hours, by sweep and architecture.',
+    description:
+      'What training costs: runs, FLOPs, tokens and hours, by sweep and architecture, every run counted as trained alone ' +
+      '(sharing trunks spares a part, and a run in two sweeps counts in both).',
     sql: `SELECT sweep, arch, count(*) AS runs, sum(flops * stepsDone / steps) AS flops, sum(tokens * stepsDone / steps) AS tokens,
   sum(trainSeconds) / 3600.0 AS trainHours
 FROM runs_overview WHERE stepsDone > 0 AND ($sweep IS NULL OR sweep = $sweep)
