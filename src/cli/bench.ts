@@ -62,11 +62,10 @@ export function addBenchCommand(program: Command): void {
     )
     .action(async (flags: BenchFlags) => {
       const { benchTraining } = await import('../train/bench.js');
-      const { wholeNumber } = await import('./flags.js');
-      const { knownArchitecture } = await import('./flags.js');
+      const { knownArchitecture, sizeFlag, threadsFlag } = await import('./flags.js');
       const common = {
-        contextLength: wholeNumber('--length', flags.length),
-        vocabSize: wholeNumber('--vocab', flags.vocab),
+        contextLength: sizeFlag('--length', flags.length),
+        vocabSize: sizeFlag('--vocab', flags.vocab),
       };
       const one = flags.d !== undefined || flags.layers !== undefined;
       if (flags.batch !== undefined && !one) {
@@ -76,19 +75,21 @@ export function addBenchCommand(program: Command): void {
       const shapes = one
         ? [
             {
-              dModel: wholeNumber('--d', flags.d ?? '64'),
-              nLayers: wholeNumber('--layers', flags.layers ?? '2'),
-              batchSize: wholeNumber('--batch', flags.batch ?? '16'),
+              dModel: sizeFlag('--d', flags.d ?? '64'),
+              nLayers: sizeFlag('--layers', flags.layers ?? '2'),
+              batchSize: sizeFlag('--batch', flags.batch ?? '16'),
             },
           ]
         : DEFAULT_SHAPES;
-      const threads = wholeNumber('--threads', flags.threads);
+      const threads = threadsFlag(flags.threads);
       const { defaultModelCache } = await import('../store/modelCache.js');
       const cache = defaultModelCache();
       const names = (flags.arch ?? DEFAULT_ARCHITECTURES).map(knownArchitecture);
       const cases = shapes.flatMap((shape) =>
         names.map((name): BenchCase => ({ ...name, ...shape, ...common })),
       );
+      const { requireBenchable } = await import('../sweeps/benchable.js');
+      for (const benchCase of cases) requireBenchable(benchCase);
       const engine = flags.engine ?? DEFAULT_ENGINE;
       if (flags.memory === true) {
         const { precision } = flags;

@@ -35,15 +35,15 @@ export function addCheckCommand(program: Command): void {
     )
     .action(async (file: string, flags: CheckFlags) => {
       const { checkArchitecture } = await import('../sweeps/checkArchitecture.js');
-      const { wholeNumber } = await import('./flags.js');
-      const dModel = wholeNumber('--d', flags.d);
+      const { sizeFlag } = await import('./flags.js');
+      const dModel = sizeFlag('--d', flags.d);
       const { check, blocks } = await checkArchitecture(file, {
         dModel,
-        nLayers: flags.layers === undefined ? undefined : wholeNumber('--layers', flags.layers),
-        nHeads: flags.heads === undefined ? undefined : wholeNumber('--heads', flags.heads),
-        contextLength: wholeNumber('--length', flags.length),
-        vocabSize: wholeNumber('--vocab', flags.vocab),
-        batchSize: wholeNumber('--batch', flags.batch),
+        nLayers: flags.layers === undefined ? undefined : sizeFlag('--layers', flags.layers),
+        nHeads: flags.heads === undefined ? undefined : sizeFlag('--heads', flags.heads),
+        contextLength: sizeFlag('--length', flags.length),
+        vocabSize: sizeFlag('--vocab', flags.vocab),
+        batchSize: sizeFlag('--batch', flags.batch),
         positions: flags.positions,
       });
       const { checkJson, checkText } = await import('../report/checkText.js');

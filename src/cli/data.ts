@@ -83,11 +83,11 @@ Examples:
 /** Prepares a corpus where it is not ready, and says what is in it. */
 async function describeCorpus(corpus: string, flags: DataFlags & { readonly vocab: string }): Promise<void> {
   const { corpusDescription, prepareCorpus } = await import('../data/corpus.js');
-  const { wholeNumber } = await import('./flags.js');
+  const { sizeFlag } = await import('./flags.js');
   const { corpusProgress } = await import('./sweepFlags.js');
   const prepared = await prepareCorpus({
     corpus,
-    vocabSize: wholeNumber('--vocab', flags.vocab),
+    vocabSize: sizeFlag('--vocab', flags.vocab),
     onProgress: corpusProgress(),
     onWarning: (message) => process.stderr.write(`${message}\n`),
   });

@@ -43,13 +43,13 @@ Tokenizer and card go into the folder of the model.`,
     )
     .action(async (run: string, flags: ExportModelFlags) => {
       const { exportModel } = await import('../exchange/exportModel.js');
-      const { wholeNumber } = await import('./flags.js');
+      const { sizeFlag } = await import('./flags.js');
       const exported = await exportModel({
         resultsDir: flags.results,
         run,
         onnx: flags.onnx,
         safetensors: flags.safetensors,
-        batchSize: flags.batch === undefined ? undefined : wholeNumber('--batch', flags.batch),
+        batchSize: flags.batch === undefined ? undefined : sizeFlag('--batch', flags.batch),
         externalData: flags.externalData === true,
         tokenizer: flags.tokenizer,
         force: flags.force === true,

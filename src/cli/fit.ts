@@ -8,6 +8,7 @@ import type { RunSet } from '../fit/runSet.js';
 import { flagOf, RUN_FIELDS, type RunColumns } from '../fit/runTable.js';
 import { UsageError } from '../store/errors.js';
 import type { Study } from '../store/study.js';
+import { LIMITS } from '../sweeps/limits.js';
 import { namedValues } from './pairs.js';
 
 /** What N may count in a sweep. */
@@ -111,7 +112,7 @@ Examples:
     .action(async (source: string, options: FitCommandOptions, command: Command) => {
       const { fitRuns } = await import('../fit/fitRuns.js');
       const { summarise } = await import('../fit/summary.js');
-      const { wholeNumber } = await import('./flags.js');
+      const { threadsFlag, wholeNumber } = await import('./flags.js');
       const unused = CHINCHILLA_ONLY.find((name) => command.getOptionValueSource(name) === 'cli');
       if (options.form === 'over-training' && unused !== undefined) {
         throw new UsageError(
@@ -130,13 +131,13 @@ Examples:
         optima: options.optima === true,
         objective: options.objective,
         delta: positiveNumber('--delta', options.delta),
-        starts: wholeNumber('--starts', options.starts),
-        bootstraps: wholeNumber('--bootstraps', options.bootstraps, 0),
+        starts: wholeNumber('--starts', options.starts, 1, LIMITS.draws),
+        bootstraps: wholeNumber('--bootstraps', options.bootstraps, 0, LIMITS.draws),
         seed: wholeNumber('--bootstrap-seed', options.bootstrapSeed, 0),
         interval: options.interval,
         isoflopMethod: options.isoflop,
         fixed: toFixed(options.fix),
-        ...(options.threads === undefined ? {} : { threads: wholeNumber('--threads', options.threads) }),
+        ...(options.threads === undefined ? {} : { threads: threadsFlag(options.threads) }),
         ...(progress === undefined ? {} : { onProgress: progress }),
       });
       process.stdout.write(

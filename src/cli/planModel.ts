@@ -2,6 +2,7 @@
 import { DEFAULT_ENGINE } from '../engine/engineNames.js';
 import { UsageError } from '../store/errors.js';
 import type { ModelSetup } from '../store/record.js';
+import type { SizeFlag } from './flags.js';
 
 export interface PlanModelFlags {
   readonly results: string;
@@ -28,11 +29,11 @@ const DEFAULT_HEAD_WIDTH = 64;
 
 /** Plans the model that the flags describe and prints what it costs. */
 export async function planOneModel(flags: PlanModelFlags, arch: string): Promise<void> {
-  const { knownArchitecture, wholeNumber } = await import('./flags.js');
+  const { knownArchitecture, sizeFlag, threadsFlag, wholeNumber } = await import('./flags.js');
   const { planModel, modelPlanText } = await import('../sweeps/planModel.js');
   const { findDevice } = await import('../sweeps/devices.js');
-  const number = (flag: string, text: string | undefined, otherwise: number): number =>
-    text === undefined ? otherwise : wholeNumber(flag, text);
+  const number = (flag: SizeFlag, text: string | undefined, otherwise: number): number =>
+    text === undefined ? otherwise : sizeFlag(flag, text);
   const { preset, positions } = knownArchitecture(arch);
   const model: ModelSetup = {
     preset,
@@ -43,7 +44,7 @@ export async function planOneModel(flags: PlanModelFlags, arch: string): Promise
     tiedEmbeddings: flags.tied === true,
     init: flags.init ?? 'small',
   };
-  const threads = number('--threads', flags.threads, 1);
+  const threads = flags.threads === undefined ? 1 : threadsFlag(flags.threads);
   const { readSpeedBook } = await import('../sweeps/speedBook.js');
   const plan = planModel(
     model,
@@ -66,7 +67,7 @@ async function shapeOf(
 ): Promise<Pick<ModelSetup, 'dModel' | 'nLayers' | 'nHeads' | 'dHead' | 'dFf'>> {
   const { LADDER, PAPER_SIZES, SCALING_STUDY_SIZES } = await import('../models/sizes.js');
   const { defaultDff, feedForwardWidth } = await import('../models/registry.js');
-  const { wholeNumber } = await import('./flags.js');
+  const { sizeFlag } = await import('./flags.js');
   const named = [...Object.values(PAPER_SIZES), ...SCALING_STUDY_SIZES, ...LADDER];
   const size = named.find(({ name }) => name === flags.size);
   if (flags.size !== undefined && size === undefined) {
@@ -74,8 +75,8 @@ async function shapeOf(
       `There is no size "${flags.size}". Known: ${named.map(({ name }) => name).join(', ')}; or give --d and --layers.`,
     );
   }
-  const given = (flag: string, text: string | undefined): number | undefined =>
-    text === undefined ? undefined : wholeNumber(flag, text);
+  const given = (flag: SizeFlag, text: string | undefined): number | undefined =>
+    text === undefined ? undefined : sizeFlag(flag, text);
   const dModel = given('--d', flags.d) ?? size?.dModel;
   const nLayers = given('--layers', flags.layers) ?? size?.nLayers;
   if (dModel === undefined || nLayers === undefined)

@@ -1,5 +1,6 @@
 /** `isoloss report`: renders the report of a sweep. */
 import { InvalidArgumentError, type Command } from 'commander';
+import { LIMITS } from '../sweeps/limits.js';
 
 interface ReportCommandOptions {
   readonly results: string;
@@ -15,8 +16,10 @@ interface ReportCommandOptions {
 
 function parseDraws(text: string): number {
   const draws = Number(text);
-  if (Number.isInteger(draws) && draws >= 0) return draws;
-  throw new InvalidArgumentError('It must be a whole number of draws, 0 for no intervals.');
+  if (text.trim() !== '' && Number.isInteger(draws) && draws >= 0 && draws <= LIMITS.draws) return draws;
+  throw new InvalidArgumentError(
+    `It must be a whole number of draws, ${LIMITS.draws} at most, 0 for no intervals.`,
+  );
 }
 
 function parseNames(text: string): string[] {

@@ -11,6 +11,8 @@ interface ServeFlags {
 }
 
 const DEFAULT_PORT = 4680;
+/** The longest that a question may be given: a timer of much more would go off at once. */
+const DAY_SECONDS = 86_400;
 /** Ports tried after the default one, for a second server beside the first. */
 const FURTHER_PORTS = 20;
 
@@ -35,11 +37,7 @@ Examples:
   isoloss serve --host 0.0.0.0`,
     )
     .action(async (flags: ServeFlags) => {
-      const port = flags.port === undefined ? null : wholeNumber('--port', flags.port);
-      if (port !== null && port > 65_535) {
-        const { UsageError } = await import('../store/errors.js');
-        throw new UsageError(`--port has to be 65535 at most, not ${port}.`);
-      }
+      const port = flags.port === undefined ? null : wholeNumber('--port', flags.port, 1, 65_535);
       const { startServer } = await import('../serve/server.js');
       const server = await startServer({
         resultsDir: flags.results,
@@ -47,7 +45,7 @@ Examples:
         host: flags.host,
         port: port ?? DEFAULT_PORT,
         furtherPorts: port === null ? FURTHER_PORTS : 0,
-        queryLimitSeconds: wholeNumber('--query-seconds', flags.querySeconds),
+        queryLimitSeconds: wholeNumber('--query-seconds', flags.querySeconds, 1, DAY_SECONDS),
       });
       console.log(server.url);
       const end = (): void => {

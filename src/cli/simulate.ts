@@ -43,6 +43,8 @@ Examples:
     .action(async (name: string, flags: SimulateFlags) => {
       const { coverageOf } = await import('../fit/coverage.js');
       const { coverageText } = await import('../fit/coverageText.js');
+      const { wholeNumber } = await import('./flags.js');
+      const { LIMITS } = await import('../sweeps/limits.js');
       const design = await findDesign(name, flags);
       const progress = process.stderr.isTTY
         ? (done: number, total: number): void => {
@@ -50,9 +52,9 @@ Examples:
           }
         : undefined;
       const report = await coverageOf(design, {
-        studies: toNumber('--studies', flags.studies),
-        bootstraps: toNumber('--bootstraps', flags.bootstraps),
-        seed: toNumber('--seed', flags.seed),
+        studies: wholeNumber('--studies', flags.studies, 1, LIMITS.draws),
+        bootstraps: wholeNumber('--bootstraps', flags.bootstraps, 1, LIMITS.draws),
+        seed: wholeNumber('--seed', flags.seed, 0),
         ...(progress === undefined ? {} : { onProgress: progress }),
       });
       process.stdout.write(
@@ -67,10 +69,10 @@ async function findDesign(name: string, flags: SimulateFlags): Promise<Simulated
     ...PILOT_NOISE,
     ...(flags.seedDeviation === undefined
       ? {}
-      : { seedDeviation: toNumber('--seed-deviation', flags.seedDeviation) }),
+      : { seedDeviation: atLeastZero('--seed-deviation', flags.seedDeviation) }),
     ...(flags.pairedDeviation === undefined
       ? {}
-      : { pairedDeviation: toNumber('--paired-deviation', flags.pairedDeviation) }),
+      : { pairedDeviation: atLeastZero('--paired-deviation', flags.pairedDeviation) }),
   };
   const known = DESIGNS[name];
   if (known !== undefined) return { ...known, noise };
@@ -93,5 +95,12 @@ async function findDesign(name: string, flags: SimulateFlags): Promise<Simulated
 function toNumber(flag: string, text: string): number {
   const value = text.trim() === '' ? NaN : Number(text);
   if (!Number.isFinite(value)) throw new UsageError(`${flag} needs a number, not "${text}".`);
+  return value;
+}
+
+/** A deviation below 0 would be taken for its size by the draws, and mean nothing. */
+function atLeastZero(flag: string, text: string): number {
+  const value = toNumber(flag, text);
+  if (value < 0) throw new UsageError(`${flag} needs a number of at least 0, not "${text}".`);
   return value;
 }

@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import type { PrepareProgress } from '../data/corpus.js';
 import type { EngineName } from '../engine/engineNames.js';
 import { checkResultsFolder } from '../store/runDirectory.js';
+import { LIMITS } from '../sweeps/limits.js';
 import type { PlanOptions, SweepPreview } from '../sweeps/plan.js';
-import { wholeNumber } from './flags.js';
+import { threadsFlag, wholeNumber } from './flags.js';
 
 /** Seconds between two lines about the same phase. */
 const PROGRESS_SECONDS = 10;
@@ -60,8 +61,9 @@ export function planOptions(flags: {
   checkResultsFolder(flags.results);
   return {
     resultsDir: resolve(flags.results),
-    workers: flags.workers === undefined ? undefined : wholeNumber('--workers', flags.workers),
-    threads: flags.threads === undefined ? undefined : wholeNumber('--threads', flags.threads),
+    workers:
+      flags.workers === undefined ? undefined : wholeNumber('--workers', flags.workers, 1, LIMITS.workers),
+    threads: flags.threads === undefined ? undefined : threadsFlag(flags.threads),
     engine: flags.engine,
     onCorpusProgress: corpusProgress(),
     onWarning: (message) => process.stderr.write(`${message}\n`),

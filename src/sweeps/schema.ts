@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import { DEFAULT_ENGINE, ENGINE_NAMES, PRECISIONS } from '../engine/engineNames.js';
 import { scheduleSetupSchema } from '../store/record.js';
+import { LIMITS } from './limits.js';
 import { slurmSchema } from './slurmSettings.js';
 import { type ArchitectureCatalogue, architectureSpellings, POSITIONS } from './architecture.js';
 
 const wholePositive = z.number().int().positive();
+const upTo = (most: number) => wholePositive.max(most);
 const sizeName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 const seedList = z.array(z.number().int().nonnegative()).min(1);
 /** A name that can be a folder's or a file's. */
@@ -13,11 +15,11 @@ const sweepName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 
 const sizeSchema = z
   .strictObject({
-    dModel: wholePositive.describe('Width of the residual stream.'),
-    nLayers: wholePositive.describe('Decoder layers.'),
-    nHeads: wholePositive.describe('Attention heads.'),
-    dHead: wholePositive.optional().describe('Width of a head; dModel / nHeads where not given.'),
-    dFf: wholePositive
+    dModel: upTo(LIMITS.dModel).describe('Width of the residual stream.'),
+    nLayers: upTo(LIMITS.nLayers).describe('Decoder layers.'),
+    nHeads: upTo(LIMITS.nHeads).describe('Attention heads.'),
+    dHead: upTo(LIMITS.dModel).optional().describe('Width of a head; dModel / nHeads where not given.'),
+    dFf: upTo(LIMITS.dFf)
       .optional()
       .describe(
         'Width of the feed-forward layer, taken as it is by every architecture, gated ones too. Where not given: 4 x dModel, and 2/3 of that (rounded to a multiple of 4) where the layer is gated.',
@@ -231,9 +233,10 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
       .number()
       .int()
       .min(257)
+      .max(LIMITS.vocabSize)
       .describe('Tokens of the byte-level BPE tokenizer trained on the training split.'),
-    contextLength: wholePositive.describe('Tokens a sequence.'),
-    batchSize: wholePositive.describe('Sequences a step, the same for every run of the sweep.'),
+    contextLength: upTo(LIMITS.contextLength).describe('Tokens a sequence.'),
+    batchSize: upTo(LIMITS.batchSize).describe('Sequences a step, the same for every run of the sweep.'),
     evalTokens: wholePositive
       .default(32768)
       .describe('Held-out tokens evaluated at the end of a run, for each split.'),
@@ -277,13 +280,13 @@ export function sweepFileSchema(catalogue: ArchitectureCatalogue) {
         'Blocks of the grid: each architecture of a block is trained at each of its budgets, sizes and seeds.',
       ),
     workers: z
-      .union([z.literal('auto'), wholePositive])
+      .union([z.literal('auto'), upTo(LIMITS.workers)])
       .default('auto')
       .describe(
         'Runs trained at the same time, each in a process of its own; auto: as many as the cores and the memory of the machine allow.',
       ),
     threads: z
-      .union([z.literal('auto'), wholePositive])
+      .union([z.literal('auto'), upTo(LIMITS.threads)])
       .default('auto')
       .describe(
         'Threads of a worker; auto: 1, or in a sweep of more than ten minutes, where workers are auto too, what gave most tokens/s when it was begun (spread.json beside its results). Results are the same bit for bit only at the same number of threads.',

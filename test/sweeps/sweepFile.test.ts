@@ -57,6 +57,24 @@ describe('aliases', () => {
   });
 });
 
+describe('values that no study needs', () => {
+  it.each([
+    ['workers: 1000000000', 'workers has to be at most 1024, not 1000000000'],
+    ['threads: 5000', 'threads has to be at most 1024, not 5000'],
+  ])('%s', (line, expected) => {
+    const row = SOUND.split('\n').length;
+    expect(errorOf(`${SOUND}${line}\n`)).toMatch(new RegExp(`small\\.yaml:${row}:\\d+ {2}${expected}`));
+  });
+
+  it('are refused where they are sizes', () => {
+    const { message } = errorWith('dModel: 24', 'dModel: 1000000000');
+    expect(message).toContain('sizes.d24.dModel has to be at most 65536, not 1000000000');
+    expect(errorWith('vocabSize: 1024', 'vocabSize: 1e12').message).toContain(
+      'vocabSize has to be at most 16777216',
+    );
+  });
+});
+
 describe('a sound sweep file', () => {
   it('fills in defaults', () => {
     const { sweep } = parseSweep(SOUND, 'small.yaml', catalogue);
