@@ -20,15 +20,16 @@ export function addRetryCommand(program: Command): void {
     .action(async (names: string[], flags: { readonly results: string; readonly json?: true }) => {
       const { retryRuns } = await import('../sweeps/retry.js');
       const runs = await retryRuns(flags.results, names);
+      if (runs.some(({ damaged }) => damaged)) process.exitCode = 1;
       if (flags.json === true) {
         console.log(JSON.stringify(runs, null, 2));
         return;
       }
       for (const { runKey, arch, cause, leftAlone } of runs) {
-        const what = leftAlone === null ? 'planned again' : `left alone, ${leftAlone}`;
+        const what = leftAlone === null ? 'planned again' : `left alone: ${leftAlone}`;
         console.log(`${runKey} ${arch}: ${what} (it had failed: ${cause ?? 'no cause given'})`);
       }
       const count = runs.filter(({ leftAlone }) => leftAlone === null).length;
-      console.log(count === 0 ? 'No failed runs to retry.' : `${count} planned again`);
+      console.log(runs.length === 0 ? 'No failed runs to retry.' : `${count} planned again`);
     });
 }

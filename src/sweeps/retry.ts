@@ -1,7 +1,14 @@
 /** `isoloss retry`: failed runs become planned again, so that the next `isoloss run` takes them up. */
 import { UsageError } from '../store/errors.js';
 import { acquireLock } from '../store/lock.js';
-import { findRun, listSweepFolders, readSweepRecord, updateRunRecord } from '../store/runDirectory.js';
+import {
+  findRun,
+  listSweepFolders,
+  readRunRecord,
+  readSweepRecord,
+  runDirectory,
+  updateRunRecord,
+} from '../store/runDirectory.js';
 import { allRunKeys, KEY_START, resolveRunKey } from '../store/runKeys.js';
 import { didYouMean } from '../ops/nearest.js';
 
@@ -13,6 +20,8 @@ export interface RetriedRun {
   readonly cause: string | null;
   /** Why it was left as it is; null where it is planned again. */
   readonly leftAlone: string | null;
+  /** Whether that is because something of it is damaged, which someone has to look at. */
+  readonly damaged: boolean;
 }
 
 const HINT = '`isoloss runs --status failed` lists those that failed.';
@@ -36,31 +45,49 @@ export async function retryRuns(resultsDir: string, names: readonly string[]): P
   const asked = isSweep ? names.slice(1) : names;
   const candidates = isSweep ? keysOfSweep(resultsDir, first) : allRunKeys(resultsDir);
   if (asked.length > 0) {
-    const keys = asked.map((key) => resolveRunKey(key, candidates, resultsDir, HINT));
-    return Promise.all([...new Set(keys)].map((key) => retryOne(resultsDir, key, true)));
+    const keys = [...new Set(asked.map((key) => resolveRunKey(key, candidates, resultsDir, HINT)))];
+    // All of them, before the first is changed.
+    for (const key of keys) requireFailed(resultsDir, key);
+    return Promise.all(keys.map((key) => retryOne(resultsDir, key)));
   }
   const failed = candidates.filter((key) => findRun(resultsDir, key)?.record.status === 'failed');
-  return Promise.all(failed.map((key) => retryOne(resultsDir, key, false)));
+  return Promise.all(failed.map((key) => retryOne(resultsDir, key)));
 }
 
 function keysOfSweep(resultsDir: string, sweep: string): string[] {
   return [...new Set(readSweepRecord(resultsDir, sweep)?.runs.map(({ runKey }) => runKey))];
 }
 
-/** @param named whether the user named this run: then it has to be one that failed */
-async function retryOne(resultsDir: string, runKey: string, named: boolean): Promise<RetriedRun> {
+/** A run that the user named has to be one that failed. */
+function requireFailed(resultsDir: string, runKey: string): void {
+  const record = recordOf(resultsDir, runKey).record;
+  if (record.status === 'failed') return;
+  const why =
+    record.status === 'diverged'
+      ? 'that is a result, which training again would give again'
+      : 'only failed runs are retried';
+  throw new UsageError(`Run ${runKey} (${record.arch}) is ${record.status}: ${why}.`);
+}
+
+/** @throws UsageError where there is no such run, or none of its records can be read */
+function recordOf(resultsDir: string, runKey: string): NonNullable<ReturnType<typeof findRun>> {
   const known = findRun(resultsDir, runKey);
-  if (known === null) throw new UsageError(`There is no run ${runKey} in ${resultsDir}.`);
-  const { found, record } = known;
-  if (named && record.status !== 'failed') {
-    const why =
-      record.status === 'diverged'
-        ? 'that is a result, which training again would give again'
-        : 'only failed runs are retried';
-    throw new UsageError(`Run ${runKey} (${record.arch}) is ${record.status}: ${why}.`);
+  if (known !== null) return known;
+  for (const sweep of listSweepFolders(resultsDir)) readRunRecord(runDirectory(resultsDir, sweep, runKey));
+  throw new UsageError(`There is no run ${runKey} in ${resultsDir}.`);
+}
+
+async function retryOne(resultsDir: string, runKey: string): Promise<RetriedRun> {
+  const { found, record } = recordOf(resultsDir, runKey);
+  const result = { runKey, arch: record.arch, cause: record.cause, damaged: false };
+  let claim;
+  try {
+    claim = await acquireLock(found.directory);
+  } catch (error) {
+    // A lock that can't be read costs its own run alone.
+    if (!(error instanceof UsageError)) throw error;
+    return { ...result, leftAlone: error.message, damaged: true };
   }
-  const result = { runKey, arch: record.arch, cause: record.cause };
-  const claim = await acquireLock(found.directory);
   if (!claim.acquired) return { ...result, leftAlone: claim.reason };
   try {
     // Another runner may have taken it up, or finished it, before it was claimed here.

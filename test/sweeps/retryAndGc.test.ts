@@ -44,6 +44,7 @@ describe('retry', () => {
         arch: 'transformer',
         cause: 'the worker process was ended by SIGSEGV',
         leftAlone: null,
+        damaged: false,
       },
     ]);
     expect(readRunRecord(failed)).toMatchObject({ status: 'planned', cause: null });
@@ -65,6 +66,29 @@ describe('retry', () => {
     expect(readRunRecord(failed)?.status).toBe('failed');
     if (claim.acquired) claim.lock.release();
     expect((await retryRuns(results, [key(0xabcd)]))[0]?.leftAlone).toBeNull();
+  });
+});
+
+describe('retry beside damage', () => {
+  it('goes on with the other runs, and names the lock that is damaged', async () => {
+    const [damaged, sound] = [1, 2].map((index) => put(index, { status: 'failed', cause: 'x' }));
+    writeFileSync(join(damaged!, 'run.lock'), '{ "half');
+    const [first, second] = await retryRuns(results, []);
+    expect(first).toMatchObject({ runKey: makeTask(1, results).runKey, damaged: true });
+    expect(first?.leftAlone).toMatch(/run\.lock is no lock of this version of isoloss/);
+    expect(second).toMatchObject({ leftAlone: null, damaged: false });
+    expect(readRunRecord(damaged!)?.status).toBe('failed');
+    expect(readRunRecord(sound!)?.status).toBe('planned');
+  });
+
+  it('changes no run where one of those named has not failed, or can not be read', async () => {
+    const failed = put(1, { status: 'failed', cause: 'x' });
+    put(2, { status: 'done' });
+    const key = (index: number): string => makeTask(index, results).runKey;
+    await expect(retryRuns(results, [key(1), key(2)])).rejects.toThrow(/is done: only failed runs/);
+    writeFileSync(join(put(3, {}), 'run.json'), '{ "half');
+    await expect(retryRuns(results, [key(1), key(3)])).rejects.toThrow(/run\.json is not JSON/);
+    expect(readRunRecord(failed)?.status).toBe('failed');
   });
 });
 
