@@ -88,5 +88,6 @@ export function primerNormLingvo(x: Tensor, gamma: Tensor, beta: Tensor): Tensor
   return tf.add(tf.mul(tf.mul(x, tf.rsqrt(tf.add(variance, NORM_EPSILON))), gamma), beta);
 }
 
+/** The epsilon goes with the call, so that whatever is kept under the graph's hash is kept under it too. */
 const runKernel = (name: string, inputs: Record<string, Tensor>): Tensor | Tensor[] =>
-  tf.engine().runKernel<Tensor | Tensor[]>(name, inputs);
+  tf.engine().runKernel<Tensor | Tensor[]>(name, inputs, { epsilon: NORM_EPSILON });

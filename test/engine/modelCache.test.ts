@@ -7,6 +7,8 @@ import type { EngineOptions, ModelCache } from '../../src/engine/executable.js';
 import { modelKey } from '../../src/engine/modelKey.js';
 import { ortEngine } from '../../src/engine/ort.js';
 import { traceStep } from '../../src/engine/stepGraph.js';
+import { KERNEL } from '../../src/ops/kernelNames.js';
+import { NORM_EPSILON } from '../../src/ops/norms.js';
 import { CACHE_SWITCH, defaultModelCache, modelCache } from '../../src/store/modelCache.js';
 import { ADAFACTOR, ADAMW, tinyTraining, type TinyTraining } from './tinyTraining.js';
 
@@ -169,6 +171,18 @@ describe('the key of a compiled model', () => {
   it('is the same for runs that differ in what enters as input alone', () => {
     expect(keyOf(tinyTraining({}, ADAMW, 4))).toBe(keyOf(tinyTraining({}, ADAMW, 3)));
     expect(keyOf(tinyTraining({}, adamW({ learningRate: 3, epsilon: 1e-7 })))).toBe(keyOf(tinyTraining()));
+  });
+
+  it('knows what norms add to the variance, which is written outside of the engine', () => {
+    for (const [preset, name] of [
+      ['transformer', KERNEL.layerNorm],
+      ['t5', KERNEL.rmsNorm],
+    ] as const) {
+      const { nodes } = traceStep(tinyTraining({ preset }).program, 'fused');
+      const norms = nodes.filter(({ kernel }) => kernel === name);
+      expect(norms.length).toBeGreaterThan(0);
+      for (const { attrs } of norms) expect(attrs).toEqual({ epsilon: NORM_EPSILON });
+    }
   });
 
   it('is another one for whatever changes what is computed', () => {
