@@ -78,8 +78,16 @@ export function defineVariant(definition: VariantDefinition): VariantDefinition 
 
 const VARIANT_NAME = /^[A-Za-z][A-Za-z0-9._-]*$/;
 
-/** Whether a text can be a variant's name. */
-export const isVariantName = (name: string): boolean => VARIANT_NAME.test(name);
+/** Vega takes a name that every JavaScript object has, such as `constructor`, for one that it has seen, and draws nothing. */
+const canBeDrawn = (name: string): boolean => !(name in Object.prototype);
+
+const NAME_RULE =
+  'has to begin with a letter, and to go on with letters, digits, dots, underscores and dashes';
+const NOT_DRAWN = 'has to be another name: every JavaScript object has this one, and no chart can show it';
+
+/** What a variant's name has to be and this text is not; null where it can be one. */
+export const wrongName = (name: string): string | null =>
+  !VARIANT_NAME.test(name) ? NAME_RULE : canBeDrawn(name) ? null : NOT_DRAWN;
 
 const aFunction = <Fn>(what: string): z.ZodType<Fn> =>
   z.custom<Fn>((value) => typeof value === 'function', { error: `has to be a function ${what}` });
@@ -87,9 +95,7 @@ const aFunction = <Fn>(what: string): z.ZodType<Fn> =>
 const positionsSchema = z.enum(['absolute', 'relative', 'rotary']);
 
 const headShape = {
-  name: z.string().regex(VARIANT_NAME, {
-    error: 'has to begin with a letter, and to go on with letters, digits, dots, underscores and dashes',
-  }),
+  name: z.string().regex(VARIANT_NAME, { error: NAME_RULE }).refine(canBeDrawn, { error: NOT_DRAWN }),
   description: z.string().optional(),
   defaultDff: aFunction<(dModel: number) => number>('from dModel to the width').optional(),
 };

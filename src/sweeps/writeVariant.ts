@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PRESETS } from '../models/presets.js';
-import { isVariantName } from '../models/variant.js';
+import { encoderDecoderPreset } from '../models/registry.js';
+import { wrongName } from '../models/variant.js';
 import { variantTemplate } from '../models/variantTemplate.js';
 import { UsageError } from '../store/errors.js';
 import { isSystemError } from '../store/files.js';
@@ -12,12 +13,9 @@ import { isSystemError } from '../store/files.js';
  * @throws UsageError where the name can't be one or is taken, or the file exists: nothing is overwritten
  */
 export function writeVariant(name: string, base: 'options' | 'forward', folder = '.'): string {
-  if (!isVariantName(name)) {
-    throw new UsageError(
-      `"${name}" can't be a variant's name: it has to begin with a letter, and to go on with letters, digits, dots, underscores and dashes.`,
-    );
-  }
-  if (Object.hasOwn(PRESETS, name)) {
+  const wrong = wrongName(name);
+  if (wrong !== null) throw new UsageError(`"${name}" can't be a variant's name: it ${wrong}.`);
+  if (Object.hasOwn(PRESETS, name) || encoderDecoderPreset(name) !== undefined) {
     throw new UsageError(`"${name}" is the name of a preset; give the variant a name of its own.`);
   }
   const path = join(folder, `${name}.ts`);

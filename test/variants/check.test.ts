@@ -188,7 +188,9 @@ export const variant = defineVariant({ name: 'helped', base: 'transformer', opti
       /exists already and is not overwritten/,
     );
     expect(() => writeVariant('primer', base, folder)).toThrow(/name of a preset/);
+    expect(() => writeVariant('t5-encdec', base, folder)).toThrow(/name of a preset/);
     expect(() => writeVariant('../x', base, folder)).toThrow(/can't be a variant's name/);
+    expect(() => writeVariant('toString', base, folder)).toThrow(/no chart can show it/);
   });
 
   it('passes every example', { timeout: 60_000 }, async () => {

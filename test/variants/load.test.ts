@@ -184,6 +184,7 @@ export const variant = defineVariant({ name: 'same-tf', base: 'transformer', opt
     ],
     ["a preset's name", 'preset.ts', optionsFile('primer', '{}'), /"primer" is the name of a preset/],
     ['an unfit name', 'name.ts', optionsFile('a b', '{}'), /name: has to begin with a letter/],
+    ["every object's name", 'every.ts', optionsFile('constructor', '{}'), /name: .* no chart can show it/],
     [
       'a forward pass without positions',
       'positions.ts',
