@@ -6,6 +6,7 @@ import { bestLearningRate, nearestTuned } from '../fit/learningRate.js';
 import { UsageError } from '../store/errors.js';
 import { canonicalJson, writeJsonAtomic } from '../store/files.js';
 import type { ModelSetup, RunRecord } from '../store/record.js';
+import { flopsText } from './format.js';
 import { type LearningRateSpec, PROTOCOL_KEYS, type SweepFile } from './schema.js';
 import { type LoadedSweep, PACKAGE_SWEEPS } from './sweepFile.js';
 
@@ -199,8 +200,30 @@ export function readTuned(
       `${path} is not a file of tuned rates:\n${z.prettifyError(parsed.error)}\n\`isoloss run ${name}\` writes it again.`,
     );
   }
+  requireOneRateEach(parsed.data, path);
   return { ...parsed.data, path };
 }
+
+/** @throws UsageError where a cell has two rates: nobody can tell which one was found */
+function requireOneRateEach({ rates, sweep }: TunedFile, path: string): void {
+  const seen = new Map<string, TunedRate>();
+  for (const rate of rates) {
+    const key = cellKey(rate);
+    const first = seen.get(key);
+    if (first !== undefined) {
+      const { arch, shape, budgetFlops, learningRate } = rate;
+      throw new UsageError(
+        `${path} has two rates for ${arch}, dModel ${shape.dModel}, ${shape.nLayers} layers, ${flopsText(budgetFlops)} FLOPs: ` +
+          `${first.learningRate} and ${learningRate}. Remove one of them, or write the file again: isoloss run ${sweep}`,
+      );
+    }
+    seen.set(key, rate);
+  }
+}
+
+/** What a rate is tuned for. */
+const cellKey = ({ arch, shape, budgetFlops }: TunedRate): string =>
+  canonicalJson([arch, shape, budgetFlops]);
 
 /**
  * Checks that rates were tuned under the settings that they are used with.
@@ -252,7 +275,7 @@ export function readTunedRates(sweep: LoadedSweep, spec: TunedSpec): TunedRates 
   });
   const rates = new Map<string, TunedRate>();
   for (const rate of files.flatMap((file) => file.rates)) {
-    const key = canonicalJson([rate.arch, rate.shape, rate.budgetFlops]);
+    const key = cellKey(rate);
     if (!rates.has(key)) rates.set(key, rate);
   }
   return { sweeps, files, rates: [...rates.values()] };

@@ -146,6 +146,26 @@ describe('chooseRates', () => {
   });
 });
 
+describe('a file of tuned rates', () => {
+  it('is refused where it has two rates for one cell', () => {
+    const { loaded, list, folder } = trials((_, rate) => 4 + Math.abs(rate - 0.02));
+    const { path, tuned } = writeTuned(loaded, list);
+    const user = parseSweep(
+      SOURCE.replace('name: lr', 'name: user').replace('{ grid: [0.01, 0.02, 0.04] }', '{ tuned: lr }'),
+      join(folder, 'user.yaml'),
+      catalogue,
+    );
+    expect(readTunedRates(user, { tuned: 'lr', transfer: 'none', check: false }).rates).toHaveLength(2);
+    writeFileSync(
+      path,
+      JSON.stringify({ ...tuned, rates: [...tuned.rates, { ...tuned.rates[1]!, learningRate: 0.04 }] }),
+    );
+    expect(() => readTunedRates(user, { tuned: 'lr', transfer: 'none', check: false })).toThrow(
+      /lr\.tuned\.json has two rates for primer, dModel 24, 2 layers, 1e10 FLOPs: 0\.02 and 0\.04\./,
+    );
+  });
+});
+
 describe('the rate of a run', () => {
   const shapeOf = (dModel: number) => ({ dModel, nLayers: 2, nHeads: 2, dHead: dModel / 2, dFf: 4 * dModel });
   const rate = (dModel: number, budgetFlops: number, learningRate: number): TunedRate => ({
