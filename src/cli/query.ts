@@ -42,7 +42,17 @@ CSV, JSON and Parquet hold all digits; tables show numbers that are not whole to
       const index = options.db === undefined ? {} : { dbPath: options.db };
       const parameters = { sweep: options.sweep ?? null };
       const format = options.json === true ? 'json' : (options.format ?? 'table');
-      const { query, describeSchema } = await import('../store/query.js');
+      const { query, asksOfSweep, describeSchema } = await import('../store/query.js');
+      if (options.sweep !== undefined) {
+        const { requireSweep } = await import('../store/overview.js');
+        requireSweep(options.results, options.sweep, index);
+        if (question !== undefined && !asksOfSweep(options.results, question, index)) {
+          const { UsageError } = await import('../store/errors.js');
+          throw new UsageError(
+            '--sweep is the value of $sweep, which this question does not use: write "sweep = $sweep" into it, or leave --sweep out.',
+          );
+        }
+      }
       if (question !== undefined) {
         const { writeTable } = await import('../exchange/tableFile.js');
         const { table, notices } = query(options.results, question, index, parameters);

@@ -5,6 +5,7 @@ import type { FileFormat } from '../exchange/formats.js';
 import type { IndexOptions } from '../store/database.js';
 import { UsageError } from '../store/errors.js';
 import { namedQueries } from '../store/namedQueries.js';
+import { requireSweep } from '../store/overview.js';
 import { describeSchema, query, readSchema } from '../store/query.js';
 import type { QueryParameters, Relation } from '../store/query.js';
 import { renderTable, tableFormats } from '../store/tableText.js';
@@ -53,7 +54,7 @@ export async function runPrompt(options: PromptOptions): Promise<void> {
     if (name === '.schema') say(describeSchema(resultsDir, index));
     else if (name === '.queries')
       say(namedQueries.map((named) => `${named.name}: ${named.description}`).join('\n'));
-    else if (name === '.sweep') parameters = { ...parameters, sweep: argument ?? null };
+    else if (name === '.sweep') take(argument);
     else if (name === '.format') {
       const wanted = tableFormats.find((known) => known === argument);
       if (wanted === undefined)
@@ -67,16 +68,29 @@ export async function runPrompt(options: PromptOptions): Promise<void> {
     return 'stay';
   };
 
-  const ask = (question: string): void => {
+  const take = (sweep: string | undefined): void => {
+    answering(() => {
+      if (sweep !== undefined) requireSweep(resultsDir, sweep, index);
+      parameters = { ...parameters, sweep: sweep ?? null };
+    });
+  };
+
+  const answering = (answer: () => void): void => {
     try {
-      const { table, notices } = query(resultsDir, question, index, parameters);
-      for (const notice of notices) say(notice);
-      say(renderTable(table, format));
-      if (format === 'table') say(table.rows.length === 1 ? '1 row' : `${table.rows.length} rows`);
+      answer();
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       say(error.message);
     }
+  };
+
+  const ask = (question: string): void => {
+    answering(() => {
+      const { table, notices } = query(resultsDir, question, index, parameters);
+      for (const notice of notices) say(notice);
+      say(renderTable(table, format));
+      if (format === 'table') say(table.rows.length === 1 ? '1 row' : `${table.rows.length} rows`);
+    });
   };
 
   say('Ask in SQL, ended by a semicolon, or by the name of a query, view or table. .help says more.');

@@ -1,5 +1,6 @@
 /** The list of runs, as `isoloss runs` shows it. */
 import type { Index, IndexOptions } from './database.js';
+import { didYouMean } from '../ops/nearest.js';
 import { UsageError } from './errors.js';
 import { query } from './query.js';
 import type { QueryAnswer } from './query.js';
@@ -52,8 +53,23 @@ function checkFilter(resultsDir: string, filter: RunFilter, options: IndexOption
     const known = query(resultsDir, sql, options).table.rows.map((row) => String(row[0]));
     if (known.includes(wanted)) continue;
     const what = column === 'sweep' ? 'sweep' : 'architecture';
-    throw new UsageError(`No run is of ${what} ${wanted}. There are: ${known.join(', ') || 'none'}.`);
+    throw new UsageError(
+      `No run is of ${what} ${wanted}.${didYouMean(wanted, known)} There are: ${known.join(', ') || 'none'}.`,
+    );
   }
+}
+
+/** @throws UsageError where no sweep of this name is among the results, trained here or imported */
+export function requireSweep(resultsDir: string, sweep: string, options: IndexOptions = {}): void {
+  const sql = 'SELECT sweep FROM sweeps UNION SELECT sweep FROM imported_sets ORDER BY sweep';
+  const known = query(resultsDir, sql, options).table.rows.map((row) => String(row[0]));
+  if (known.includes(sweep)) return;
+  const problems = "SELECT path || ': ' || problem FROM problems WHERE path = $sweep || '/sweep.json'";
+  const [damage] = query(resultsDir, problems, options, { sweep }).table.rows;
+  if (damage !== undefined) throw new UsageError(String(damage[0]));
+  throw new UsageError(
+    `There is no sweep "${sweep}" among the results.${didYouMean(sweep, known)} Sweeps there are: ${known.join(', ') || 'none'}.`,
+  );
 }
 
 /** What an index holds, in numbers. */

@@ -40,6 +40,11 @@ export function query(
   }));
 }
 
+/** Whether the answer to a question depends on the sweep that `$sweep` names. @throws UsageError as {@link query} */
+export function asksOfSweep(resultsDir: string, question: string, options: IndexOptions = {}): boolean {
+  return withIndex(resultsDir, options, ({ db }) => /[$:@]sweep\b/.test(statementOf(db, question)));
+}
+
 /** A view or table that questions can be asked of. */
 export interface Relation {
   readonly name: string;

@@ -116,11 +116,12 @@ describe('the prompt', () => {
 
   it('answers statements over several lines, names and commands, and goes on after errors', async () => {
     const seen = await session(
-      'SELECT count(*) AS n\nFROM runs;\nfailed\n.sweep nothing\nfailed\n.format csv\nSELEC 1;\nSELECT 1 AS one;\n.exit\nSELECT 2 AS two;\n',
+      'SELECT count(*) AS n\nFROM runs;\nfailed\n.sweep quik\n.sweep quick\nseed-noise\n.format csv\nSELEC 1;\nSELECT 1 AS one;\n.exit\nSELECT 2 AS two;\n',
     );
     expect(seen).toMatch(/n\n─\n9\n1 row/);
     expect(seen).toMatch(/diverged[^]*interrupted.*\n2 rows/);
-    expect(seen).toContain('0 rows');
+    expect(seen).toContain('There is no sweep "quik" among the results. Did you mean "quick"?');
+    expect(seen).toMatch(/standardDeviation\n[^]*1 row\n/);
     expect(seen).toContain('syntax error');
     expect(seen).toContain('one\r\n1\r\n');
     expect(seen).not.toContain('two');

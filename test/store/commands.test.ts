@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { addQueryCommand } from '../../src/cli/query.js';
@@ -43,6 +44,26 @@ describe('the commands of the store', () => {
     expect(JSON.parse(await output('query', sql, '--json'))).toEqual([{ runKey: key(3), testLossNats: 4.3 }]);
     expect(await output('query')).toContain('best_per_budget');
     await expect(output('query', 'DELETE FROM runs')).rejects.toThrow('A query only reads');
+  });
+
+  it('isoloss query says which sweeps there are, and where --sweep would change nothing', async () => {
+    await expect(output('query', 'failed', '--sweep', 'quik')).rejects.toThrow(
+      'There is no sweep "quik" among the results. Did you mean "quick"? Sweeps there are: quick.',
+    );
+    expect(await output('query', 'failed', '--sweep', 'quick', '--format', 'csv')).toContain('interrupted');
+    expect(await output('query', 'cells', '--sweep', 'quick', '--format', 'csv')).toContain('primer-ez');
+    await expect(output('query', 'SELECT 1', '--sweep', 'quick')).rejects.toThrow(
+      '--sweep is the value of $sweep, which this question does not use',
+    );
+    await expect(output('query', 'runs', '--sweep', 'quick')).rejects.toThrow(/does not use/);
+  });
+
+  it('isoloss query names a damaged sweep.json, instead of saying that there is no sweep', async () => {
+    const folder = join(results, 'torn');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'sweep.json'), '{ "half');
+    await expect(output('query', 'failed', '--sweep', 'torn')).rejects.toThrow(/torn\/sweep\.json.*not JSON/);
+    rmSync(folder, { recursive: true });
   });
 
   it('isoloss runs lists runs: briefly for people, whole for programs', async () => {
