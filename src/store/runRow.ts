@@ -8,7 +8,7 @@ type PlainFields = Omit<
   'format' | 'sweep' | 'setup' | 'keyParts' | 'paramsByGroup' | 'flopsByKind' | 'final' | 'execution'
 >;
 
-type PlainExecution = Omit<Execution, 'branch' | 'interruptions'>;
+type PlainExecution = Omit<Execution, 'device' | 'branch' | 'interruptions'>;
 
 /** The columns of `runs` that are written. */
 export type RunRow = PlainFields & {
@@ -27,6 +27,8 @@ export type RunRow = PlainFields & {
   readonly testLossNats: number | null;
   readonly testBitsPerByte: number | null;
   readonly testTokens: number | null;
+  /** What the engine computed on, such as a GPU; null in records from before engines had a choice. */
+  readonly device: string | null;
   /** The run whose first steps were taken over, and how many; null where the run was trained whole. */
   readonly branchRunKey: string | null;
   readonly branchStep: number | null;
@@ -81,6 +83,7 @@ const ownColumns = [
   'testLossNats',
   'testBitsPerByte',
   'testTokens',
+  'device',
   'branchRunKey',
   'branchStep',
   'setup',
@@ -117,6 +120,7 @@ export function toRunRow(
     testLossNats: final?.test.lossNats ?? null,
     testBitsPerByte: final?.test.bitsPerByte ?? null,
     testTokens: final?.test.tokens ?? null,
+    device: execution?.device ?? null,
     branchRunKey: execution?.branch?.runKey ?? null,
     branchStep: execution?.branch?.step ?? null,
     setup: JSON.stringify(setup),
@@ -149,7 +153,10 @@ export function fromRunRow(row: RunRow): RunRecord {
 }
 
 function executionOf(row: RunRow): Execution {
-  const plain = pick(row, executionColumns) as Execution;
+  const plain: Execution = {
+    ...(pick(row, executionColumns) as Execution),
+    ...(row.device === null ? {} : { device: row.device }),
+  };
   if (row.branchRunKey === null || row.branchStep === null) return plain;
   return { ...plain, branch: { runKey: row.branchRunKey, step: row.branchStep } };
 }

@@ -220,9 +220,15 @@ ALTER TABLE runs ADD COLUMN branchStep INTEGER;
 DELETE FROM sources;
 `;
 
+const deviceColumn = `
+ALTER TABLE runs ADD COLUMN device TEXT;
+DELETE FROM sources;
+`;
+
 /** In order; the last one's version is that of this isoloss. */
 export const migrations: readonly Migration[] = [
   { version: 1, sql: initialTables },
   { version: 2, sql: importedTables },
   { version: 3, sql: branchColumns },
+  { version: 4, sql: deviceColumn },
 ];

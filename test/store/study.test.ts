@@ -106,6 +106,14 @@ describe('loadStudy', () => {
     expect(study.runs.find((run) => run.runKey === key(3))?.final?.test.lossNats).toBe(1.25);
   });
 
+  it('keeps what a run was computed on', () => {
+    const results = makeFolder();
+    const { runs } = writeSmallStudy(results);
+    const onGpu = { ...runs[0]!, execution: { ...runs[0]!.execution!, device: 'A GPU' } };
+    updateRunRecord(join(results, 'quick', onGpu.runKey), onGpu);
+    expect(loadStudy(results, 'quick').runs.slice(0, 2)).toEqual([onGpu, runs[1]]);
+  });
+
   it('keeps where a run was branched off a trunk', () => {
     const results = makeFolder();
     const { runs } = writeSmallStudy(results);
