@@ -1,6 +1,7 @@
 /** A study: one sweep with the records, fit rows, curves and timings of its runs. What fits and reports read. */
 import type Database from 'better-sqlite3';
 import type { CountedFitRow, FitRow } from '../fit/row.js';
+import { didYouMean } from '../ops/nearest.js';
 import { withIndex } from './database.js';
 import type { Index, IndexOptions } from './database.js';
 import { UsageError } from './errors.js';
@@ -94,7 +95,7 @@ function readSweep(db: Database.Database, name: string): SweepRecord {
       known.length === 0
         ? 'None has been run yet: `isoloss run NAME` runs one.'
         : `There are: ${known.join(', ')}.`;
-    throw new UsageError(`There is no sweep ${name} among the results. ${remedy}`);
+    throw new UsageError(`There is no sweep ${name} among the results.${didYouMean(name, known)} ${remedy}`);
   }
   const runs = db
     .prepare<[string], SweepRecord['runs'][number]>(
@@ -176,10 +177,12 @@ function withOutputMatrix(rows: readonly FitRow[], runs: readonly RunRecord[]): 
   });
 }
 
-/** Parameters of the output matrix; a tied one is the embedding matrix, and a model may have neither. */
+/**
+ * Parameters of the output matrix; a tied one is the embedding matrix, which may have rows besides those of the vocabulary
+ * (sentinels). A model may have neither.
+ */
 function outputMatrix({ setup, paramsByGroup }: RunRecord): number | undefined {
-  const { tiedEmbeddings, vocabSize, dModel } = setup.model;
-  return tiedEmbeddings ? vocabSize * dModel : paramsByGroup['output'];
+  return paramsByGroup['output'] ?? (setup.model.tiedEmbeddings ? paramsByGroup['embedding'] : undefined);
 }
 
 function readCurves(db: Database.Database, sweep: string): Record<string, readonly TrainRow[]> {

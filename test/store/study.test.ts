@@ -106,6 +106,21 @@ describe('loadStudy', () => {
     expect(study.runs.find((run) => run.runKey === key(3))?.final?.test.lossNats).toBe(1.25);
   });
 
+  it('counts a tied output matrix with its sentinels, and one of its own whatever the sweep says of tying', () => {
+    const results = makeFolder();
+    const { runs } = writeSmallStudy(results);
+    const [first, second] = [runs[0]!, runs[1]!];
+    const withSentinels = { ...first, paramsByGroup: { ...first.paramsByGroup, embedding: 1030 * 32 } };
+    const withOwn = { ...second, paramsByGroup: { ...second.paramsByGroup, output: 1024 * 48 } };
+    for (const run of [withSentinels, withOwn]) {
+      updateRunRecord(join(results, 'quick', run.runKey), run);
+    }
+    const counts = loadStudy(results, 'quick')
+      .fitRows.slice(0, 2)
+      .map(({ paramsOutput }) => paramsOutput);
+    expect(counts).toEqual([1030 * 32, 1024 * 48]);
+  });
+
   it('keeps what a run was computed on', () => {
     const results = makeFolder();
     const { runs } = writeSmallStudy(results);
