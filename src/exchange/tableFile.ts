@@ -1,6 +1,6 @@
 /** Where a table goes: to a file as a whole, or to standard output; as text or as Parquet. */
 import { UsageError } from '../store/errors.js';
-import { writeFileAtomic } from '../store/files.js';
+import { writeNamedFile } from '../store/namedFile.js';
 import { renderTable } from '../store/tableText.js';
 import type { Table } from '../store/tableText.js';
 import type { FileFormat } from './formats.js';
@@ -32,9 +32,5 @@ export function writeTable(
     stdout.write(content);
     return;
   }
-  try {
-    writeFileAtomic(out, content);
-  } catch (error) {
-    throw new UsageError(`Can't write ${out}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  writeNamedFile(out, content);
 }

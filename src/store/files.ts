@@ -105,8 +105,11 @@ function endOfLinks(path: string): string {
   if (!linked) return path;
   const target = resolve(realpathSync(dirname(path)), readlinkSync(path));
   if (!existsSync(dirname(target)))
-    throw new Error(
-      `${path} is a link to ${target}, and there is no folder ${dirname(target)}: make it, or remove the link.`,
+    throw Object.assign(
+      new Error(
+        `${path} is a link to ${target}, and there is no folder ${dirname(target)}: make it, or remove the link.`,
+      ),
+      { code: 'ENOENT' },
     );
   return endOfLinks(target);
 }

@@ -1,5 +1,5 @@
 /** Tables as files: Parquet read back by another library, exports that can be fitted, the prompt of `isoloss query`. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { parquetReadObjects } from 'hyparquet';
@@ -10,6 +10,7 @@ import { tableToParquet } from '../../src/exchange/parquet.js';
 import { writeTable } from '../../src/exchange/tableFile.js';
 import { parseCsv } from '../../src/fit/csv.js';
 import { readRunTable } from '../../src/fit/runTable.js';
+import { UsageError } from '../../src/store/errors.js';
 import { namedQueries } from '../../src/store/namedQueries.js';
 import { query, readSchema } from '../../src/store/query.js';
 import { renderTable } from '../../src/store/tableText.js';
@@ -94,6 +95,21 @@ describe('named queries', () => {
     expect(value('seed-noise', 'standardDeviation')).toEqual([expect.closeTo(0.1 / Math.SQRT2, 12)]);
     expect(value('failed', 'status')).toEqual(['diverged', 'interrupted']);
     expect(value('learning-rates', 'best').filter((best) => best !== null).length).toBe(5);
+  });
+});
+
+describe('a table for a file', () => {
+  it('is refused where the name can not be one, and says so', () => {
+    const write = (out: string) => () => {
+      writeTable({ columns: ['a'], rows: [[1]] }, 'csv', out);
+    };
+    expect(write(results)).toThrow(/Can't write .*: it is a folder\. Name a file\./);
+    expect(write('')).toThrow('An empty name is no file');
+    const link = join(results, 'link.csv');
+    symlinkSync(join(results, 'away', 'x.csv'), link);
+    expect(write(link)).toThrow(UsageError);
+    expect(write(link)).toThrow(/there is no folder .*away: make it, or remove the link/);
+    rmSync(link);
   });
 });
 
