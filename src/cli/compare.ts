@@ -63,15 +63,17 @@ Examples:
 }
 
 async function compare(file: string, flags: CompareFlags): Promise<void> {
+  if (flags.dryRun === true && flags.out !== undefined)
+    throw new UsageError('--dry-run writes no report: leave out --out, or --dry-run.');
   const { prepareComparison } = await import('../sweeps/compare.js');
   const { planOptions } = await import('./sweepFlags.js');
   const { resultsDir, ...options } = planOptions(flags);
   const request: CompareRequest = {
     file,
     sweep: flags.sweep,
-    baselines: listOf(flags.baselines),
-    budgets: listOf(flags.budgets)?.map(toFlops),
-    sizes: listOf(flags.sizes),
+    baselines: listOf('--baselines', flags.baselines),
+    budgets: listOf('--budgets', flags.budgets)?.map(toFlops),
+    sizes: listOf('--sizes', flags.sizes),
     tune: flags.tune,
     resultsDir,
   };
@@ -85,8 +87,10 @@ async function compare(file: string, flags: CompareFlags): Promise<void> {
   const { planSweep, loadSweep } = await import('../sweeps/plan.js');
   const planOf = async (path: string): Promise<SweepPlan> => planSweep(path, { resultsDir, ...options });
   if (flags.dryRun === true) {
-    const { planSummary } = await import('../sweeps/planText.js');
-    process.stderr.write(`${planSummary(await planOf(comparison.tuning?.path ?? comparison.path))}\n`);
+    const { planJson, planSummary } = await import('../sweeps/planText.js');
+    const plan = await planOf(comparison.tuning?.path ?? comparison.path);
+    process.stderr.write(`${planSummary(plan)}\n`);
+    if (flags.json === true) console.log(JSON.stringify(planJson(plan), null, 2));
     return;
   }
   const { isComplete, runRounds } = await import('../sweeps/stages.js');
@@ -136,11 +140,15 @@ async function conclude(comparison: Comparison, resultsDir: string, flags: Compa
   console.log(`${verdictText(verdicts)}\n\n${htmlPath}`);
 }
 
-const listOf = (text: string | undefined): string[] | undefined =>
-  text
+/** @throws UsageError where the flag is given and names nothing */
+function listOf(flag: string, text: string | undefined): string[] | undefined {
+  const parts = text
     ?.split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+  if (parts?.length === 0) throw new UsageError(`${flag} names nothing: give names, or leave it out.`);
+  return parts;
+}
 
 function toFlops(text: string): number {
   const value = Number(text);

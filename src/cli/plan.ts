@@ -44,9 +44,15 @@ export function addPlanCommand(program: Command): void {
     )
     .action(async (sweep: string | undefined, flags: PlanFlags) => {
       const { UsageError } = await import('../store/errors.js');
+      if (flags.on !== undefined && (flags.workers !== undefined || flags.threads !== undefined))
+        throw new UsageError(
+          '--workers and --threads are about this machine, and --on predicts for a device: leave out the one or the other.',
+        );
       if (flags.arch !== undefined && sweep === undefined) {
         if (flags.svg !== undefined)
           throw new UsageError('--svg draws the grid of a sweep; a single model (--arch) has none.');
+        if (flags.workers !== undefined)
+          throw new UsageError('--workers is for the runs of a sweep; a single model (--arch) is one.');
         const { planOneModel } = await import('./planModel.js');
         await planOneModel(flags, flags.arch);
         return;
@@ -74,8 +80,8 @@ export function addPlanCommand(program: Command): void {
       const grid = await predictedGrid(last);
       const { planPictureText, planSvg } = await import('../report/planPicture.js');
       if (flags.svg !== undefined) {
-        const { writeFileAtomic } = await import('../store/files.js');
-        writeFileAtomic(flags.svg, await planSvg(grid));
+        const { writeNamedFile } = await import('../store/namedFile.js');
+        writeNamedFile(flags.svg, await planSvg(grid));
       }
       if (flags.json === true) {
         const { law, optima } = grid;

@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { fileFormats, type FileFormat } from '../exchange/formats.js';
+import { chosenFormat } from './formatFlag.js';
 
 interface QueryCommandOptions {
   readonly results: string;
@@ -27,7 +28,7 @@ export function addQueryCommand(program: Command): void {
       'after',
       `
 Without a question a terminal gets a prompt (Tab completes, .help says more), anything else the list of named queries,
-views and tables with their columns.
+views and tables with their columns (as JSON with --json).
 
 Examples:
   isoloss query
@@ -41,8 +42,8 @@ CSV, JSON and Parquet hold all digits; tables show numbers that are not whole to
     .action(async (question: string | undefined, options: QueryCommandOptions) => {
       const index = options.db === undefined ? {} : { dbPath: options.db };
       const parameters = { sweep: options.sweep ?? null };
-      const format = options.json === true ? 'json' : (options.format ?? 'table');
-      const { query, asksOfSweep, describeSchema } = await import('../store/query.js');
+      const format = chosenFormat(options);
+      const { query, asksOfSweep, describeSchema, readSchema } = await import('../store/query.js');
       if (options.sweep !== undefined) {
         const { requireSweep } = await import('../store/overview.js');
         requireSweep(options.results, options.sweep, index);
@@ -57,12 +58,25 @@ CSV, JSON and Parquet hold all digits; tables show numbers that are not whole to
         const { writeTable } = await import('../exchange/tableFile.js');
         const { table, notices } = query(options.results, question, index, parameters);
         for (const notice of notices) console.error(notice);
-        writeTable(table, format, options.out);
-      } else if (process.stdin.isTTY && process.stdout.isTTY) {
+        writeTable(table, format ?? 'table', options.out);
+        return;
+      }
+      const { UsageError } = await import('../store/errors.js');
+      if (options.out !== undefined)
+        throw new UsageError('--out writes the answer to a question: ask one, or leave it out.');
+      if (process.stdin.isTTY && process.stdout.isTTY) {
         const { runPrompt } = await import('./queryPrompt.js');
-        await runPrompt({ resultsDir: options.results, index, parameters, format });
-      } else {
+        await runPrompt({ resultsDir: options.results, index, parameters, format: format ?? 'table' });
+      } else if (format === 'json') {
+        const { namedQueries } = await import('../store/namedQueries.js');
+        const relations = readSchema(options.results, index);
+        console.log(JSON.stringify({ queries: namedQueries, relations }, null, 2));
+      } else if (format === undefined || format === 'table') {
         process.stdout.write(describeSchema(options.results, index));
+      } else {
+        throw new UsageError(
+          `The list of queries, views and tables is text, or JSON with --json, not ${format}.`,
+        );
       }
     });
 }

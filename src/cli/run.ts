@@ -70,6 +70,10 @@ async function run(sweep: string, flags: RunFlags): Promise<void> {
     const { UsageError } = await import('../store/errors.js');
     throw new UsageError('--slurm says how jobs are submitted; say --executor slurm too.');
   }
+  if (flags.dryRun === true && (flags.report === true || flags.time === true)) {
+    const { UsageError } = await import('../store/errors.js');
+    throw new UsageError('--dry-run trains nothing: leave out --report and --time, or --dry-run.');
+  }
   const { planJson, planSummary } = await import('../sweeps/planText.js');
   const { measuredHere, planOptions } = await import('./sweepFlags.js');
   const { planStages, runStages } = await import('../sweeps/stages.js');

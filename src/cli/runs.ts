@@ -3,10 +3,11 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { tableFormats } from '../store/tableText.js';
 import type { TableFormat } from '../store/tableText.js';
+import { chosenFormat } from './formatFlag.js';
 
 interface RunsCommandOptions {
   readonly results: string;
-  readonly format: TableFormat;
+  readonly format?: TableFormat;
   readonly arch?: string;
   readonly status?: string;
   readonly json?: true;
@@ -22,7 +23,7 @@ export function addRunsCommand(program: Command): void {
     .option('--status <status>', 'only planned, running, interrupted, done, diverged or failed ones')
     .option('--results <dir>', 'folder of the results', 'results')
     .addOption(
-      new Option('--format <format>', 'how the list is written').choices(tableFormats).default('table'),
+      new Option('--format <format>', 'how the list is written (default: table)').choices(tableFormats),
     )
     .option('--json', 'same as --format json')
     .option('--db <file>', 'where the index lies, if not in the results folder')
@@ -39,7 +40,7 @@ CSV and JSON hold every column of the view runs_overview, and all digits.`,
     .action(async (sweep: string | undefined, options: RunsCommandOptions) => {
       const { listRunsOverview } = await import('../store/overview.js');
       const { renderTable } = await import('../store/tableText.js');
-      const format = options.json === true ? 'json' : options.format;
+      const format = chosenFormat(options) ?? 'table';
       const { table, notices } = listRunsOverview(
         options.results,
         {

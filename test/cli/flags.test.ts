@@ -3,12 +3,15 @@ import { Command } from 'commander';
 import { describe, expect, it, vi } from 'vitest';
 import { addBenchCommand } from '../../src/cli/bench.js';
 import { addCheckCommand } from '../../src/cli/check.js';
+import { addCompareCommand } from '../../src/cli/compare.js';
 import { addDataCommand } from '../../src/cli/data.js';
 import { addFitCommand } from '../../src/cli/fit.js';
 import { knownArchitecture, wholeNumber } from '../../src/cli/flags.js';
 import { addPlanCommand } from '../../src/cli/plan.js';
+import { addQueryCommand } from '../../src/cli/query.js';
 import { addReportCommand } from '../../src/cli/report.js';
 import { addRunCommand } from '../../src/cli/run.js';
+import { addRunsCommand } from '../../src/cli/runs.js';
 import { addServeCommand } from '../../src/cli/serve.js';
 import { addSimulateCommand } from '../../src/cli/simulate.js';
 import { useSharedFolder } from '../store/fixtures.js';
@@ -24,7 +27,10 @@ async function refusal(...args: readonly string[]): Promise<string> {
     addDataCommand,
     addFitCommand,
     addPlanCommand,
+    addCompareCommand,
+    addQueryCommand,
     addReportCommand,
+    addRunsCommand,
     addRunCommand,
     addServeCommand,
     addSimulateCommand,
@@ -77,6 +83,20 @@ describe('flags', () => {
 
   it('name the architecture that is nearest to one that is not known', () => {
     expect(() => knownArchitecture('primr-ez')).toThrow('Did you mean "primer-ez"?');
+  });
+});
+
+describe('flags that would not be heeded', () => {
+  it.each([
+    ['run quick --dry-run --report', '--dry-run trains nothing: leave out --report and --time'],
+    ['plan quick --on h100 --workers 2', '--workers and --threads are about this machine'],
+    ['plan --arch primer --d 64 --layers 2 --workers 2', '--workers is for the runs of a sweep'],
+    ['compare x.ts --dry-run --out x', '--dry-run writes no report'],
+    ['compare x.ts --budgets ,', '--budgets names nothing: give names, or leave it out.'],
+    ['query failed --json --format csv', '--json stands for --format json, and --format says csv'],
+    ['runs --json --format csv', '--json stands for --format json, and --format says csv'],
+  ])('are refused: isoloss %s', async (line, message) => {
+    expect(await refusal(...line.split(' '))).toContain(message);
   });
 });
 

@@ -58,6 +58,17 @@ describe('the commands of the store', () => {
     await expect(output('query', 'runs', '--sweep', 'quick')).rejects.toThrow(/does not use/);
   });
 
+  it('isoloss query without a question lists what can be asked, as JSON too', async () => {
+    const { queries, relations } = JSON.parse(await output('query', '--json')) as {
+      queries: { name: string }[];
+      relations: { name: string; columns: string[] }[];
+    };
+    expect(queries.map(({ name }) => name)).toContain('best-per-budget');
+    expect(relations.find(({ name }) => name === 'runs')?.columns).toContain('testLossNats');
+    await expect(output('query', '--format', 'csv')).rejects.toThrow(/text, or JSON with --json, not csv/);
+    await expect(output('query', '--out', 'x.csv')).rejects.toThrow(/--out writes the answer to a question/);
+  });
+
   it('isoloss query names a damaged sweep.json, instead of saying that there is no sweep', async () => {
     const folder = join(results, 'torn');
     mkdirSync(folder);
