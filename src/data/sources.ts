@@ -186,6 +186,8 @@ export function sha256OfFile(path: string): string {
     for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) {
       hash.update(piece.subarray(0, length));
     }
+  } catch (error) {
+    throw new CorpusError(`${path} can't be read (${reasonOf(error)}).`, { cause: error });
   } finally {
     closeSync(file);
   }

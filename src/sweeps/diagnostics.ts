@@ -25,10 +25,13 @@ export function pathText(path: readonly PropertyKey[]): string {
 export function valueText(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'string') return `the text "${value}"`;
+  if (typeof value === 'string') return `the text "${shortened(value)}"`;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return 'a block of keys';
 }
+
+/** Enough of a text to know it by: a file that is no sweep may be one long line. */
+const shortened = (text: string): string => (text.length <= 80 ? text : `${text.slice(0, 80)} ...`);
 
 /**
  * Describes schema issues.

@@ -15,6 +15,7 @@ import {
   parse,
   parseDocument,
   visit,
+  type YAMLError,
 } from 'yaml';
 import { UsageError } from '../store/errors.js';
 import type { ArchitectureCatalogue } from './architecture.js';
@@ -110,7 +111,7 @@ export function parseSweep(source: string, path: string, catalogue: Architecture
   if (syntax.length > 0)
     fail(
       shown,
-      syntax.map((error) => `${place(error.pos[0])}  ${error.message}`),
+      syntax.map((error) => `${place(error.pos[0])}  ${syntaxMessage(error)}`),
     );
 
   const at = (keys: readonly PropertyKey[], atKey = false): string => place(offsetOf(document, keys, atKey));
@@ -131,6 +132,12 @@ export function parseSweep(source: string, path: string, catalogue: Architecture
   const sourceSha256 = createHash('sha256').update(source).digest('hex');
   return { sweep: result.data, path: resolve(path), source, sourceSha256, at };
 }
+
+/** The parser's message; where that is for programmers, ours. */
+const syntaxMessage = ({ code, message }: YAMLError): string =>
+  code === 'MULTIPLE_DOCS'
+    ? 'a sweep file is one YAML document: put what follows "---" into a file of its own'
+    : message;
 
 /** @throws UsageError for an alias without an anchor, and for aliases that blow up: the parser finds both at this step alone */
 function contentOf(document: Document, place: (offset: number) => string, shown: string): unknown {

@@ -1,7 +1,7 @@
 import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { locateCorpus } from '../../src/data/sources.js';
+import { locateCorpus, sha256OfFile } from '../../src/data/sources.js';
 import { testFolder } from './folder.js';
 
 const folder = testFolder();
@@ -26,6 +26,13 @@ folder.write('twice/val.txt.gz', 'text');
 folder.write('twice/test.txt', 'text');
 
 const names = (corpus: string): string[] => locateCorpus(corpus, folder.path).files.map(({ name }) => name);
+
+describe('sha256OfFile', () => {
+  it('names what it can not read', () => {
+    expect(() => sha256OfFile(folder.path)).toThrow(/can't be read \(EISDIR/);
+    expect(() => sha256OfFile(join(folder.path, 'nothing'))).toThrow(/nothing can't be read \(ENOENT/);
+  });
+});
 
 describe('locateCorpus', () => {
   it('finds the default corpus', () => {

@@ -57,6 +57,15 @@ describe('aliases', () => {
   });
 });
 
+describe('what is no sweep file', () => {
+  it('is told in the words of the file, and briefly', () => {
+    expect(errorOf(`${SOUND}---\nname: other\n`)).toMatch(
+      /small\.yaml:\d+:\d+ {2}a sweep file is one YAML document/,
+    );
+    expect(errorOf('word '.repeat(1000)).length).toBeLessThan(250);
+  });
+});
+
 describe('values that no study needs', () => {
   it.each([
     ['workers: 1000000000', 'workers has to be at most 1024, not 1000000000'],
