@@ -1,6 +1,7 @@
 /** `isoloss gc`: frees what ended and killed runs have left behind; never touches a record, a metric or a living run. */
 import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { didYouMean } from '../ops/nearest.js';
 import { previousCheckpointPath } from './checkpoint.js';
 import { UsageError } from './errors.js';
 import { isAsideName, isSystemError } from './files.js';
@@ -59,7 +60,7 @@ export async function collectGarbage(
   const known = listSweepFolders(resultsDir);
   if (sweep !== undefined && !known.includes(sweep)) {
     throw new UsageError(
-      `There is no sweep "${sweep}" in ${resultsDir}. There are: ${known.join(', ') || 'none'}.`,
+      `There is no sweep "${sweep}" in ${resultsDir}.${didYouMean(sweep, known)} There are: ${known.join(', ') || 'none'}.`,
     );
   }
   const removed: Garbage[] = [];

@@ -1,6 +1,7 @@
 /** `isoloss pack`: the part of a sweep's results that is worth committing to a repository. */
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { didYouMean } from '../ops/nearest.js';
 import { UsageError } from './errors.js';
 import { writeFileAtomic } from './files.js';
 import { readMetrics } from './metricsLog.js';
@@ -8,6 +9,7 @@ import type { MetricRow, RunRecord, TrainRow } from './record.js';
 import {
   checkResultsFolder,
   findRun,
+  listSweepFolders,
   metricsPath,
   readSweepRecord,
   readTimings,
@@ -48,7 +50,13 @@ export function packSweep(resultsDir: string, sweepName: string, targetDir: stri
     );
   }
   const sweep = readSweepRecord(resultsDir, sweepName);
-  if (sweep === null) throw new UsageError(`There is no sweep ${sweepName} in ${resultsDir}.`);
+  if (sweep === null) {
+    // Its folder may be there, without a sweep.json.
+    const known = listSweepFolders(resultsDir).filter((name) => name !== sweepName);
+    throw new UsageError(
+      `There is no sweep "${sweepName}" in ${resultsDir}.${didYouMean(sweepName, known)} There are: ${known.join(', ') || 'none'}.`,
+    );
+  }
   const skipped: { runKey: string; reason: string }[] = [];
   let packed = 0;
   for (const runKey of new Set(sweep.runs.map((run) => run.runKey))) {

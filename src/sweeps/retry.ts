@@ -37,9 +37,9 @@ export async function retryRuns(resultsDir: string, names: readonly string[]): P
   const [first] = names;
   const isSweep = first !== undefined && readSweepRecord(resultsDir, first) !== null;
   if (first !== undefined && !isSweep && !KEY_START.test(first)) {
-    const known = listSweepFolders(resultsDir);
+    const known = listSweepFolders(resultsDir).filter((name) => name !== first);
     throw new UsageError(
-      `There is no sweep "${first}" in ${resultsDir}, and it is no run key.${didYouMean(first, known)}`,
+      `There is no sweep "${first}" in ${resultsDir}, and it is no run key.${didYouMean(first, known)} Sweeps there are: ${known.join(', ') || 'none'}.`,
     );
   }
   const asked = isSweep ? names.slice(1) : names;

@@ -41,9 +41,11 @@ export function sweepStates(resultsDir: string, name: string | undefined): Sweep
     (folder) => readSweepRecord(resultsDir, folder) ?? [],
   );
   if (name !== undefined && records.length === 0) {
+    // Its folder may be there, without a sweep.json.
+    const others = known.filter((folder) => folder !== name);
     throw new UsageError(
-      `There is no sweep "${name}" in ${resultsDir}.${didYouMean(name, known)} ` +
-        (known.length > 0 ? `Sweeps there are: ${known.join(', ')}.` : `\`isoloss run ${name}\` starts it.`),
+      `There is no sweep "${name}" in ${resultsDir}.${didYouMean(name, others)} ` +
+        (others.length > 0 ? `Sweeps there are: ${others.join(', ')}.` : `\`isoloss run ${name}\` starts it.`),
     );
   }
   return records.map((record) => sweepState(resultsDir, record));

@@ -76,7 +76,7 @@ describe('packSweep', () => {
     expect(() => packSweep(results, 'quick', alias)).toThrow(/is the results folder itself/);
     expect(statSync(join(results, 'quick', key(4), 'metrics.jsonl')).mtimeMs).toBe(before);
     mkdirSync(join(results, 'slow'));
-    expect(() => packSweep(results, 'slow', makeFolder())).toThrow('There is no sweep slow');
+    expect(() => packSweep(results, 'slow', makeFolder())).toThrow('There is no sweep "slow"');
   });
 });
 
