@@ -7,6 +7,7 @@ import type { SweepOutcome } from '../sweeps/runSweep.js';
 import { UsageError } from '../store/errors.js';
 import { noCacheOption } from './cacheOption.js';
 import { engineOption } from './engineOption.js';
+import { namesOf } from './names.js';
 
 interface CompareFlags {
   readonly sweep: string;
@@ -140,15 +141,8 @@ async function conclude(comparison: Comparison, resultsDir: string, flags: Compa
   console.log(`${verdictText(verdicts)}\n\n${htmlPath}`);
 }
 
-/** @throws UsageError where the flag is given and names nothing */
-function listOf(flag: string, text: string | undefined): string[] | undefined {
-  const parts = text
-    ?.split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-  if (parts?.length === 0) throw new UsageError(`${flag} names nothing: give names, or leave it out.`);
-  return parts;
-}
+const listOf = (flag: string, text: string | undefined): string[] | undefined =>
+  text === undefined ? undefined : namesOf(flag, text);
 
 function toFlops(text: string): number {
   const value = Number(text);

@@ -9,6 +9,7 @@ import { flagOf, RUN_FIELDS, type RunColumns } from '../fit/runTable.js';
 import { UsageError } from '../store/errors.js';
 import type { Study } from '../store/study.js';
 import { LIMITS } from '../sweeps/limits.js';
+import { namesOf } from './names.js';
 import { namedValues } from './pairs.js';
 
 /** What N may count in a sweep. */
@@ -126,7 +127,7 @@ Examples:
           }
         : undefined;
       const report = await fitRuns(set, {
-        baselines: options.baselines?.split(',').map((name) => name.trim()) ?? baselines,
+        baselines: options.baselines === undefined ? baselines : namesOf('--baselines', options.baselines),
         form: options.form,
         optima: options.optima === true,
         objective: options.objective,

@@ -1,5 +1,6 @@
 /** `isoloss import`: results of other programs. */
 import type { Command } from 'commander';
+import { namesOf } from './names.js';
 import { namedValues } from './pairs.js';
 
 interface ImportRunsOptions {
@@ -62,7 +63,7 @@ Examples:
         constants: namedValues('--set', options.set, CONSTANT_FIELDS),
         where: namedValues('--where', options.where, null),
         ...(options.title === undefined ? {} : { title: options.title }),
-        baselines: options.baselines?.split(',').map((name) => name.trim()) ?? [],
+        baselines: options.baselines === undefined ? [] : namesOf('--baselines', options.baselines),
         replace: options.replace === true,
       });
       if (options.json === true) {

@@ -92,7 +92,7 @@ describe('flags that would not be heeded', () => {
     ['plan quick --on h100 --workers 2', '--workers and --threads are about this machine'],
     ['plan --arch primer --d 64 --layers 2 --workers 2', '--workers is for the runs of a sweep'],
     ['compare x.ts --dry-run --out x', '--dry-run writes no report'],
-    ['compare x.ts --budgets ,', '--budgets names nothing: give names, or leave it out.'],
+    ['compare x.ts --budgets ,', '--budgets takes names separated by commas, and one of "," is empty.'],
     ['query failed --json --format csv', '--json stands for --format json, and --format says csv'],
     ['runs --json --format csv', '--json stands for --format json, and --format says csv'],
   ])('are refused: isoloss %s', async (line, message) => {
