@@ -50,7 +50,15 @@ async function engineOf({ engine, threads }: RunTask): Promise<Engine> {
 }
 
 /** Trains one run of a sweep. */
-export const trainTask: Trainer = async ({ task, record, directory, shouldStop, onProgress, onNotice }) => {
+export const trainTask: Trainer = async ({
+  task,
+  record,
+  directory,
+  shouldStop,
+  requireHeld,
+  onProgress,
+  onNotice,
+}) => {
   await loadSameVariants(task);
   return trainRun({
     record,
@@ -65,6 +73,7 @@ export const trainTask: Trainer = async ({ task, record, directory, shouldStop, 
       (runKey) => findRun(task.resultsDir, runKey)?.found.directory ?? [],
     ),
     shouldStop,
+    requireHeld,
     onProgress,
     onNotice,
   });

@@ -41,6 +41,8 @@ export type Trainer = (options: {
   readonly record: RunRecord;
   readonly directory: string;
   readonly shouldStop: () => boolean;
+  /** Asked before anything is written; throws where the directory is another process's by now. */
+  readonly requireHeld: () => void;
   readonly onProgress: (progress: RunProgress) => void;
   /** Told of what does not stop the run but should be known. */
   readonly onNotice: (text: string) => void;
@@ -156,20 +158,22 @@ async function trainClaimed(
   if (elsewhere !== null) return { kind: 'busy', reason: `it is under way in ${elsewhere}` };
 
   let reported = -Infinity;
-  let checked = performance.now();
+  let checked = performance.now() / 1000;
   const record = await train({
     task,
     record: task.record,
     directory,
     shouldStop: hooks.shouldStop,
     onNotice: hooks.onNotice,
+    requireHeld: () => {
+      const seconds = performance.now() / 1000;
+      if (seconds - checked <= LOCK_CHECK_SECONDS) return;
+      checked = seconds;
+      if (!lock.isHeld())
+        throw new Error('another process took this run over, since this one had stood still too long');
+    },
     onProgress: (progress) => {
       const seconds = performance.now() / 1000;
-      if (seconds - checked > LOCK_CHECK_SECONDS) {
-        checked = seconds;
-        if (!lock.isHeld())
-          throw new Error('another process took this run over, since this one had stood still too long');
-      }
       if (seconds - reported < REPORT_SECONDS && progress.stepsDone < progress.steps) return;
       reported = seconds;
       hooks.onProgress(progress);

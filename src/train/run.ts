@@ -43,6 +43,11 @@ export interface TrainOptions {
   readonly stepsPerCall: number;
   /** Asked after every call; true ends the run as `interrupted`, with a checkpoint. */
   readonly shouldStop: () => boolean;
+  /**
+   * Asked after a call and after an evaluation, before anything of it is written. It throws where the directory is no longer
+   * this process's: a long call sends no sign of life, so another may have taken the run over.
+   */
+  readonly requireHeld?: () => void;
   readonly onProgress: (progress: RunProgress) => void;
   /** Told of what does not stop the run but should be known, such as a damaged checkpoint. */
   readonly onNotice?: (message: string) => void;
@@ -230,6 +235,7 @@ async function trainSteps(
       rows.push(row);
       cause = watch.observe(number, lossNats);
     }
+    options.requireHeld?.();
     log.append(rows);
     step += rows.length;
     trainSeconds += callSeconds;
@@ -287,7 +293,7 @@ function tokensOfCall(
  * no loss of a step shows, has diverged like any other.
  */
 async function evaluateFinal(
-  { record, corpus, threads, cache }: TrainOptions,
+  { record, corpus, threads, cache, requireHeld }: TrainOptions,
   engine: Engine,
   runner: StepRunner,
   log: MetricsLog,
@@ -316,6 +322,7 @@ async function evaluateFinal(
       return losses;
     };
     const final = { val: await one('val'), test: await one('test') };
+    requireHeld?.();
     log.append(rows);
     const [cause] = causes;
     return cause === undefined

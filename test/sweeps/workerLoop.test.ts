@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readLock } from '../../src/store/lock.js';
 import { hasEnded, type RunRecord } from '../../src/store/record.js';
 import { findRun, writeRunRecord } from '../../src/store/runDirectory.js';
@@ -72,6 +72,28 @@ describe('a worker', () => {
     const said = await worker(never).run(makeTask(1, results));
     expect(said).toMatchObject({ kind: 'ended', record: { sweep: 'other', status: 'done' } });
     expect(existsSync(join(results, 'fake'))).toBe(false);
+  });
+
+  it('writes nothing more once another has taken its run over, which it sees after a call that took long', async () => {
+    const results = newResults();
+    const taken: Trainer = (options) => {
+      rmSync(join(options.directory, 'run.lock'));
+      const later = performance.now() + 3000;
+      const clock = vi.spyOn(performance, 'now').mockReturnValue(later);
+      try {
+        options.requireHeld();
+      } finally {
+        clock.mockRestore();
+      }
+      return finishing(options);
+    };
+    const task = makeTask(1, results);
+    const said = await worker(taken).run(task);
+    expect(said).toMatchObject({
+      kind: 'error',
+      message: expect.stringContaining('took this run over') as string,
+    });
+    expect(findRun(results, task.runKey)).toBeNull();
   });
 
   it('leaves a run alone that another one has claimed', async () => {

@@ -61,6 +61,18 @@ describe('an undisturbed run', () => {
     );
   });
 
+  it('writes nothing of a call after which its directory is no longer its own', async () => {
+    const run = plan(corpus);
+    const stepsOnDisk: number[] = [];
+    const requireHeld = (): void => {
+      stepsOnDisk.push(rowsOf(run.directory).length);
+      if (stepsOnDisk.length === 3) throw new Error('taken over');
+    };
+    await expect(train(run, corpus, { requireHeld, stepsPerCall: 5 })).rejects.toThrow('taken over');
+    expect(stepsOnDisk).toEqual([0, 5, 10]);
+    expect(rowsOf(run.directory)).toHaveLength(10);
+  });
+
   it('starts at the entropy of chance and learns', () => {
     const losses = rowsOf(undisturbed.directory).flatMap((row) =>
       row.kind === 'train' ? [row.lossNats!] : [],
