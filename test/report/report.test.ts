@@ -53,6 +53,18 @@ describe('the report of a study with a known law', () => {
     ]);
   });
 
+  it('names the device that trained, not the processor beside it', () => {
+    const [first, ...rest] = study.runs;
+    const execution = { ...first!.execution!, device: 'Example GPU 80 GB' };
+    const onGpu = { ...study, runs: [{ ...first!, execution }, ...rest.slice(0, 1)] };
+    const facts = documentOf(onGpu, analysis)
+      .sections.flatMap(({ blocks }) => blocks)
+      .flatMap((block) => (block.kind === 'facts' ? block.facts : []));
+    const machine = richToPlain(facts.find(([name]) => name === 'Machine')![1]);
+    expect(machine).toContain('Example GPU 80 GB, 1 thread a run');
+    expect(machine).toContain('Example CPU @ 2.0 GHz, 1 thread a run');
+  });
+
   it('shows the control in the other family right after the answer', () => {
     const [answer] = rendered.document.sections;
     const charts = answer!.blocks.flatMap((block) => (block.kind === 'chart' ? [block.chart.id] : []));

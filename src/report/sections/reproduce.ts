@@ -211,7 +211,7 @@ function machineFacts({ study }: ReportContext): Fact[] {
     ],
     [
       'Machine',
-      rich`${distinct(executions.map((e) => `${e.cpuModel}, ${counted(e.threads, 'thread')} a run, ${e.stepsPerCall} steps a call`))}`,
+      rich`${distinct(executions.map((e) => `${e.device ?? e.cpuModel}, ${counted(e.threads, 'thread')} a run, ${e.stepsPerCall} steps a call`))}`,
     ],
     ...(study.timings === null ? [] : [['Timed on', rich`${study.timings.hardware}`] as const]),
   ];

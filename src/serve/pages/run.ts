@@ -96,7 +96,7 @@ function resultFacts(record: RunRecord): (readonly [string, string])[] {
           ['Resumed', execution.resumes === 1 ? 'once' : `${execution.resumes} times`],
           [
             'Machine',
-            `${execution.cpuModel}, ${execution.threads} ${execution.threads === 1 ? 'thread' : 'threads'}, ${execution.engine} ${execution.engineVersion}, host ${execution.host}`,
+            `${execution.device ?? execution.cpuModel}, ${execution.threads} ${execution.threads === 1 ? 'thread' : 'threads'}, ${execution.engine} ${execution.engineVersion}, host ${execution.host}`,
           ],
         ] as const)),
   ];
