@@ -13,7 +13,10 @@ export function addStatusCommand(program: Command): void {
     .addHelpText('after', '\nExamples:\n  isoloss status\n  isoloss status quick --json')
     .action(async (sweep: string | undefined, flags: { readonly results: string; readonly json?: true }) => {
       const { fullDiskText, statusText, sweepStates } = await import('../sweeps/status.js');
-      const states = sweepStates(flags.results, sweep);
+      const states = sweepStates(flags.results, sweep, (damage) => {
+        process.stderr.write(`${damage}\n`);
+        process.exitCode = 1;
+      });
       if (flags.json === true) console.log(JSON.stringify(states, null, 2));
       else {
         const { runningText } = await import('../report/terminal/runningPlot.js');

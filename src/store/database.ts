@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { UsageError } from './errors.js';
 import { synchronise } from './ingest.js';
 import type { SyncOptions } from './ingest.js';
-import { checkResultsFolder } from './runDirectory.js';
+import { requireResultsFolder } from './runDirectory.js';
 import { migrations } from './schema.js';
 import { Sqlite } from './sqlite.js';
 import { views, viewSql } from './views.js';
@@ -82,12 +82,7 @@ function madeAgain(path: string, error: Error): string {
 
 /** @param anew whether what is in the index is dropped first */
 function open(resultsDir: string, options: IndexOptions, anew: boolean): Index {
-  checkResultsFolder(resultsDir);
-  if (!existsSync(resultsDir)) {
-    throw new UsageError(
-      `There is no results folder ${resultsDir}: \`isoloss run NAME\` makes one, --results names another.`,
-    );
-  }
+  requireResultsFolder(resultsDir);
   const path = options.dbPath ?? join(resultsDir, 'isoloss.db');
   try {
     if (options.dbPath !== undefined) checkOwn(path);

@@ -13,6 +13,7 @@ import {
   listRuns,
   listSweepFolders,
   readRunRecord,
+  requireResultsFolder,
   sweepDirectory,
   trunkPath,
 } from './runDirectory.js';
@@ -57,6 +58,7 @@ export async function collectGarbage(
   sweep: string | undefined,
   options: GcOptions,
 ): Promise<GcResult> {
+  requireResultsFolder(resultsDir);
   const known = listSweepFolders(resultsDir);
   if (sweep !== undefined && !known.includes(sweep)) {
     throw new UsageError(

@@ -8,8 +8,8 @@ import { readMetrics } from './metricsLog.js';
 import type { MetricRow, RunRecord, TrainRow } from './record.js';
 import {
   checkResultsFolder,
-  findRun,
   listSweepFolders,
+  lookUpRun,
   metricsPath,
   readSweepRecord,
   readTimings,
@@ -60,9 +60,9 @@ export function packSweep(resultsDir: string, sweepName: string, targetDir: stri
   const skipped: { runKey: string; reason: string }[] = [];
   let packed = 0;
   for (const runKey of new Set(sweep.runs.map((run) => run.runKey))) {
-    const run = findRun(resultsDir, runKey);
+    const { best: run, damage } = lookUpRun(resultsDir, runKey);
     if (run === null || !ENDED.includes(run.record.status)) {
-      skipped.push({ runKey, reason: run === null ? 'not started' : run.record.status });
+      skipped.push({ runKey, reason: run?.record.status ?? damage[0] ?? 'not started' });
       continue;
     }
     const metrics = readable(run.found.directory);

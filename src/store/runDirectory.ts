@@ -33,6 +33,15 @@ export function checkResultsFolder(path: string): void {
     throw new UsageError(`${path} is a file, not a results folder: name a folder.`);
 }
 
+/** @throws UsageError where there is no such folder: most likely another one was meant */
+export function requireResultsFolder(path: string): void {
+  checkResultsFolder(path);
+  if (existsSync(path)) return;
+  throw new UsageError(
+    `There is no results folder ${path}: \`isoloss run NAME\` makes one, --results names another.`,
+  );
+}
+
 export function sweepDirectory(resultsDir: string, sweep: string): string {
   return join(resultsDir, sweep);
 }
@@ -200,8 +209,23 @@ export function compareCopies(
  *
  * @returns the copy that got furthest, or null where the run does not exist
  */
-export function findRun(resultsDir: string, runKey: string): { found: FoundRun; record: RunRecord } | null {
-  const copies: { found: FoundRun; record: RunRecord }[] = [];
+export function findRun(resultsDir: string, runKey: string): RunCopy | null {
+  return lookUpRun(resultsDir, runKey).best;
+}
+
+/** A run's directory, with its record. */
+export interface RunCopy {
+  readonly found: FoundRun;
+  readonly record: RunRecord;
+}
+
+/** {@link findRun}, and what is wrong with the copies that can't be read, a sentence each. */
+export function lookUpRun(
+  resultsDir: string,
+  runKey: string,
+): { readonly best: RunCopy | null; readonly damage: readonly string[] } {
+  const copies: RunCopy[] = [];
+  const damage: string[] = [];
   for (const sweep of listSweepFolders(resultsDir)) {
     const directory = runDirectory(resultsDir, sweep, runKey);
     try {
@@ -209,12 +233,13 @@ export function findRun(resultsDir: string, runKey: string): { found: FoundRun; 
       if (record !== null) copies.push({ found: { sweep, runKey, directory }, record });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
+      damage.push(error.message);
     }
   }
   copies.sort((a, b) =>
     compareCopies({ ...a.record, sweep: a.found.sweep }, { ...b.record, sweep: b.found.sweep }),
   );
-  return copies[0] ?? null;
+  return { best: copies[0] ?? null, damage };
 }
 
 /** The record in a run directory for whoever can do without it; whoever needs the run is told where it is broken. */

@@ -4,9 +4,10 @@ import { acquireLock } from '../store/lock.js';
 import {
   findRun,
   listSweepFolders,
-  readRunRecord,
+  lookUpRun,
   readSweepRecord,
-  runDirectory,
+  requireResultsFolder,
+  type RunCopy,
   updateRunRecord,
 } from '../store/runDirectory.js';
 import { allRunKeys, KEY_START, resolveRunKey } from '../store/runKeys.js';
@@ -34,6 +35,7 @@ const HINT = '`isoloss runs --status failed` lists those that failed.';
  * @throws UsageError where a sweep or a run does not exist, or a run named has not failed
  */
 export async function retryRuns(resultsDir: string, names: readonly string[]): Promise<RetriedRun[]> {
+  requireResultsFolder(resultsDir);
   const [first] = names;
   const isSweep = first !== undefined && readSweepRecord(resultsDir, first) !== null;
   if (first !== undefined && !isSweep && !KEY_START.test(first)) {
@@ -70,11 +72,10 @@ function requireFailed(resultsDir: string, runKey: string): void {
 }
 
 /** @throws UsageError where there is no such run, or none of its records can be read */
-function recordOf(resultsDir: string, runKey: string): NonNullable<ReturnType<typeof findRun>> {
-  const known = findRun(resultsDir, runKey);
-  if (known !== null) return known;
-  for (const sweep of listSweepFolders(resultsDir)) readRunRecord(runDirectory(resultsDir, sweep, runKey));
-  throw new UsageError(`There is no run ${runKey} in ${resultsDir}.`);
+function recordOf(resultsDir: string, runKey: string): RunCopy {
+  const { best, damage } = lookUpRun(resultsDir, runKey);
+  if (best !== null) return best;
+  throw new UsageError(damage[0] ?? `There is no run ${runKey} in ${resultsDir}.`);
 }
 
 async function retryOne(resultsDir: string, runKey: string): Promise<RetriedRun> {

@@ -33,19 +33,32 @@ export interface SweepState {
  * Looks at the sweeps in the results.
  *
  * @param name one sweep; all where undefined
- * @throws UsageError where there is no such sweep in the results
+ * @param onDamage told of each sweep that can't be read, where all are looked at
+ * @throws UsageError where there is no such sweep in the results, or the one asked for can't be read
  */
-export function sweepStates(resultsDir: string, name: string | undefined): SweepState[] {
+export function sweepStates(
+  resultsDir: string,
+  name: string | undefined,
+  onDamage: (message: string) => void = () => undefined,
+): SweepState[] {
   const known = listSweepFolders(resultsDir);
-  const records = (name === undefined ? known : [name]).flatMap(
-    (folder) => readSweepRecord(resultsDir, folder) ?? [],
-  );
+  const records = (name === undefined ? known : [name]).flatMap((folder) => {
+    try {
+      return readSweepRecord(resultsDir, folder) ?? [];
+    } catch (error) {
+      if (name !== undefined || !(error instanceof UsageError)) throw error;
+      onDamage(error.message);
+      return [];
+    }
+  });
   if (name !== undefined && records.length === 0) {
     // Its folder may be there, without a sweep.json.
     const others = known.filter((folder) => folder !== name);
     throw new UsageError(
       `There is no sweep "${name}" in ${resultsDir}.${didYouMean(name, others)} ` +
-        (others.length > 0 ? `Sweeps there are: ${others.join(', ')}.` : `\`isoloss run ${name}\` starts it.`),
+        (others.length > 0
+          ? `Sweeps there are: ${others.join(', ')}.`
+          : `\`isoloss run ${name}\` starts it.`),
     );
   }
   return records.map((record) => sweepState(resultsDir, record));
@@ -57,6 +70,8 @@ function sweepState(resultsDir: string, sweep: SweepRecord): SweepState {
     const { found, record, status, cause } = surveyRun(resultsDir, runKey);
     counts[status] += 1;
     const last = found !== null && status !== 'done' ? lastStep(found.directory) : null;
+    const damage = typeof last === 'string' ? last : null;
+    const step = typeof last === 'string' ? null : last;
     return {
       runKey,
       arch,
@@ -65,10 +80,10 @@ function sweepState(resultsDir: string, sweep: SweepRecord): SweepState {
       budgetFlops,
       seed,
       status,
-      stepsDone: last?.step ?? record?.stepsDone ?? 0,
+      stepsDone: step?.step ?? record?.stepsDone ?? 0,
       steps: record?.setup.steps ?? null,
-      lossNats: record?.final?.test.lossNats ?? last?.lossNats ?? null,
-      cause,
+      lossNats: record?.final?.test.lossNats ?? step?.lossNats ?? null,
+      cause: cause ?? damage,
     };
   });
   return { sweep: sweep.name, counts, runs };
@@ -84,9 +99,14 @@ export function fullDiskText(resultsDir: string): string | null {
   return free >= FULL_BYTES ? null : `The disk that holds ${resultsDir} is full: ${free} bytes are free.`;
 }
 
-/** The last training step on disk: run.json is only written when the status changes. */
-function lastStep(directory: string): { step: number; lossNats: number | null } | null {
-  return readMetrics(directory).rows.findLast((row) => row.kind === 'train') ?? null;
+/** The last training step on disk: run.json is only written when the status changes. Why, where it can't be read. */
+function lastStep(directory: string): { step: number; lossNats: number | null } | string | null {
+  try {
+    return readMetrics(directory).rows.findLast((row) => row.kind === 'train') ?? null;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return error.message;
+  }
 }
 
 /** The states as people read them: a line a sweep, and a table of the runs that are neither done nor untouched. */
@@ -95,7 +115,9 @@ export function statusText(states: readonly SweepState[]): string {
     .map(({ sweep, counts, runs }) => {
       const parts = Object.entries(counts).filter(([, count]) => count > 0);
       const line = `${sweep}: ${parts.map(([status, count]) => `${count} ${status}`).join(', ')}`;
-      const notable = runs.filter(({ status }) => status !== 'done' && status !== 'planned');
+      const notable = runs.filter(
+        ({ status, cause }) => cause !== null || (status !== 'done' && status !== 'planned'),
+      );
       if (notable.length === 0) return line;
       const columns = [
         'run',

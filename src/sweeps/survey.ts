@@ -1,6 +1,6 @@
 /** Where runs stand, by what lies in the results. */
 import type { RunRecord } from '../store/record.js';
-import { findRun, type FoundRun } from '../store/runDirectory.js';
+import { type FoundRun, lookUpRun } from '../store/runDirectory.js';
 import { isWorkedOn, ORPHANED } from '../store/workedOn.js';
 
 /** What the results hold of one run. */
@@ -10,15 +10,16 @@ export interface SurveyedRun {
   readonly record: RunRecord | null;
   /** As in run.json, but interrupted where the process that trained it is gone. */
   readonly status: RunRecord['status'];
-  /** Why it failed, diverged or was interrupted. */
+  /** Why it failed, diverged or was interrupted; of a planned one, why what there is of it can't be read. */
   readonly cause: string | null;
 }
 
 /** Looks a run up under every sweep. */
 export function surveyRun(resultsDir: string, runKey: string): SurveyedRun {
-  const known = findRun(resultsDir, runKey);
-  if (known === null) return { runKey, found: null, record: null, status: 'planned', cause: null };
-  const { found, record } = known;
+  const { best, damage } = lookUpRun(resultsDir, runKey);
+  if (best === null)
+    return { runKey, found: null, record: null, status: 'planned', cause: damage[0] ?? null };
+  const { found, record } = best;
   const orphaned = record.status === 'running' && !isWorkedOn(found.directory);
   return {
     runKey,

@@ -52,13 +52,15 @@ describe('packSweep', () => {
     expect(readMetrics(join(twice, 'second', key(1)))).toEqual(readMetrics(join(once, 'second', key(1))));
   });
 
-  it('leaves out a run whose metrics are damaged, and packs the others', () => {
+  it('leaves out runs whose metrics or record are damaged, and packs the others', () => {
     const results = makeFolder();
     const target = makeFolder();
     writeSmallStudy(results);
     writeFileSync(join(results, 'quick', key(3), 'metrics.jsonl'), '{}\n{}\n');
+    writeFileSync(join(results, 'quick', key(4), 'run.json'), '{ "half');
     const { packed, skipped } = packSweep(results, 'quick', target);
-    expect(packed).toBe(7);
+    expect(packed).toBe(6);
+    expect(skipped.find(({ runKey }) => runKey === key(4))?.reason).toMatch(/run\.json is not JSON/);
     expect(skipped[0]).toEqual({
       runKey: key(3),
       reason: expect.stringMatching(/metrics\.jsonl, line 1: .+ damaged/) as string,

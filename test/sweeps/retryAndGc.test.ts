@@ -69,6 +69,17 @@ describe('retry', () => {
   });
 });
 
+describe('a results folder that there is not', () => {
+  it('is most likely another one mistyped', async () => {
+    const absent = join(results, 'absent');
+    await expect(retryRuns(absent, [])).rejects.toThrow(/There is no results folder .*absent/);
+    await expect(collectGarbage(absent, undefined, { dryRun: false })).rejects.toThrow(
+      /There is no results folder .*absent/,
+    );
+    expect(existsSync(absent)).toBe(false);
+  });
+});
+
 describe('retry beside damage', () => {
   it('goes on with the other runs, and names the lock that is damaged', async () => {
     const [damaged, sound] = [1, 2].map((index) => put(index, { status: 'failed', cause: 'x' }));

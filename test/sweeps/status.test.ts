@@ -103,4 +103,43 @@ describe('status', () => {
     expect(() => sweepStates(results, 'quik')).toThrow(/Did you mean "quick"\? Sweeps there are: quick/);
     expect(sweepStates(results, undefined)).toEqual([]);
   });
+
+  it('says what is damaged, beside everything else', () => {
+    const keys = [0, 1, 2].map((i) => makeTask(i, results).runKey);
+    writeSweepRecord(results, {
+      format: 1,
+      name: 'fake',
+      title: null,
+      description: null,
+      source: '',
+      sourceSha256: '',
+      resolved: {},
+      baselines: [],
+      runs: keys.map((runKey, seed) => ({
+        runKey,
+        arch: 'transformer',
+        positions: 'absolute',
+        budgetFlops: 4e7,
+        dModel: 8,
+        nLayers: 1,
+        seed,
+      })),
+    });
+    put(0, { status: 'done' });
+    writeFileSync(join(put(1, {}), 'run.json'), '{ "half');
+    writeFileSync(join(put(2, { status: 'interrupted' }), 'metrics.jsonl'), 'no row\n{}\n');
+    mkdirSync(join(results, 'torn'));
+    writeFileSync(join(results, 'torn', 'sweep.json'), '{ "half');
+    const told: string[] = [];
+    const states = sweepStates(results, undefined, (message) => told.push(message));
+    expect(told).toEqual([expect.stringMatching(/torn.sweep\.json is not JSON/)]);
+    expect(states[0]?.counts).toMatchObject({ done: 1, planned: 1, interrupted: 1 });
+    expect(states[0]?.runs.map(({ cause }) => cause)).toEqual([
+      null,
+      expect.stringMatching(/run\.json is not JSON/),
+      expect.stringMatching(/metrics\.jsonl/),
+    ]);
+    expect(statusText(states)).toContain(keys[1]);
+    expect(() => sweepStates(results, 'torn')).toThrow(/torn.sweep\.json is not JSON/);
+  });
 });
