@@ -7,6 +7,7 @@ import { correlationAtEqualSeed, pool, type PooledDeviation } from './noise.js';
 import { randomStream } from './random.js';
 import { quantileSorted } from './statistics.js';
 import { fitStudy, type StudyFit } from './studyFit.js';
+import { drawTimingErrors, planTimings } from './timingNoise.js';
 
 /** Share of draws that may give no value before an interval is withheld. */
 const MAX_MISSING = 0.1;
@@ -191,8 +192,12 @@ export function bootstrapStudy(study: Study, options: BootstrapOptions): Bootstr
   // Without any noise there is nothing to draw: repeated seeds of equal loss are copies, not repetitions.
   if (study.seedNoise === null || study.seedNoise.standardDeviation === 0) return { point, draws: [] };
   const plan = planDraws(study, study.seedNoise, noiseGroupOf);
+  const timings = planTimings(study);
   const draws = Array.from({ length: bootstraps }, (_, draw) =>
-    fitStudy(study, drawLosses(study, plan, seed, draw, ownResidualsFrom), point),
+    fitStudy(study, drawLosses(study, plan, seed, draw, ownResidualsFrom), {
+      point,
+      secondsErrors: timings && drawTimingErrors(timings, seed, draw),
+    }),
   );
   return { point, draws };
 }

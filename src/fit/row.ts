@@ -40,9 +40,11 @@ export interface FitRow {
   readonly status: RunStatus;
 }
 
-/** A row that also knows its output matrix, which laws in N count with the non-embedding parameters by default. */
+/** A row that also knows what not every table of runs tells. */
 export interface CountedFitRow extends FitRow {
-  /** Parameters of the output matrix, tied or not. */
+  /** Relative standard error of `secondsPerStep`, which is taken as exact where this is not given. */
+  readonly secondsError?: number;
+  /** Parameters of the output matrix, tied or not, which laws in N count with the non-embedding ones by default. */
   readonly paramsOutput?: number;
 }
 

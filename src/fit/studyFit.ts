@@ -104,17 +104,41 @@ export function frontierPoints(
   });
 }
 
-/** The optimum of a group, or null where it is not accepted. `within` takes the lowest end instead. */
-function vertexOf(study: Study, group: Group, losses: Float64Array, within: boolean): Vertex | null {
+/** What a bootstrap draws beside the losses, and what it draws around. */
+export interface DrawContext {
+  /** The fit to the measured losses. */
+  readonly point: StudyFit;
+  /** Errors of ln seconds by cell; null where seconds are taken as exact. */
+  readonly secondsErrors: Float64Array | null;
+}
+
+/** ln of what each cell of the group costs, by the study's costs. */
+function logCosts(study: Study, group: Group, errors: Float64Array | null): readonly (readonly number[])[] {
+  if (errors === null) return group.logCost;
+  return group.logCost.map((values, cost) =>
+    study.costs[cost]!.kind === 'seconds'
+      ? values.map((value, i) => value + errors[group.cells[i]!]!)
+      : values,
+  );
+}
+
+/** The optimum of a group, or null where it is not accepted. A draw takes the lowest end instead. */
+function vertexOf(
+  study: Study,
+  group: Group,
+  losses: Float64Array,
+  draw: DrawContext | undefined,
+): Vertex | null {
   const { curve, minimum } = fitGroup(study, group, losses);
+  const costs = logCosts(study, group, draw?.secondsErrors ?? null);
   const toVertex = (logSize: number, lossNats: number, atEdge: boolean): Vertex => ({
     logSize,
     lossNats,
-    logCost: group.logCost.map((values) => interpolate(logSize, group.logSize, values)),
+    logCost: costs.map((values) => interpolate(logSize, group.logSize, values)),
     atEdge,
   });
   if (minimum.accepted) return toVertex(minimum.logSize, minimum.lossNats, false);
-  if (!within || curve === null) return null;
+  if (draw === undefined || curve === null) return null;
   const ends = [group.logSize[0]!, group.logSize.at(-1)!] as const;
   const [left, right] = [curve(ends[0]), curve(ends[1])];
   return left < right ? toVertex(ends[0], left, true) : toVertex(ends[1], right, true);
@@ -123,17 +147,17 @@ function vertexOf(study: Study, group: Group, losses: Float64Array, within: bool
 /**
  * Fits the study to these losses, one for each of its rows.
  *
- * @param point - the fit to the measured losses, where these are a draw of its bootstrap. Then the same budgets are
- * under the laws, and where a draw's minimum leaves the sampled sizes, its lowest end inside them stands for it:
- * dropping such draws would keep only those that look well-behaved.
+ * @param draw - where the losses are a draw of a bootstrap. Then the same budgets are under the laws as in the fit to the
+ * measured losses, and where a draw's minimum leaves the sampled sizes, its lowest end inside them stands for it: dropping
+ * such draws would keep only those that look well-behaved.
  */
-export function fitStudy(study: Study, losses: Float64Array, point?: StudyFit): StudyFit {
+export function fitStudy(study: Study, losses: Float64Array, draw?: DrawContext): StudyFit {
   const sums = new Float64Array(study.cells.length);
   for (let i = 0; i < losses.length; i++) sums[study.cellOfRow[i]!]! += losses[i]!;
   const cellMeans = sums.map((sum, cell) => sum / study.cells[cell]!.losses.length);
 
   const vertices = study.groups.map((group, index) =>
-    point?.vertices[index] === null ? null : vertexOf(study, group, losses, point !== undefined),
+    draw?.point.vertices[index] === null ? null : vertexOf(study, group, losses, draw),
   );
   const points = study.archs.map(({ groups }) =>
     study.costs.map((_, cost) => frontierPoints(vertices, groups, cost)),

@@ -1,6 +1,7 @@
 /** A study: one sweep with the records, fit rows, curves and timings of its runs. What fits and reports read. */
 import type Database from 'better-sqlite3';
 import type { CountedFitRow, FitRow } from '../fit/row.js';
+import { timingError } from '../fit/timingNoise.js';
 import { didYouMean } from '../ops/nearest.js';
 import { withIndex } from './database.js';
 import type { Index, IndexOptions } from './database.js';
@@ -56,12 +57,13 @@ export function readStudy({ db, notices }: Pick<Index, 'db' | 'notices'>, sweepN
   const sweep = readSweep(db, sweepName);
   const runs = readRuns(db, sweepName);
   const present = new Set(runs.map((run) => run.runKey));
+  const timings = readTimings(db, sweepName);
   return {
     sweep,
     runs,
-    fitRows: withOutputMatrix(readFitRows(db, sweepName), runs),
+    fitRows: withTimingError(withOutputMatrix(readFitRows(db, sweepName), runs), timings),
     curves: readCurves(db, sweepName),
-    timings: readTimings(db, sweepName),
+    timings,
     missing: sweep.runs.map((run) => run.runKey).filter((runKey) => !present.has(runKey)),
     problems: [...notices, ...readProblems(db, sweepName)],
   };
@@ -175,6 +177,14 @@ function withOutputMatrix(rows: readonly FitRow[], runs: readonly RunRecord[]): 
     const paramsOutput = counts.get(row.id);
     return paramsOutput === undefined ? row : { ...row, paramsOutput };
   });
+}
+
+/** The rows with the error of their seconds a step, where there are timings. */
+function withTimingError(rows: readonly CountedFitRow[], timings: Timings | null): CountedFitRow[] {
+  const secondsError = timingError(timings?.timings ?? []);
+  return rows.map((row) =>
+    row.secondsPerStep === null || secondsError === undefined ? row : { ...row, secondsError },
+  );
 }
 
 /**

@@ -48,6 +48,8 @@ describe('loadStudy', () => {
       flopsMatmul: 0.8 * 9.984e9,
       budgetFlops: 1e10,
       secondsPerStep: 0.01,
+      // The median of 5% and 2.5%, as the error of a median of five rounds.
+      secondsError: expect.closeTo((0.0375 * 1.4826 * 5 * Math.sqrt(Math.PI / 10)) / 4.2, 12) as number,
       hardware: 'A CPU, 2 cores, 2 workers of 1 thread, ort 1.30.0, f32',
       lossNats: 4.3,
       bitsPerByte: 2.15,

@@ -186,10 +186,18 @@ function settingFacts({ study, analysis }: ReportContext): Fact[] {
     ['Rules', rich`FLOP rule ${keyPart(runs, 'flopRule')}, numerics ${keyPart(runs, 'numerics')}`],
     [
       'Intervals',
-      rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk${pairingText(analysis)}${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}`,
+      rich`95%, ${formatCount(analysis.options.bootstraps)} bootstrap draws (seed ${analysis.options.seed}), the unit being the run's trunk${pairingText(analysis)}${analysis.seedNoise === null ? '' : `; seed standard deviation ${formatNumber(analysis.seedNoise.standardDeviation, 2)} nats over ${counted(analysis.seedNoise.nCells, 'cell')}`}${timingText(study)}`,
     ],
   ];
   return facts;
+}
+
+/** By how much timings are drawn apart; no draws without seed noise. */
+function timingText({ fitRows }: ReportContext['study']): string {
+  const error = fitRows.find((row) => row.secondsError !== undefined)?.secondsError;
+  return error === undefined
+    ? ''
+    : `; seconds a step are drawn with a relative error of ${formatNumber(100 * error, 2)}%, which rounds of timing show`;
 }
 
 /** How far draws of architectures go together. */
