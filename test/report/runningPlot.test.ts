@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { runningText } from '../../src/report/terminal/runningPlot.js';
-import type { SweepState } from '../../src/sweeps/status.js';
-import { key, makeRun } from '../store/records.js';
+import { acquireLock } from '../../src/store/lock.js';
+import { metricsPath, writeSweepRecord } from '../../src/store/runDirectory.js';
+import { statusText, sweepStates, type SweepState } from '../../src/sweeps/status.js';
+import { key, makeRun, makeSweep } from '../store/records.js';
 import { writeRun } from '../store/results.js';
 
 const results = mkdtempSync(join(tmpdir(), 'isoloss-running-'));
@@ -37,4 +39,18 @@ it('shows how far running runs are and their curves, within the width', () => {
   expect(lines.join('\n')).toContain('training FLOPs');
   expect(lines.filter((line) => line.includes('●')).length).toBeGreaterThan(2);
   expect(runningText(results, [{ ...states[0]!, runs: [states[0]!.runs[1]!] }], 72)).toBe('');
+});
+
+it('draws the others where the metrics of one run under way are damaged, and names them', async () => {
+  const two = [3, 4].map((n) => makeRun({ runKey: key(n), sweep: 'hurt', steps: 400, status: 'running' }));
+  const directories = two.map((run) => writeRun(results, run));
+  writeSweepRecord(results, makeSweep('hurt', two));
+  appendFileSync(metricsPath(directories[0]!), 'torn\nmore\n');
+  const locks = await Promise.all(directories.map((directory) => acquireLock(directory)));
+  const states = sweepStates(results, 'hurt');
+  const text = runningText(results, states, 100);
+  for (const taken of locks) if (taken.acquired) taken.lock.release();
+  expect(text.match(/no curve: its metrics\.jsonl is damaged/g)).toHaveLength(1);
+  expect(text).toContain('training FLOPs');
+  expect(statusText(states)).toContain(`${metricsPath(directories[0]!)}, line `);
 });

@@ -1,5 +1,6 @@
 /** Learning curves of the runs under way, for `isoloss status`. */
 import type { RunState, SweepState } from '../../sweeps/status.js';
+import { UsageError } from '../../store/errors.js';
 import { readMetrics } from '../../store/metricsLog.js';
 import { findRun } from '../../store/runDirectory.js';
 import { thinLogSpaced } from '../../store/thin.js';
@@ -22,11 +23,18 @@ export function runningText(resultsDir: string, states: readonly SweepState[], c
     if (running.length === 0) return [];
     const labels = running.map(labelOf);
     const widest = Math.max(...labels.map((label) => label.length));
-    const bars = running.map((run, i) => `${labels[i]!.padEnd(widest)}  ${barOf(run)}`);
-    // As many as can be told apart.
-    const drawn = running.slice(0, MARKS.length).map((run, i) => seriesOf(resultsDir, run, labels[i]!));
+    const curves = running.map((run) => curveOf(resultsDir, run));
+    const bars = running.map((run, i) => {
+      // The table of `statusText` says what is wrong with it, and where.
+      const damage = curves[i] === null ? '  no curve: its metrics.jsonl is damaged' : '';
+      return `${labels[i]!.padEnd(widest)}  ${barOf(run)}${damage}`;
+    });
+    const drawn = curves.flatMap((points, i): TextSeries[] =>
+      points === null || points.length === 0 ? [] : [{ label: labels[i]!, points, line: [] }],
+    );
     const plot = textPlot({
-      series: drawn.filter(({ points }) => points.length > 0),
+      // As many as can be told apart.
+      series: drawn.slice(0, MARKS.length),
       xLabel: 'training FLOPs',
       yLabel: 'training loss, nats per token',
       formatX: (flops) => formatPowerOfTen(flops, 2),
@@ -51,15 +59,17 @@ function barOf({ stepsDone, steps, lossNats }: RunState): string {
   return `${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${formatPercent(share).padStart(6)}  ${stepsDone} of ${steps ?? '?'} steps${loss}`;
 }
 
-function seriesOf(resultsDir: string, { runKey }: RunState, label: string): TextSeries {
+/** Compute and loss along a run; null where its metrics are damaged, which is no reason not to show the others. */
+function curveOf(resultsDir: string, { runKey }: RunState): TextSeries['points'] | null {
   const known = findRun(resultsDir, runKey);
-  const rows = known === null ? [] : readMetrics(known.found.directory).rows;
-  const finite = rows.flatMap((row) =>
-    row.kind === 'train' && row.lossNats !== null ? [[row.step, row.flops, row.lossNats] as const] : [],
-  );
-  const kept = thinLogSpaced(
-    finite.map(([step, flops, lossNats]) => ({ step, flops, lossNats })),
-    POINTS,
-  );
-  return { label, points: kept.map(({ flops, lossNats }) => [flops, lossNats] as const), line: [] };
+  if (known === null) return [];
+  try {
+    const finite = readMetrics(known.found.directory).rows.flatMap((row) =>
+      row.kind === 'train' && row.lossNats !== null ? [[row.flops, row.lossNats] as const] : [],
+    );
+    return thinLogSpaced(finite, POINTS);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return null;
+  }
 }
