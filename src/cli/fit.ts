@@ -120,14 +120,19 @@ Examples:
           `--${unused} is not for --form over-training, whose fit is least squares of loss; leave it out.`,
         );
       }
-      const { set, baselines } = await loadRuns(source, options);
+      const { set, baselines, archs } = await loadRuns(source, options);
+      const asked = options.baselines === undefined ? null : namesOf('--baselines', options.baselines);
+      if (asked !== null) {
+        const { requireArchitectures } = await import('../report/restrict.js');
+        requireArchitectures(asked, archs, source);
+      }
       const progress = process.stderr.isTTY
         ? (done: number, total: number): void => {
             process.stderr.write(`\rbootstrap ${done}/${total}${done === total ? '\n' : ''}`);
           }
         : undefined;
       const report = await fitRuns(set, {
-        baselines: options.baselines === undefined ? baselines : namesOf('--baselines', options.baselines),
+        baselines: asked ?? baselines,
         form: options.form,
         optima: options.optima === true,
         objective: options.objective,
@@ -147,11 +152,15 @@ Examples:
     });
 }
 
+interface LoadedRuns {
+  readonly set: RunSet;
+  readonly baselines: readonly string[];
+  /** Architectures that a baseline can be one of: those of runs that have not ended too. */
+  readonly archs: readonly string[];
+}
+
 /** A file is a table of anyone's runs; anything else names a sweep. */
-async function loadRuns(
-  source: string,
-  options: FitCommandOptions,
-): Promise<{ set: RunSet; baselines: readonly string[] }> {
+async function loadRuns(source: string, options: FitCommandOptions): Promise<LoadedRuns> {
   const { runSetOfRows, runSetOfTable } = await import('../fit/runSet.js');
   // A folder may have the name of a sweep; a pipe is read like a file.
   if (statSync(source, { throwIfNoEntry: false })?.isDirectory() === false) {
@@ -160,7 +169,8 @@ async function loadRuns(
     const { readRunTable } = await import('../fit/runTable.js');
     const table = parseCsv(readText(source), source);
     const where = namedValues('--where', options.where, null);
-    return { set: runSetOfTable(readRunTable(table, columnsOf(options), where), source), baselines: [] };
+    const set = runSetOfTable(readRunTable(table, columnsOf(options), where), source);
+    return { set, baselines: [], archs: [...set.points.keys()] };
   }
   if (/\.(csv|tsv|txt)$/i.test(source)) throw new UsageError(`There is no file ${source}.`);
   const { loadStudy } = await import('../store/study.js');
@@ -189,7 +199,8 @@ async function loadRuns(
       ].join('\n'),
     );
   }
-  return { set: { ...set, notes }, baselines: study.sweep.baselines };
+  const archs = [...new Set([...study.sweep.runs, ...study.fitRows].map(({ arch }) => arch))];
+  return { set: { ...set, notes }, baselines: study.sweep.baselines, archs };
 }
 
 /** What a sweep lacks of what it planned, as sentences. */

@@ -1,6 +1,7 @@
 /** `isoloss report`: renders the report of a sweep. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { LIMITS } from '../sweeps/limits.js';
+import { namesOf } from './names.js';
 
 interface ReportCommandOptions {
   readonly results: string;
@@ -22,15 +23,6 @@ function parseDraws(text: string): number {
   );
 }
 
-function parseNames(text: string): string[] {
-  const names = text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-  if (names.length === 0) throw new InvalidArgumentError('It must be names, parted by commas.');
-  return names;
-}
-
 /** Characters in a line, also where the output is no terminal and has no width of its own. */
 function terminalColumns(): number {
   return process.stdout.isTTY ? process.stdout.columns : 100;
@@ -45,12 +37,12 @@ export function addReportCommand(program: Command): void {
     .argument('<sweeps...>', 'name of a sweep among the results, or of several to compare')
     .option('--results <dir>', 'folder of the results', 'results')
     .option('--out <dir>', 'folder of the report (default: reports/SWEEP)')
-    .option(
-      '--baseline <names>',
-      "compare with these, parted by commas, not with the sweep's own",
-      parseNames,
+    .option('--baseline <names>', "compare with these, parted by commas, not with the sweep's own", (text) =>
+      namesOf('--baseline', text),
     )
-    .option('--variants <names>', 'show these alone beside the baselines', parseNames)
+    .option('--variants <names>', 'show these alone beside the baselines', (text) =>
+      namesOf('--variants', text),
+    )
     .option('--paper', 'also write every figure as PDF and every table as LaTeX')
     .option('--bootstraps <n>', 'draws behind the intervals (default: 2000)', parseDraws)
     .option('--terminal', 'print the answer, the speedups and small plots, and write nothing')

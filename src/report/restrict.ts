@@ -1,5 +1,6 @@
 /** A study with some of its architectures only, for `--baseline` and `--variants`. */
 import { isBaseline } from '../fit/warnings.js';
+import { didYouMean } from '../ops/nearest.js';
 import { UsageError } from '../store/errors.js';
 import type { Study } from '../store/study.js';
 import { listInWords } from './format.js';
@@ -22,12 +23,7 @@ export function restrictStudy(study: Study, { baselines, variants }: Selection):
     ...study.sweep.runs.map((run) => run.arch),
     ...study.fitRows.map((row) => row.arch),
   ]);
-  for (const name of [...baselines, ...variants]) {
-    if (![...present].some((arch) => isBaseline(arch, [name])))
-      throw new UsageError(
-        `No run of ${study.sweep.name} is of ${name}. Its architectures are ${listInWords([...present])}.`,
-      );
-  }
+  requireArchitectures([...baselines, ...variants], [...present], study.sweep.name);
   const chosen = baselines.length === 0 ? study.sweep.baselines : baselines;
   const isKept = (arch: string): boolean =>
     isBaseline(arch, chosen) || variants.length === 0 || isBaseline(arch, variants);
@@ -59,4 +55,23 @@ export function restrictStudy(study: Study, { baselines, variants }: Selection):
     },
     missing: study.missing.filter((key) => listed.has(key)),
   };
+}
+
+/**
+ * @param present architectures of the runs; a preset's name stands for it in every family of positions
+ * @param source what the runs are of
+ * @throws UsageError for a name that none of them has
+ */
+export function requireArchitectures(
+  names: readonly string[],
+  present: readonly string[],
+  source: string,
+): void {
+  for (const name of names) {
+    if (present.some((arch) => isBaseline(arch, [name]))) continue;
+    const known = [...new Set([...present, ...present.map((arch) => arch.split('@')[0]!)])];
+    throw new UsageError(
+      `No run of ${source} is of ${name}.${didYouMean(name, known)} Its architectures are ${listInWords(present)}.`,
+    );
+  }
 }

@@ -93,6 +93,11 @@ describe('flags that would not be heeded', () => {
     ['plan --arch primer --d 64 --layers 2 --workers 2', '--workers is for the runs of a sweep'],
     ['compare x.ts --dry-run --out x', '--dry-run writes no report'],
     ['compare x.ts --budgets ,', '--budgets takes names separated by commas, and one of "," is empty.'],
+    [
+      'report quick --baseline a,,b',
+      '--baseline takes names separated by commas, and one of "a,,b" is empty.',
+    ],
+    ['report quick --variants a,', '--variants takes names separated by commas, and one of "a," is empty.'],
     ['query failed --json --format csv', '--json stands for --format json, and --format says csv'],
     ['runs --json --format csv', '--json stands for --format json, and --format says csv'],
   ])('are refused: isoloss %s', async (line, message) => {

@@ -170,6 +170,10 @@ describe('isoloss fit', () => {
     ],
     [['fit', 'FILE', ...columns, '--where', 'variant=c'], /no row passes --where/],
     [
+      ['fit', 'FILE', ...columns, '--arch', 'variant', '--baselines', 'a,bb'],
+      /No run of \S+runs\.csv is of bb\. Did you mean "b"\? Its architectures are a and b\./,
+    ],
+    [
       ['fit', 'FILE', ...columns, '--where', 'variant=a', '--where', 'variant=b'],
       /--where gives variant twice/,
     ],

@@ -142,7 +142,7 @@ describe('a report with some of the architectures', () => {
 
   it('refuses a name that no architecture has', () => {
     expect(() => restrictStudy(study, { baselines: [], variants: ['primmer'] })).toThrow(
-      /No run of synthetic is of primmer. Its architectures are transformer, /,
+      /No run of synthetic is of primmer. Did you mean "primer"\? Its architectures are transformer, /,
     );
   });
 });
