@@ -3,6 +3,7 @@ import { type ArchitectureCatalogue, isPositions, POSITIONS, splitArchitectureNa
 import { architectureParts, type Cell, cellsOf, resolveArchitecture } from './cells.js';
 import { pathText, type Problem } from './diagnostics.js';
 import { flopsText } from './format.js';
+import { LIMITS } from './limits.js';
 import { didYouMean } from '../ops/nearest.js';
 import type { SweepFile, TuneSpec } from './schema.js';
 
@@ -25,7 +26,7 @@ export function checkSweep(sweep: SweepFile, context: CheckContext): Problem[] {
     const message = `evalTokens has to be at least contextLength (${sweep.contextLength}), not ${sweep.evalTokens}`;
     problems.push({ path: ['evalTokens'], atKey: false, message });
   }
-  problems.push(...checkSizes(sweep), ...checkGrid(sweep));
+  problems.push(...checkLogits(sweep), ...checkSizes(sweep), ...checkGrid(sweep));
   const names = [...checkArchitectures(sweep, context.catalogue), ...checkSizeNames(sweep)];
   problems.push(...names);
   if (names.length > 0) return problems;
@@ -46,6 +47,16 @@ export function isTuning(sweep: SweepFile): boolean {
 /** What `tune:` says; null where the sweep does not tune its own rates. */
 export function tuneOf({ learningRate }: SweepFile): TuneSpec | null {
   return typeof learningRate === 'object' && 'tune' in learningRate ? learningRate.tune : null;
+}
+
+/** What no machine can train takes minutes to be counted and named, so it is refused before. */
+function checkLogits({ batchSize, contextLength, vocabSize }: SweepFile): Problem[] {
+  const logits = batchSize * contextLength * vocabSize;
+  if (logits <= LIMITS.logits) return [];
+  const message =
+    `batchSize ${batchSize} x contextLength ${contextLength} x vocabSize ${vocabSize} are ${flopsText(logits, 3)} logits a step, ` +
+    `of which no more than ${flopsText(LIMITS.logits, 3)} fit any machine; make one of the three smaller`;
+  return [{ path: ['batchSize'], atKey: false, message }];
 }
 
 function checkSizes(sweep: SweepFile): Problem[] {

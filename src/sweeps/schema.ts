@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { DEFAULT_ENGINE, ENGINE_NAMES, PRECISIONS } from '../engine/engineNames.js';
 import { scheduleSetupSchema } from '../store/record.js';
-import { LIMITS } from './limits.js';
+import { LEAST_LEARNING_RATE, LIMITS } from './limits.js';
 import { slurmSchema } from './slurmSettings.js';
 import { type ArchitectureCatalogue, architectureSpellings, POSITIONS } from './architecture.js';
 
 const wholePositive = z.number().int().positive();
 const upTo = (most: number) => wholePositive.max(most);
+const rate = z.number().min(LEAST_LEARNING_RATE).max(LIMITS.learningRate);
 const sizeName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 const seedList = z.array(z.number().int().nonnegative()).min(1);
 /** A name that can be a folder's or a file's. */
@@ -90,7 +91,7 @@ export const PROTOCOL_KEYS = [
 ] as const;
 
 const gridOfRates = {
-  grid: z.array(z.number().positive()).min(3).describe('Rates in rising order, each twice the one before.'),
+  grid: z.array(rate).min(3).describe('Rates in rising order, each twice the one before.'),
   extend: z
     .number()
     .int()
@@ -118,10 +119,10 @@ const transferOfRates = {
 };
 
 const learningRateSchema = z.union([
-  z.number().positive().describe('One rate for every run.'),
+  rate.describe('One rate for every run.'),
   z
     .strictObject({
-      base: z.number().positive().describe('Rate up to the reference width.'),
+      base: rate.describe('Rate up to the reference width.'),
       referenceWidth: z.number().positive().describe('dModel above which the rate falls as 1 / dModel.'),
     })
     .describe('base x min(1, referenceWidth / dModel).'),
@@ -138,7 +139,7 @@ const learningRateSchema = z.union([
           'Name of the tuning sweep whose NAME.tuned.json gives the rate of each architecture and size; of several, the one that was tuned at the budget nearest to the run’s gives it.',
         ),
       factors: z
-        .array(z.number().positive())
+        .array(z.number().positive().max(LIMITS.learningRate))
         .min(1)
         .optional()
         .describe(

@@ -202,7 +202,14 @@ describe('errors of a sweep file', () => {
       '{ tuned: 5 }',
       'learningRate.tuned has to be a text or a list, not 5',
     ],
-    ['{ base: 0.016, referenceWidth: 64 }', '-1', 'learningRate has to be more than 0, not -1'],
+    ['{ base: 0.016, referenceWidth: 64 }', '-1', 'learningRate has to be at least 1e-30, not -1'],
+    ['{ base: 0.016, referenceWidth: 64 }', '1e300', 'learningRate has to be at most 1000, not 1e+300'],
+    ['base: 0.016', 'base: 1e-300', 'learningRate.base has to be at least 1e-30, not 1e-300'],
+    [
+      'batchSize: 8',
+      'batchSize: 1000000',
+      'batchSize 1000000 x contextLength 128 x vocabSize 1024 are 1.31e11 logits a step, of which no more than 8.59e9 fit',
+    ],
     [
       'batchSize: 8',
       'batchSize: 8\nevalTokens: 100',
