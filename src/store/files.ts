@@ -124,14 +124,10 @@ export function isAsideName(name: string): boolean {
   return name.includes(ASIDE_MARK);
 }
 
-/**
- * Removes what killed writers left aside in a folder.
- *
- * @param isOurs which of the names in it the caller alone writes to
- */
-export function removeAsides(directory: string, isOurs: (name: string) => boolean): void {
+/** Removes what killed writers left aside in a folder that nobody else writes to. */
+export function removeAsides(directory: string): void {
   for (const name of readdirSync(directory)) {
-    if (isAsideName(name) && isOurs(name)) rmSync(join(directory, name), { force: true });
+    if (isAsideName(name)) rmSync(join(directory, name), { force: true });
   }
 }
 

@@ -225,24 +225,31 @@ function tryTake(directory: string, stale: Link | null, heartbeatSeconds: number
   }
   if (stale !== null) renameSync(place, head);
   removeUnreachable(directory);
-  removeAsides(directory, (name) => !name.startsWith(LOCK_NAME));
+  // Those of locks too: whoever is about to place one comes too late, and sees that it is gone.
+  removeAsides(directory);
   return holdLock(directory, fd, holder, stale?.holder ?? null, heartbeatSeconds);
 }
 
 /**
  * Makes a lock file, whole, under a name that must be free.
  *
- * @returns the open file, or null where a file of that name exists
+ * @returns the open file, or null where a file of that name exists, or another process has become the holder and tidied up
  */
 function placeExclusively(path: string, holder: LockHolder): number | null {
   const aside = writeAside(path, (fd) => writeSync(fd, serialise(holder)));
-  const fd = openSync(aside, 'r+');
+  let fd: number;
+  try {
+    fd = openSync(aside, 'r+');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ESTALE')) return null;
+    throw error;
+  }
   try {
     linkSync(aside, path);
     return fd;
   } catch (error) {
     closeSync(fd);
-    if (isSystemError(error, 'EEXIST')) return null;
+    if (isSystemError(error, 'EEXIST', 'ENOENT', 'ESTALE')) return null;
     if (isSystemError(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) {
       throw new UsageError(
         `${path}: this file system has no hard links, which locks need. Put --results on another.`,

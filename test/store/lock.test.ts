@@ -52,6 +52,16 @@ describe('acquireLock', () => {
     acquired(await acquireLock(directory)).release();
   });
 
+  it('clears away what killed processes left of locks that they were placing', async () => {
+    const directory = makeFolder();
+    for (const name of ['run.lock.aside-1-00000000', 'run.lock.aaaaaaaaaaaaaaaa.aside-2-00000000'])
+      writeFileSync(join(directory, name), '');
+    const lock = acquired(await acquireLock(directory));
+    expect(readdirSync(directory)).toEqual(['run.lock']);
+    lock.release();
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   it('beats in place, without changing the size of the file', async () => {
     const directory = makeFolder();
     const lock = acquired(await acquireLock(directory, { heartbeatSeconds: 1000 }));
