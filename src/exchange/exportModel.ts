@@ -1,5 +1,5 @@
 /** `isoloss export model`: a trained run as files that other programs read: ONNX, safetensors, tokenizer, model card. */
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { defaultCacheDir, findCached } from '../data/cache.js';
 import { prepareCorpus } from '../data/corpus.js';
@@ -108,8 +108,14 @@ async function makeFiles(
   const model = basename((onnx ?? safetensors)!);
   const companion = (name: string, text: string, isOurs: (there: string) => boolean): string => {
     const path = join(folder, name);
-    const own = isTaken(path) && !(existsSync(path) && isOurs(readFileSync(path, 'utf8')));
+    const isForeign = (there: string): boolean =>
+      isTaken(there) && !(isFile(there) && isOurs(readFileSync(there, 'utf8')));
+    const own = isForeign(path);
     const chosen = own ? `${basename(model, extname(model))}.${name}` : name;
+    if (own && !options.force && isForeign(join(folder, chosen)))
+      throw new UsageError(
+        `Neither ${name} nor ${chosen} can be written to ${folder}: both are there and not an export's. Move one away, replace the second with --force, or name files in another folder.`,
+      );
     if (own) notices.push(`${path} is not an export's and stays; ours is ${chosen}.`);
     writeFileAtomic(join(aside, chosen), text);
     names.push(chosen);
@@ -124,7 +130,7 @@ async function makeFiles(
     record,
     step: trained.step,
     encoder: trained.model.encoder ?? null,
-    corpus: readSweepRecord(options.resultsDir, record.sweep)?.resolved['corpus'],
+    corpus: corpusOf(options.resultsDir, record.sweep, notices),
     onnx: onnx === undefined ? null : basename(onnx),
     batchSize: batchSize ?? null,
     safetensors: safetensors === undefined ? null : basename(safetensors),
@@ -135,6 +141,20 @@ async function makeFiles(
   companion('README.md', card, (there) => there.includes(CARD_MARK));
   return { names, result: check };
 }
+
+/** What the sweep's record says of its corpus, which the card can do without. */
+function corpusOf(resultsDir: string, sweep: string, notices: string[]): unknown {
+  try {
+    return readSweepRecord(resultsDir, sweep)?.resolved['corpus'];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    notices.push(`The card says little of the corpus: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** Files that an export writes beside the model. */
+const COMPANIONS = ['readme.md', 'tokenizer.json'];
 
 /** The folder of the model files. @throws UsageError where none is asked for, or they can't be written there */
 function folderOf({ onnx, safetensors, batchSize, externalData, force }: ExportModelOptions): string {
@@ -153,11 +173,23 @@ function folderOf({ onnx, safetensors, batchSize, externalData, force }: ExportM
     );
   if (second !== undefined && resolve(first) === resolve(second))
     throw new UsageError('--onnx and --safetensors name the same file.');
+  if (onnx !== undefined && second !== undefined && resolve(`${onnx}.data`) === resolve(second))
+    throw new UsageError(`${second} is where weights beside the ONNX file go: name another file.`);
+  const companion = targets.find((path) => COMPANIONS.includes(basename(path).toLowerCase()));
+  if (companion !== undefined)
+    throw new UsageError(`${companion} is the name of a file that goes beside the model: name another one.`);
+  const directory = targets.find((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
+  if (directory !== undefined)
+    throw new UsageError(
+      `${directory} is a folder: name a file in it, such as ${join(directory, 'model.onnx')}.`,
+    );
   const inTheWay = [...targets, ...(onnx === undefined ? [] : [`${onnx}.data`])].find(isTaken);
   if (inTheWay !== undefined && !force)
     throw new UsageError(`${inTheWay} exists already: name another file, or replace it with --force.`);
   return dirname(resolve(first));
 }
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 /** Whether there is something of this name, be it a link that leads nowhere. */
 const isTaken = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;

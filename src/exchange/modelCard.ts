@@ -125,7 +125,10 @@ function training({ record }: ModelCardFacts): string {
     ['precision', setup.precision],
   ];
   if (execution !== null) {
-    rows.push(['engine', `${execution.engine} ${execution.engineVersion}, ${execution.threads} threads`]);
+    rows.push([
+      'engine',
+      `${execution.engine} ${execution.engineVersion}, ${execution.threads} ${execution.threads === 1 ? 'thread' : 'threads'}`,
+    ]);
     rows.push(['seconds of training', execution.trainSeconds.toFixed(1)]);
   }
   return table(['', ''], rows);

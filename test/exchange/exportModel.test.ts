@@ -165,6 +165,12 @@ describe('isoloss export model', () => {
     expect(existsSync(join(folder, 'model.README.md'))).toBe(true);
     expect(notices).toHaveLength(1);
     await expect(exporting({ onnx })).rejects.toThrow(/--force/);
+    writeFileSync(join(folder, 'other.README.md'), 'mine too\n');
+    await expect(exporting({ safetensors: join(folder, 'other.safetensors') })).rejects.toThrow(
+      /Neither README\.md nor other\.README\.md/,
+    );
+    expect(readFileSync(join(folder, 'other.README.md'), 'utf8')).toBe('mine too\n');
+    rmSync(join(folder, 'other.README.md'));
     await exporting({ onnx, force: true });
     expect(readdirSync(folder).sort()).toEqual([
       'README.md',
@@ -172,6 +178,21 @@ describe('isoloss export model', () => {
       'model.onnx',
       'tokenizer.json',
     ]);
+  });
+
+  it('says less of the corpus where sweep.json is damaged', async () => {
+    const record = join(dirname(trained.directory), 'sweep.json');
+    const before = existsSync(record) ? readFileSync(record) : null;
+    writeFileSync(record, '{');
+    try {
+      const { notices } = await exporting({ safetensors: join(temporaryFolder(), 'model.safetensors') });
+      expect(notices).toEqual([
+        expect.stringMatching(/says little of the corpus: .*sweep\.json.*is not JSON/),
+      ]);
+    } finally {
+      if (before === null) rmSync(record);
+      else writeFileSync(record, before);
+    }
   });
 
   it('refuses what it can’t export, and writes nothing', async () => {
@@ -197,9 +218,14 @@ describe('isoloss export model', () => {
       /done\) has no checkpoint .*`isoloss gc`/,
     );
     expect(readdirSync(folder)).toEqual([]);
+    for (const name of ['README.md', 'tokenizer.json'])
+      await expect(exporting({ safetensors: join(folder, name) })).rejects.toThrow(/goes beside the model/);
+    const placed = { onnx, safetensors: `${onnx}.data`, externalData: true };
+    await expect(exporting(placed)).rejects.toThrow(/weights beside the ONNX file/);
+    expect(readdirSync(folder)).toEqual([]);
     mkdirSync(onnx);
     writeFileSync(join(onnx, 'in-the-way'), '');
-    await expect(exporting({ onnx, force: true })).rejects.toThrow();
+    await expect(exporting({ onnx, force: true })).rejects.toThrow(/model\.onnx is a folder/);
     expect(readdirSync(folder)).toEqual(['model.onnx']);
   });
 });
