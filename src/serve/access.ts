@@ -1,5 +1,5 @@
 /** Who may ask: on this machine alone without a token, from elsewhere with one; and the headers that pages go out with. */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
@@ -22,7 +22,10 @@ export interface Gate {
   admit(request: IncomingMessage, url: URL): 'admitted' | 'enter' | 'wrong host' | 'no token';
 }
 
-const COOKIE = 'isoloss';
+/** Cookies of a host go to all of its ports: servers beside each other need names that differ. */
+function cookieName(token: string): string {
+  return `isoloss-${createHash('sha256').update(token).digest('hex').slice(0, 8)}`;
+}
 
 /**
  * The gate of a server; a server that is not reached from this machine alone must have a token.
@@ -38,7 +41,7 @@ export function gateFor(token: string | null): Gate {
       if (token === null) return namesLoopback(request.headers.host) ? 'admitted' : 'wrong host';
       const inUrl = url.searchParams.get('token');
       if (inUrl !== null && isSame(inUrl, token)) return 'enter';
-      const cookie = cookieOf(request);
+      const cookie = cookieOf(request, cookieName(token));
       return cookie !== null && isSame(cookie, token) ? 'admitted' : 'no token';
     },
   };
@@ -50,9 +53,9 @@ function namesLoopback(header: string | undefined): boolean {
   return isLoopback(name.toLowerCase());
 }
 
-function cookieOf(request: IncomingMessage): string | null {
+function cookieOf(request: IncomingMessage, name: string): string | null {
   const cookies = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim());
-  return cookies.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) ?? null;
+  return cookies.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1) ?? null;
 }
 
 function isSame(given: string, token: string): boolean {
@@ -63,7 +66,7 @@ function isSame(given: string, token: string): boolean {
 
 /** The `Set-Cookie` header that lets a browser in. */
 export function entryCookie(token: string): string {
-  return `${COOKIE}=${token}; HttpOnly; SameSite=Lax; Path=/`;
+  return `${cookieName(token)}=${token}; HttpOnly; SameSite=Lax; Path=/`;
 }
 
 /** Whether a request that does work comes from a page of this server: browsers say where others come from. */
