@@ -21,7 +21,7 @@ import type { QueryHost } from './query/queryHost.js';
 import type { Reports } from './reports.js';
 import { HttpError, sendFile, sendJson, sendPage, sendText } from './respond.js';
 import { listFiles, readCurve, readRun, RUN_FILES, type RunDetail } from './runDetail.js';
-import { listRuns, stateOf } from './runList.js';
+import { listRuns, noSweepText, stateOf, sweepNames } from './runList.js';
 import type { ServedIndex } from './servedIndex.js';
 
 /** Everything that pages are made from. */
@@ -57,7 +57,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   '/runs/*/files/*': sendRunFile,
   '/compare': showComparison,
   '/query': showQuery,
-  '/api/live': ({ site, response }) => streamLive(site.monitor, response),
+  '/api/live': ({ site, request, response }) => streamLive(site.monitor, request, response),
   '/api/state': ({ site, response }) => sendJson(response, site.monitor.look()),
   '/api/curves': sendCurves,
   '/style.css': ({ response }) => sendText(response, STYLE, 'text/css'),
@@ -81,7 +81,7 @@ export async function answerRequest(
   url: URL,
 ): Promise<void> {
   if (request.method === 'POST' && url.pathname === '/api/query') {
-    await answerQuery(site.queries, request, response);
+    await answerQuery(site, request, response);
     return;
   }
   if (request.method === 'POST' && url.pathname === '/api/sample') {
@@ -139,7 +139,7 @@ function showSweep({ site, response, places }: Asked): void {
      UNION ALL SELECT title, NULL, 1 FROM imported_sets WHERE sweep = $sweep`,
     { sweep },
   )[0];
-  if (known === undefined) throw new HttpError(404, `There is no sweep ${sweep} among the results.`);
+  if (known === undefined) throw new HttpError(404, noSweepText(index, sweep));
   const best = index.rows<BestRow>(
     `SELECT arch, budgetFlops, dModel, nLayers, seeds, valLossNats, testLossNats, edge FROM best_per_budget
      WHERE sweep = $sweep ORDER BY budgetFlops, valLossNats`,
@@ -217,9 +217,7 @@ function sendCurves({ site, response, url }: Asked): void {
 
 function showQuery({ site, response, url }: Asked): void {
   const { index } = site;
-  const sweeps = index
-    .rows<{ sweep: string }>('SELECT sweep FROM sweeps UNION SELECT sweep FROM imported_sets ORDER BY 1')
-    .map(({ sweep }) => sweep);
+  const sweeps = sweepNames(index);
   const page = queryPage({
     relations: listRelations(index.db()),
     sweeps,

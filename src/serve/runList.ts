@@ -1,4 +1,5 @@
 /** The list of runs: filters, order, groups and pages, as SQL over the view of all runs. */
+import { didYouMean } from '../ops/nearest.js';
 import { runStatusSchema } from '../store/record.js';
 import type { CellValue } from '../store/tableText.js';
 import type { ServedIndex } from './servedIndex.js';
@@ -80,6 +81,8 @@ export interface RunListing {
   readonly pages: number;
   readonly runs: readonly ListedRun[];
   readonly groups: readonly RunGroup[];
+  /** Why nothing matches, where it is known. */
+  readonly notice: string | null;
   /** Values that each filter can be set to. */
   readonly choices: Readonly<
     Record<'sweep' | 'arch' | 'status' | 'positions' | 'budget' | 'size', readonly string[]>
@@ -159,7 +162,24 @@ export function listRuns(index: ServedIndex, state: RunListState): RunListing {
            FROM runs_overview ${where} GROUP BY 1 ORDER BY 1`,
           filters,
         );
-  return { total, pages, runs, groups, choices: choicesOf(index, filters.sweep) };
+  const choices = choicesOf(index, filters.sweep);
+  const { sweep } = filters;
+  const notice =
+    total > 0 || sweep === undefined || choices.sweep.includes(sweep) ? null : noSweepText(index, sweep);
+  return { total, pages, runs, groups, notice, choices };
+}
+
+/** Names of all sweeps, those of imported runs too. */
+export function sweepNames(index: ServedIndex): string[] {
+  return index
+    .rows<{ sweep: string }>('SELECT sweep FROM sweeps UNION SELECT sweep FROM imported_sets ORDER BY 1')
+    .map(({ sweep }) => sweep);
+}
+
+/** What to say to whoever asks for a sweep that there is not. */
+export function noSweepText(index: ServedIndex, sweep: string): string {
+  const known = sweepNames(index);
+  return `There is no sweep ${sweep} among the results.${didYouMean(sweep, known)} There are: ${known.join(', ') || 'none'}.`;
 }
 
 /** Of the sweep that is chosen, or of all. */
@@ -178,9 +198,7 @@ function choicesOf(index: ServedIndex, sweep: string | undefined): RunListing['c
     { sweep: sweep ?? null },
   );
   return {
-    sweep: index
-      .rows<{ sweep: string }>('SELECT sweep FROM sweeps UNION SELECT sweep FROM imported_sets ORDER BY 1')
-      .map((row) => row.sweep),
+    sweep: sweepNames(index),
     arch: distinct('arch'),
     status: runStatusSchema.options,
     positions: distinct('positions'),

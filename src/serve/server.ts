@@ -53,8 +53,12 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const site: Site = {
     resultsDir,
     index,
-    monitor: startMonitor(resultsDir, index),
-    queries: queryHost({ path: resolve(index.path), limitSeconds: queryLimitSeconds }),
+    monitor: startMonitor(resultsDir, index, onError),
+    queries: queryHost({
+      path: resolve(index.path),
+      limitSeconds: queryLimitSeconds,
+      generation: () => index.generation,
+    }),
     reports: reportCache(resultsDir, index),
     sampler: startSampler(),
     queryLimitSeconds,
@@ -116,8 +120,8 @@ async function serveRequest(
   onError: (message: string) => void,
 ): Promise<void> {
   for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
-  const url = new URL(request.url ?? '/', 'http://server');
   try {
+    const url = urlOf(request);
     switch (gate.admit(request, url)) {
       case 'admitted':
         await answerRequest(site, request, response, url);
@@ -126,7 +130,8 @@ async function serveRequest(
         // The token leaves the address, so that it is in no history and no screenshot.
         url.searchParams.delete('token');
         response.setHeader('Set-Cookie', entryCookie(gate.token!));
-        response.writeHead(303, { Location: `${url.pathname}${url.search}` });
+        // Two slashes at its start would name another host.
+        response.writeHead(303, { Location: `${url.pathname.replace(/^\/+/, '/')}${url.search}` });
         response.end();
         return;
       case 'wrong host':
@@ -139,6 +144,15 @@ async function serveRequest(
     }
   } catch (error) {
     sendError(request, response, error, onError);
+  }
+}
+
+/** @throws HttpError where what was asked for is no address, such as `//` */
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  try {
+    return new URL(url, 'http://server');
+  } catch {
+    throw new HttpError(400, 'The address is not well formed.');
   }
 }
 

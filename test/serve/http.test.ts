@@ -1,9 +1,11 @@
 /** The server over HTTP: what it gives, to whom, and what it refuses. */
 import { request } from 'node:http';
-import { writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { entryCookie } from '../../src/serve/access.js';
 import type { LiveCurves, LiveState } from '../../src/serve/live/messages.js';
 import { startServer } from '../../src/serve/server.js';
 import { UsageError } from '../../src/store/errors.js';
@@ -56,6 +58,19 @@ function raw(
   });
 }
 
+/** The status line of an answer to a request line that no client would send. */
+function statusOf(line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(site.server.url).port), '127.0.0.1', () => {
+      socket.write(`${line} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+    });
+    let answer = '';
+    socket.on('data', (bytes: Buffer) => (answer += bytes.toString('latin1')));
+    socket.on('close', () => resolve(answer.slice(0, answer.indexOf('\r\n'))));
+    socket.on('error', reject);
+  });
+}
+
 describe('pages', () => {
   it('go out with a policy that allows nothing inline and nothing from elsewhere', async () => {
     for (const path of ['/', '/runs', '/query', '/sweeps/quick', `/runs/${key(1)}`]) {
@@ -96,6 +111,30 @@ describe('pages', () => {
       expect(await response.text()).toContain(message);
     }
     expect((await fetch(site.at('/runs'), { method: 'DELETE' })).status).toBe(405);
+  });
+
+  it('answer what is no address at all, and requests for the head of what never ends', async () => {
+    for (const line of ['GET //', 'GET http://', 'GET http://[']) {
+      expect(await statusOf(line), line).toBe('HTTP/1.1 400 Bad Request');
+    }
+    expect(await statusOf('HEAD /api/live')).toBe('HTTP/1.1 200 OK');
+    expect((await fetch(site.at('/'))).status).toBe(200);
+  });
+
+  it('name the sweeps there are where one is asked for that is not', async () => {
+    const known =
+      'There is no sweep quik among the results. Did you mean &quot;quick&quot;? There are: quick.';
+    expect(await text('/runs?sweep=quik')).toContain(known);
+    for (const path of ['/sweeps/quik', '/reports/quik']) {
+      const response = await fetch(site.at(path));
+      expect(response.status, path).toBe(404);
+      expect(await response.text(), path).toContain(known);
+    }
+  });
+
+  it('show the nearest page where there is none of that number', async () => {
+    const first = await text('/runs');
+    for (const page of ['-1', '0', '1e99', 'x']) expect(await text(`/runs?page=${page}`), page).toBe(first);
   });
 
   it('give a run’s files and its curve', async () => {
@@ -236,6 +275,11 @@ describe('access', () => {
     }
   });
 
+  it('to one server does not end that to another on the same machine', () => {
+    const [one, other] = ['one token', 'another'].map((token) => entryCookie(token).split('=')[0]);
+    expect(one).not.toBe(other);
+  });
+
   it('names a taken port, and takes the next one where it may', async () => {
     const port = Number(new URL(site.server.url).port);
     await expect(startServer({ resultsDir: site.results, port })).rejects.toThrow(/Port \d+ is taken/);
@@ -245,6 +289,50 @@ describe('access', () => {
     const other = await startServer({ resultsDir: site.results, port, furtherPorts: 20 });
     expect(Number(new URL(other.url).port)).toBeGreaterThan(port);
     await other.close();
+  });
+});
+
+describe('results that go away while they are served', () => {
+  it('are waited for, and not taken for empty', { timeout: 30_000 }, async () => {
+    const errors: string[] = [];
+    const other = await startSite({ onError: (message) => errors.push(message) });
+    const stop = new AbortController();
+    try {
+      const live = await fetch(other.at('/api/live'), { signal: stop.signal });
+      renameSync(other.results, `${other.results}-away`);
+      const runs = async (): Promise<string> => (await fetch(other.at('/runs'))).text();
+      await expect.poll(runs, { timeout: 10_000 }).toContain('is gone, or can&#39;t be reached');
+      await expect.poll(() => errors.length, { timeout: 10_000 }).toBeGreaterThan(0);
+      renameSync(`${other.results}-away`, other.results);
+      await expect.poll(runs, { timeout: 10_000 }).toContain('10 runs');
+      expect(live.body?.locked).toBe(false);
+      expect(errors.every((message) => message.includes('is gone'))).toBe(true);
+    } finally {
+      stop.abort();
+      await other.close();
+    }
+  });
+
+  it('have an index that may be deleted at any time', { timeout: 30_000 }, async () => {
+    const other = await startSite();
+    const count = async (): Promise<string> => {
+      const response = await fetch(other.at('/api/query'), {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ question: 'SELECT count(*) FROM runs' }),
+      });
+      return response.text();
+    };
+    try {
+      expect(await count()).toContain('"rows":[[9]]');
+      for (const end of ['', '-wal', '-shm'])
+        rmSync(join(other.results, `isoloss.db${end}`), { force: true });
+      rmSync(runDirectory(other.results, 'quick', key(3)), { recursive: true });
+      await expect.poll(count, { timeout: 15_000, interval: 500 }).toContain('"rows":[[8]]');
+      expect(await (await fetch(other.at('/runs'))).text()).toContain('10 runs');
+    } finally {
+      await other.close();
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { renderTable } from '../../store/tableText.js';
 import type { QueryHost } from '../query/queryHost.js';
 import { HttpError, sendJson, sendText } from '../respond.js';
+import type { ServedIndex } from '../servedIndex.js';
 import { readBody } from './body.js';
 
 /** Rows that a page shows. */
@@ -19,11 +20,13 @@ const bodySchema = z.object({
 
 /** @throws HttpError where the request is not of a page of this server, is not understood, or the question is wrong */
 export async function answerQuery(
-  queries: QueryHost,
+  { queries, index }: { readonly queries: QueryHost; readonly index: ServedIndex },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const { question, sweep, format } = await readBody(request, bodySchema);
+  // Its process only reads: what has changed in the results is taken in here.
+  index.db();
   const maxRows = format === 'json' ? MAX_ROWS : MAX_SAVED_ROWS;
   const { columns, rows, truncated } = await queries.ask({ question, sweep, maxRows });
   if (format === 'json') sendJson(response, { columns, rows, truncated });

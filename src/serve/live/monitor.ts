@@ -59,7 +59,12 @@ SELECT r.runKey, r.directory, r.arch, r.dModel, r.nLayers, r.budgetFlops, r.seed
   r.flopsPerStep, (SELECT json_group_array(m.sweep) FROM sweep_runs m WHERE m.runKey = r.runKey) AS sweeps
 FROM runs r WHERE r.status = 'running' ORDER BY r.startedAt, r.runKey`;
 
-export function startMonitor(resultsDir: string, index: ServedIndex): Monitor {
+/** @param onError told of errors while somebody watches, each once until another one comes */
+export function startMonitor(
+  resultsDir: string,
+  index: ServedIndex,
+  onError: (message: string) => void,
+): Monitor {
   const watchers = new Set<Watcher>();
   const followed = new Map<string, Followed>();
   let timer: NodeJS.Timeout | null = null;
@@ -122,6 +127,19 @@ export function startMonitor(resultsDir: string, index: ServedIndex): Monitor {
     return state;
   };
 
+  let failure = '';
+  /** A look that fails, as while the results folder is away, must not end the server: the next one may succeed. */
+  const tick = (): void => {
+    try {
+      tell();
+      failure = '';
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== failure) onError(`Following the runs: ${message}`);
+      failure = message;
+    }
+  };
+
   const stop = (): void => {
     if (timer !== null) clearInterval(timer);
     timer = null;
@@ -138,7 +156,7 @@ export function startMonitor(resultsDir: string, index: ServedIndex): Monitor {
         whole: true,
         curves: Object.fromEntries([...followed.values()].map((entry) => [entry.runKey, curveOf(entry)])),
       });
-      timer ??= setInterval(tell, LOOK_MS);
+      timer ??= setInterval(tick, LOOK_MS);
       return () => {
         watchers.delete(watcher);
         if (watchers.size === 0) stop();

@@ -10,7 +10,7 @@ import { page } from './shell.js';
 export const COMPARED = 12;
 
 export function runsPage(state: RunListState, listing: RunListing): Markup {
-  const { total, groups, runs } = listing;
+  const { total, groups, runs, notice } = listing;
   return page({
     title: 'Runs',
     section: 'runs',
@@ -19,7 +19,7 @@ export function runsPage(state: RunListState, listing: RunListing): Markup {
 ${filterForm(state, listing)}
 <p class="count" role="status">${total} ${total === 1 ? 'run' : 'runs'}${total > PAGE_ROWS ? `, ${PAGE_ROWS} a page` : ''}</p>
 ${state.group === null ? null : groupTable(state, state.group, groups)}
-${runs.length === 0 ? markup`<p>No run matches. <a href="/runs">Show all runs</a></p>` : runForm(state, listing)}`,
+${runs.length === 0 ? markup`<p>${notice ?? 'No run matches.'} <a href="/runs">Show all runs</a></p>` : runForm(state, listing)}`,
   });
 }
 

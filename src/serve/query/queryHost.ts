@@ -21,6 +21,8 @@ export interface QueryHostOptions {
   /** File of the index. */
   readonly path: string;
   readonly limitSeconds: number;
+  /** Differs whenever the file has been made again, which a process that has it open does not see. */
+  readonly generation: () => number;
   /** Questions at the same time. */
   readonly capacity?: number;
 }
@@ -29,15 +31,21 @@ export interface QueryHostOptions {
 const START_SECONDS = 60;
 
 /** Starts answering; a process is made when it is needed, and one is kept for the next question. */
-export function queryHost({ path, limitSeconds, capacity = 4 }: QueryHostOptions): QueryHost {
+export function queryHost({ path, limitSeconds, generation, capacity = 4 }: QueryHostOptions): QueryHost {
   const busy = new Set<ChildProcess>();
   let spare: ChildProcess | null = null;
+  const startedAt = new WeakMap<ChildProcess, number>();
   const script = new URL('./queryProcess.js', import.meta.url);
 
   /** A process for one question: the spare one, which is ready, or a new one, which says so. */
   const take = (): { child: ChildProcess; ready: boolean } => {
+    if (spare !== null && startedAt.get(spare) !== generation()) {
+      spare.kill('SIGKILL');
+      spare = null;
+    }
     const ready = spare !== null;
     const child = spare ?? startScript(script, [path]);
+    if (!ready) startedAt.set(child, generation());
     spare = null;
     busy.add(child);
     return { child, ready };

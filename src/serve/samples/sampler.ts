@@ -38,6 +38,12 @@ export function startSampler(): Sampler {
           if (reply.kind === 'texts') resolve(reply);
           else reject(new HttpError(400, reply.message));
         });
+        child.once('error', (error) => {
+          clearTimeout(timer);
+          // Where it could not be started there is no end of it to wait for.
+          if (current === child && child.pid === undefined) current = null;
+          reject(new HttpError(500, `The model did not write: ${error.message}`));
+        });
         child.once('exit', (code, signal) => {
           clearTimeout(timer);
           current = null;
