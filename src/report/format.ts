@@ -20,6 +20,7 @@ export function formatNumber(value: number, digits = 3): string {
 
 /** `1.2 × 10¹²`, with spaces that don't break; a mantissa of exactly 1 is left out (`10¹²`). */
 export function formatPowerOfTen(value: number, digits = 3): string {
+  if (value === 0) return '0';
   const [mantissa, exponent] = value.toExponential(digits - 1).split('e') as [string, string];
   const short = String(Number(mantissa));
   const power = `10${superscript(Number(exponent))}`;

@@ -74,8 +74,12 @@ export function tableToLatex({ caption, heads, aligns, rows }: TableCells, name:
     ...(hasParagraphs ? ['array'] : []),
   ];
   const needs = `% ${packages.map((pack) => String.raw`\usepackage{${pack}}`).join('')}`;
+  // A bracket or a star at the start of a row would be taken for an argument of the end of the one before.
   const line = (cells: readonly string[]): string =>
-    `${cells.map(escapeLatex).join(' & ')} ${String.raw`\\`}`;
+    `${cells
+      .map(escapeLatex)
+      .join(' & ')
+      .replace(/^(?=\s*[[*])/, '{}')} ${String.raw`\\`}`;
   const captioned = `${String.raw`\caption`}{${escapeLatex(caption)}.}${String.raw`\label`}{tab:${name}}`;
   const body = rows.map(line);
   const lines = isLong

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -66,7 +67,8 @@ function refuseForeign(folder: string): void {
   const present = PARTS.filter((part) => existsSync(join(folder, part)));
   if (present.length === 0) return;
   const page = join(folder, 'index.html');
-  if (existsSync(page) && readFileSync(page, 'utf8').slice(0, 4000).includes(MARK)) return;
+  const isFile = statSync(page, { throwIfNoEntry: false })?.isFile() === true;
+  if (isFile && readFileSync(page, 'utf8').slice(0, 4000).includes(MARK)) return;
   throw new UsageError(
     `${folder} has ${present.join(', ')} that no report wrote, and a report would replace ${present.length === 1 ? 'it' : 'them'}. Name another folder with --out.`,
   );

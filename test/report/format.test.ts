@@ -20,6 +20,7 @@ describe('numbers for people', () => {
     [1.25e10, '1.25 × 10¹⁰'],
     [9.999e11, '10¹²'],
     [4.2e-5, '4.2 × 10⁻⁵'],
+    [0, '0'],
   ])('powers of ten: %d is %s', (value, text) => {
     expect(formatPowerOfTen(value)).toBe(text.replaceAll(' ', '\u00a0'));
   });

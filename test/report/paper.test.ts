@@ -81,6 +81,17 @@ primer\_ez\#1 & 3~$\times$~10$^{11}$ & 1.99$\times$ \\
     expect(text).toContain(String.raw`\begin{tabular}{@{}llllllll>{\raggedright\arraybackslash}p{20em}@{}}`);
   });
 
+  it('begin no row with what the end of the one before would take', () => {
+    const rows = [{ arch: '[a]' }, { arch: '*b' }, { arch: 'c[d]' }];
+    const table = {
+      caption: 'Odd',
+      dataset: datasetOf(['arch'], rows),
+      columns: [{ field: 'arch', label: 'A' }],
+    };
+    const text = tableToLatex(textsOf(table), 'odd');
+    for (const cell of ['{}[a]', '{}*b', 'c[d]']) expect(text).toContain(`\n${cell} `);
+  });
+
   it('leave nothing unescaped that LaTeX would read', () => {
     const commands =
       /\\(textbackslash|textasciitilde|textasciicircum|textquotedbl|times)(\{\})?|\\[{}&%$#_,]|\$[^$]*\$|~|--/g;

@@ -225,6 +225,11 @@ describe('studies that leave things open', () => {
       ),
     );
     expect(renderMarkdown(document)).toContain('**No speedup at optimal size** can be read here');
+    const one = documentOf(syntheticStudy({ ...plain, archs: plain.archs.slice(0, 2), budgets: [1e12] }));
+    expect(limits(one)).toContain('The numbers hold at 10¹² FLOPs, for this text');
+    expect(chartsOf(one).find(({ id }) => id === 'isoflop')?.alt).toMatch(
+      /^Loss against size at 1 budget\. /,
+    );
   });
 
   it('without a comparison say what a comparison needs', () => {
@@ -254,6 +259,15 @@ describe('studies that leave things open', () => {
     const unfinished = { ...study, fitRows: [] };
     const document = documentOf(unfinished, analysisOf(unfinished));
     expect(limits(document)).toContain('None of the 0 runs is finished');
+    const planned = {
+      ...unfinished,
+      runs: [],
+      curves: {},
+      missing: study.sweep.runs.map((run) => run.runKey),
+    };
+    expect(renderMarkdown(documentOf(planned, analysisOf(planned)))).toMatch(
+      /The baselines are \S+ and \S+, and no run is there yet: a comparison needs/,
+    );
   });
 
   it('that tune are shown as a tuning', () => {

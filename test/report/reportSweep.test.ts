@@ -131,6 +131,11 @@ describe('writing a report', () => {
     const foreign = join(folder, 'foreign');
     mkdirSync(join(foreign, 'data'), { recursive: true });
     writeFileSync(join(foreign, 'data', 'mine.csv'), 'a');
+    const odd = join(folder, 'odd');
+    mkdirSync(join(odd, 'index.html'), { recursive: true });
+    expect(() => writeReportFolder(odd, [{ path: 'index.html', content: page }])).toThrow(
+      /has index\.html that no report wrote/,
+    );
     expect(() => writeReportFolder(foreign, [{ path: 'index.html', content: page }])).toThrow(
       /has data that no report wrote.*--out/,
     );

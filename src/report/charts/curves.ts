@@ -1,7 +1,7 @@
 /** Learning curves of all runs: training loss against compute, smoothed, with the final test loss at the end. */
 import type { RunRecord, TrainRow } from '../../store/record.js';
 import type { ReportContext } from '../context.js';
-import { formatCount, formatLoss, formatPowerOfTen, formatShortCount } from '../format.js';
+import { counted, formatCount, formatLoss, formatPowerOfTen, formatShortCount } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import {
@@ -113,7 +113,7 @@ export function curvesChart(context: ReportContext): Chart | null {
     id: 'curves',
     title: 'Learning curves',
     caption: rich`Training loss of every run, each point the mean over the recorded steps within a factor of ${WINDOW}; the best size of each budget is drawn strongly. Marks at the ends are test losses. Rates decay to the end of each run, so a curve is not comparable with a finished run before its end.`,
-    alt: `Training loss against compute for ${runs.length} runs; the table gives the final losses of each.`,
+    alt: `Training loss against compute for ${counted(runs.length, 'run')}; the table gives the final losses of each.`,
     layout: { kind: 'single', height: 380 },
     archs,
     scales: { x: 'log', y: 'log' },

@@ -2,7 +2,7 @@
 import type { IsoflopFit } from '../../fit/analysis.js';
 import type { ReportContext } from '../context.js';
 import { archsOfFamily } from '../context.js';
-import { formatLoss, formatPowerOfTen } from '../format.js';
+import { counted, formatLoss, formatPowerOfTen } from '../format.js';
 import { rich } from '../rich.js';
 import { datasetOf } from '../table.js';
 import { shortInterval } from '../text.js';
@@ -133,7 +133,7 @@ export function isoflopChart(context: ReportContext, positions: string): Chart |
     id: main ? 'isoflop' : `isoflop-${positions}`,
     title: `Loss against size at each budget, ${positions} positions`,
     caption: rich`Each panel spends one training budget on different sizes. Marks are the sizes trained (mean over seeds), lines the parabola in log size; a filled diamond is an accepted optimum with the 95% interval of its size. ${flagged === 0 ? 'Every minimum was accepted.' : `A cross marks the best size where no minimum was accepted (${flagged} of ${fits.length}); those stay out of the laws, and the table says why.`}`,
-    alt: `Loss against size at ${budgets.length} budgets. ${fits.map((fit) => `${fit.arch} at ${panel(fit.budgetFlops)}: ${fit.accepted ? 'optimum accepted' : 'no optimum accepted'}, best size ${fit.bestCell.size}.`).join(' ')}`,
+    alt: `Loss against size at ${counted(budgets.length, 'budget')}. ${fits.map((fit) => `${fit.arch} at ${panel(fit.budgetFlops)}: ${fit.accepted ? 'optimum accepted' : 'no optimum accepted'}, best size ${fit.bestCell.size}.`).join(' ')}`,
     layout: { kind: 'panels', panels: budgets.length, minWidth: 205, height: 250 },
     archs,
     scales: { x: 'log' },

@@ -141,7 +141,9 @@ function nothingToCompare({ study, archs }: ReportContext): Rich {
   const { baselines } = study.sweep;
   const named =
     baselines.length === 0 ? 'The sweep names no baseline' : `The baselines are ${listInWords(baselines)}`;
-  return rich`${strong('Nothing is compared here.')} ${named}, and the runs are of ${listInWords(archs.map((a) => a.arch))}: a comparison needs a baseline and another architecture with the same positions.`;
+  const present =
+    archs.length === 0 ? 'no run is there yet' : `the runs are of ${listInWords(archs.map((a) => a.arch))}`;
+  return rich`${strong('Nothing is compared here.')} ${named}, and ${present}: a comparison needs a baseline and another architecture with the same positions.`;
 }
 
 /** A study of one family, or one whose families don't repeat a comparison, says so at once. */

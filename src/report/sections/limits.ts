@@ -52,9 +52,10 @@ function scopeOfStudy({ analysis, study, corpus }: ReportContext): Rich[] {
   if (budgets.length === 0) return [];
   const low = formatPowerOfTen(Math.min(...budgets));
   const high = formatPowerOfTen(Math.max(...budgets));
+  const range = low === high ? `at ${low} FLOPs` : `between ${low} and ${high} FLOPs`;
   const text = corpus?.name ?? study.runs[0]?.setup.corpus ?? 'one corpus';
   return [
-    rich`${strong('Scope.')} The numbers hold between ${low} and ${high} FLOPs, for this text (${text}), vocabulary, context length and optimizer. Nothing here says that a factor stays the same at larger scale: whatever lies outside of the measured range is called extrapolated.`,
+    rich`${strong('Scope.')} The numbers hold ${range}, for this text (${text}), vocabulary, context length and optimizer. Nothing here says that a factor stays the same at larger scale: whatever lies outside of the measured range is called extrapolated.`,
   ];
 }
 
