@@ -42,7 +42,7 @@ Examples:
     )
     .action(async (name: string, flags: SimulateFlags) => {
       const { coverageOf } = await import('../fit/coverage.js');
-      const { coverageText } = await import('../fit/coverageText.js');
+      const { simulationText } = await import('../report/terminal/coverage.js');
       const { wholeNumber } = await import('./flags.js');
       const { LIMITS } = await import('../sweeps/limits.js');
       const design = await findDesign(name, flags);
@@ -58,7 +58,7 @@ Examples:
         ...(progress === undefined ? {} : { onProgress: progress }),
       });
       process.stdout.write(
-        `${flags.json === true ? JSON.stringify(report, null, 2) : coverageText(report)}\n`,
+        `${flags.json === true ? JSON.stringify(report, null, 2) : simulationText(report, design.runs)}\n`,
       );
     });
 }
