@@ -75,6 +75,9 @@ function readBytes(path: string): Buffer {
     return readFileSync(path);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return Buffer.alloc(0);
+    // One run that can't be read (another user's, say) must not take all others with it.
+    if (isSystemError(error, 'EACCES', 'EPERM', 'EISDIR', 'ELOOP'))
+      throw new UsageError(`Can't read ${path}: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -82,7 +85,8 @@ function readBytes(path: string): Buffer {
 /**
  * Reads a run's metrics. A run without metrics.jsonl has no rows.
  *
- * @throws UsageError with file and line where a line other than the last is broken: that is damage, not a cut-off write
+ * @throws UsageError where the file can't be read, and with file and line where a line other than the last is broken:
+ *   that is damage, not a cut-off write
  */
 export function readMetrics(directory: string): MetricsContent {
   const path = metricsPath(directory);

@@ -1,6 +1,6 @@
 /** The server over HTTP: what it gives, to whom, and what it refuses. */
 import { request } from 'node:http';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -396,6 +396,22 @@ describe('live events', () => {
       .toMatchObject({ running: 0, interrupted: 1 });
     stop.abort();
     await listening;
+  });
+});
+
+describe('a run whose metrics can’t be read', () => {
+  it('is a problem of its own, and the pages go on', { timeout: 30_000 }, async () => {
+    const live = await startRun(site.results);
+    const metrics = join(live.directory, 'metrics.jsonl');
+    rmSync(metrics);
+    mkdirSync(metrics);
+    await expect
+      .poll(async () => (await fetch(site.at('/'))).text(), { timeout: 10_000 })
+      .toMatch(/Can&#39;t read \S+metrics\.jsonl: EISDIR/);
+    expect(await text(`/runs/${live.runKey}`)).toContain('metrics.jsonl: EISDIR');
+    expect((await fetch(site.at(`/runs/${live.runKey}/files/metrics.jsonl`))).status).toBe(404);
+    live.end();
+    rmSync(live.directory, { recursive: true });
   });
 });
 

@@ -14,6 +14,7 @@ export interface Tail {
 }
 
 const NEWLINE = 0x0a;
+const NOTHING = { rows: [], restarted: false } as const;
 
 /** Follows the metrics.jsonl of a run directory, which need not exist yet. */
 export function tailMetrics(directory: string): Tail {
@@ -26,11 +27,14 @@ export function tailMetrics(directory: string): Tail {
       try {
         fd = openSync(path, 'r');
       } catch (error) {
-        if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return { rows: [], restarted: false };
+        // What is there and can't be read is a problem of the index, which the pages show.
+        if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP')) return NOTHING;
         throw error;
       }
       try {
-        const { size, ino } = fstatSync(fd);
+        const stats = fstatSync(fd);
+        if (!stats.isFile()) return NOTHING;
+        const { size, ino } = stats;
         const restarted = file !== '' && (file !== String(ino) || size < offset);
         if (restarted) offset = 0;
         file = String(ino);
