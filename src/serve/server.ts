@@ -172,6 +172,8 @@ function sendError(
     return;
   }
   const status = error instanceof HttpError ? error.status : error instanceof UsageError ? 400 : 500;
+  // The rest of it is not read, so nothing else can be asked on its connection.
+  if (status === 413) response.setHeader('Connection', 'close');
   if ((request.url ?? '').startsWith('/api/')) sendJson(response, { error: message }, status);
   else sendPage(response, errorPage(status, message), status);
 }

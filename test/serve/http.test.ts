@@ -190,6 +190,11 @@ describe('questions in SQL', () => {
     expect(await csv.text()).toBe('one\r\n1\r\n');
   });
 
+  it('are not taken where they are too long, and the next one is answered', async () => {
+    for (let i = 0; i < 2; i += 1) expect((await ask({ question: 'x'.repeat(200_000) })).status).toBe(413);
+    expect((await ask({ question: 'SELECT 3' })).reply.rows).toEqual([[3]]);
+  });
+
   it('only read', async () => {
     for (const question of [
       'DELETE FROM runs',
