@@ -53,6 +53,16 @@ describe('the report of a study with a known law', () => {
     ]);
   });
 
+  it('has a page with headings in order, and a name for every place, which links go to', () => {
+    const html = textOf(rendered.files, 'index.html').replace(/<script[^]*?<\/script>/g, '');
+    const levels = [...html.matchAll(/<h([1-6])/g)].map(([, level]) => Number(level));
+    expect(levels[0]).toBe(1);
+    for (const [i, level] of levels.slice(1).entries()) expect(level - levels[i]!).toBeLessThanOrEqual(1);
+    const ids = [...html.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+    expect(ids.filter((id, i) => ids.indexOf(id) !== i)).toEqual([]);
+    for (const [, target] of html.matchAll(/href="#([^"]*)"/g)) expect(ids).toContain(target);
+  });
+
   it('names the device that trained, not the processor beside it', () => {
     const [first, ...rest] = study.runs;
     const execution = { ...first!.execution!, device: 'Example GPU 80 GB' };

@@ -51,10 +51,13 @@ function answerToHtml({ factor, tone, sentence, further }: Answer): Markup {
   return markup`<li class="${tone}">${big}<span class="text">${richToHtml(sentence)}${more}</span></li>\n`;
 }
 
+/** The place of a chart on the page: sections have names of the same kind. */
+export const chartAnchor = (id: string): string => `chart-${id}`;
+
 /** A figure: caption, legend, the place of the chart, its tools, and its table. */
 function chartToHtml(chart: Chart, styles: Styles): Markup {
   const { id, title, caption, alt, table } = chart;
-  return markup`<figure id="${id}" data-chart="${id}" aria-labelledby="${id}-title">
+  return markup`<figure id="${chartAnchor(id)}" data-chart="${id}" aria-labelledby="${id}-title">
 <figcaption><h3 id="${id}-title">${title}</h3><p>${richToHtml(caption)}</p></figcaption>
 ${legend(chart, styles)}<div class="chart" role="img" aria-label="${alt}"></div>
 <noscript><img src="figures/${id}.svg" alt="${alt}"></noscript>

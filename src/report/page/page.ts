@@ -8,7 +8,7 @@ import { inlineScript, jsonForScript, markup, raw, type Markup } from '../html.j
 import { richToHtml, richToPlain } from '../rich.js';
 import type { Dataset } from '../table.js';
 import { chartConfig, DARK_OF, FIGURE_FONT, PAGE_FONT, type SeriesStyle } from '../theme.js';
-import { blockToHtml } from './blocks.js';
+import { blockToHtml, chartAnchor } from './blocks.js';
 import { CHART_LIBRARIES, libraryPath } from './libraries.js';
 import { SCRIPT } from './script.js';
 import { STYLE } from './style.js';
@@ -84,10 +84,10 @@ ${scripts.map((script) => markup`<script>${script}</script>\n`)}</body>
 `.html;
 }
 
-/** A section under its heading; the first one opens the page and needs none. */
+/** A section under its heading; that of the first one, which opens the page, is for those who go by headings. */
 function sectionToHtml({ id, title, blocks }: Section, first: boolean, styles: PageInput['styles']): Markup {
   const body = blocks.map((block) => blockToHtml(block, styles));
-  if (first) return markup`<section id="${id}" aria-label="${title}">\n${body}</section>\n`;
+  if (first) return markup`<section id="${id}">\n<h2 class="unseen">${title}</h2>\n${body}</section>\n`;
   return markup`<section id="${id}">\n<h2>${title}</h2>\n${contents(blocks, title)}${body}</section>\n`;
 }
 
@@ -97,7 +97,9 @@ const MOST_WITHOUT_CONTENTS = 5;
 function contents(blocks: Section['blocks'], title: string): Markup | null {
   const charts = blocks.flatMap((block) => (block.kind === 'chart' ? [block.chart] : []));
   if (charts.length <= MOST_WITHOUT_CONTENTS) return null;
-  const links = charts.map((chart) => markup`<li><a href="#${chart.id}">${chart.title}</a></li>\n`);
+  const links = charts.map(
+    (chart) => markup`<li><a href="#${chartAnchor(chart.id)}">${chart.title}</a></li>\n`,
+  );
   return markup`<nav class="contents" aria-label="${title}"><ul>${links}</ul></nav>\n`;
 }
 

@@ -85,7 +85,7 @@ dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.88em; }
 pre { background: var(--soft); border-radius: 6px; padding: 14px 16px; overflow: auto; max-height: 60vh; line-height: 1.45; }
 footer { margin-top: 72px; padding-bottom: 56px; color: var(--muted); font-size: 0.85rem; }
-.skip { position: absolute; left: -9999px; }
+.skip, .unseen { position: absolute; left: -9999px; }
 .skip:focus { left: 12px; top: 8px; background: var(--paper); padding: 6px 10px; }
 #vg-tooltip-element.vg-tooltip { font-family: inherit; font-size: 12.5px; padding: 7px 10px; border-radius: 6px; max-width: 340px; }
 #vg-tooltip-element table tr td { border: 0; padding: 1px 0; white-space: normal; font-variant-numeric: tabular-nums; }
