@@ -26,6 +26,10 @@ export const architectureNames = (): string[] => [
 export const encoderDecoderPreset = (name: string): EncoderDecoderPreset | undefined =>
   Object.hasOwn(ENCODER_DECODER_PRESETS, name) ? ENCODER_DECODER_PRESETS[name] : undefined;
 
+/** Whether a name is one that comes with isoloss. */
+export const isPreset = (name: string): boolean =>
+  Object.hasOwn(PRESETS, name) || encoderDecoderPreset(name) !== undefined;
+
 /** What an architecture is trained to do; losses of different objectives can't be compared. */
 export const objectiveOf = (name: string): ObjectiveKind =>
   encoderDecoderPreset(name) === undefined ? 'nextToken' : 'spanCorruption';
@@ -40,7 +44,7 @@ export const variantNamed = (name: string): RegisteredVariant | undefined => var
  */
 export function registerVariant(definition: VariantDefinition, file: string): void {
   const { name } = definition;
-  if (Object.hasOwn(PRESETS, name) || encoderDecoderPreset(name) !== undefined) {
+  if (isPreset(name)) {
     throw new ModelError(`${file}: "${name}" is the name of a preset; give the variant a name of its own`);
   }
   const known = variants.get(name);

@@ -100,6 +100,19 @@ export function readMetrics(directory: string): MetricsContent {
   return { rows, torn: broken };
 }
 
+/** {@link readMetrics} for whoever goes on beside a damaged run: its rows, or none and why they can't be read. */
+export function readableMetrics(directory: string): {
+  readonly rows: readonly MetricRow[];
+  readonly damage: string | null;
+} {
+  try {
+    return { rows: readMetrics(directory).rows, damage: null };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { rows: [], damage: error.message };
+  }
+}
+
 /** What a cut of a metrics file left and took away. */
 export interface MetricsCut {
   /** Rows up to the step, evaluations at it included. */

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { didYouMean } from '../ops/nearest.js';
 import { UsageError } from './errors.js';
 import { writeFileAtomic } from './files.js';
-import { readMetrics } from './metricsLog.js';
+import { readableMetrics } from './metricsLog.js';
 import type { MetricRow, RunRecord, TrainRow } from './record.js';
 import {
   checkResultsFolder,
@@ -65,13 +65,13 @@ export function packSweep(resultsDir: string, sweepName: string, targetDir: stri
       skipped.push({ runKey, reason: run?.record.status ?? damage[0] ?? 'not started' });
       continue;
     }
-    const metrics = readable(run.found.directory);
-    if ('reason' in metrics) {
-      skipped.push({ runKey, reason: metrics.reason });
+    const { rows, damage: reason } = readableMetrics(run.found.directory);
+    if (reason !== null) {
+      skipped.push({ runKey, reason });
       continue;
     }
     const directory = runDirectory(targetDir, sweepName, runKey);
-    writeFileAtomic(metricsPath(directory), metricsText(thinned(metrics.rows)));
+    writeFileAtomic(metricsPath(directory), metricsText(thinned(rows)));
     // Last: a directory without run.json is no run, should packing be cut off here.
     writeRunRecord(directory, { ...run.record, sweep: sweepName });
     packed += 1;
@@ -80,16 +80,6 @@ export function packSweep(resultsDir: string, sweepName: string, targetDir: stri
   if (timings !== null) writeTimings(targetDir, sweepName, timings);
   writeSweepRecord(targetDir, sweep);
   return { directory: sweepDirectory(targetDir, sweepName), packed, skipped };
-}
-
-/** A run's metric rows, or why they can't be read: a damaged file must not keep the other runs from being packed. */
-function readable(directory: string): { rows: readonly MetricRow[] } | { reason: string } {
-  try {
-    return { rows: readMetrics(directory).rows };
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    return { reason: error.message };
-  }
 }
 
 /** Keeps the order of the rows. */

@@ -1,7 +1,7 @@
 /** `isoloss status`: where the runs of the sweeps in the results stand. */
 import { statfsSync } from 'node:fs';
 import { UsageError } from '../store/errors.js';
-import { readMetrics } from '../store/metricsLog.js';
+import { readableMetrics } from '../store/metricsLog.js';
 import type { RunRecord, SweepRecord } from '../store/record.js';
 import { listSweepFolders, readSweepRecord } from '../store/runDirectory.js';
 import { renderTable } from '../store/tableText.js';
@@ -69,9 +69,10 @@ function sweepState(resultsDir: string, sweep: SweepRecord): SweepState {
   const runs = sweep.runs.map(({ runKey, arch, dModel, nLayers, budgetFlops, seed }): RunState => {
     const { found, record, status, cause } = surveyRun(resultsDir, runKey);
     counts[status] += 1;
-    const last = found !== null && status !== 'done' ? lastStep(found.directory) : null;
-    const damage = typeof last === 'string' ? last : null;
-    const step = typeof last === 'string' ? null : last;
+    const { rows, damage } =
+      found !== null && status !== 'done' ? readableMetrics(found.directory) : { rows: [], damage: null };
+    // run.json is only written when the status changes.
+    const last = rows.findLast((row) => row.kind === 'train');
     return {
       runKey,
       arch,
@@ -80,9 +81,9 @@ function sweepState(resultsDir: string, sweep: SweepRecord): SweepState {
       budgetFlops,
       seed,
       status,
-      stepsDone: step?.step ?? record?.stepsDone ?? 0,
+      stepsDone: last?.step ?? record?.stepsDone ?? 0,
       steps: record?.setup.steps ?? null,
-      lossNats: record?.final?.test.lossNats ?? step?.lossNats ?? null,
+      lossNats: record?.final?.test.lossNats ?? last?.lossNats ?? null,
       cause: cause ?? damage,
     };
   });
@@ -97,16 +98,6 @@ export function fullDiskText(resultsDir: string): string | null {
   const { bavail, bsize } = statfsSync(resultsDir);
   const free = bavail * bsize;
   return free >= FULL_BYTES ? null : `The disk that holds ${resultsDir} is full: ${free} bytes are free.`;
-}
-
-/** The last training step on disk: run.json is only written when the status changes. Why, where it can't be read. */
-function lastStep(directory: string): { step: number; lossNats: number | null } | string | null {
-  try {
-    return readMetrics(directory).rows.findLast((row) => row.kind === 'train') ?? null;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    return error.message;
-  }
 }
 
 /** The states as people read them: a line a sweep, and a table of the runs that are neither done nor untouched. */

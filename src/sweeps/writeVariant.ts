@@ -1,8 +1,7 @@
 /** Writes a file to start a variant from. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PRESETS } from '../models/presets.js';
-import { encoderDecoderPreset } from '../models/registry.js';
+import { isPreset } from '../models/registry.js';
 import { wrongName } from '../models/variant.js';
 import { variantTemplate } from '../models/variantTemplate.js';
 import { UsageError } from '../store/errors.js';
@@ -15,7 +14,7 @@ import { isSystemError } from '../store/files.js';
 export function writeVariant(name: string, base: 'options' | 'forward', folder = '.'): string {
   const wrong = wrongName(name);
   if (wrong !== null) throw new UsageError(`"${name}" can't be a variant's name: it ${wrong}.`);
-  if (Object.hasOwn(PRESETS, name) || encoderDecoderPreset(name) !== undefined) {
+  if (isPreset(name)) {
     throw new UsageError(`"${name}" is the name of a preset; give the variant a name of its own.`);
   }
   const path = join(folder, `${name}.ts`);

@@ -27,27 +27,34 @@ function put(index: number, changes: Partial<RunRecord>, sweep = 'fake'): string
   return directory;
 }
 
+/** Writes the record of the sweep. @returns its run keys */
+function putSweep(count: number): string[] {
+  const keys = Array.from({ length: count }, (_, i) => makeTask(i, results).runKey);
+  writeSweepRecord(results, {
+    format: 1,
+    name: 'fake',
+    title: null,
+    description: null,
+    source: '',
+    sourceSha256: '',
+    resolved: {},
+    baselines: [],
+    runs: keys.map((runKey, seed) => ({
+      runKey,
+      arch: 'transformer',
+      positions: 'absolute',
+      budgetFlops: 4e7,
+      dModel: 8,
+      nLayers: 1,
+      seed,
+    })),
+  });
+  return keys;
+}
+
 describe('status', () => {
   it('tells the running from those whose process is gone, and gives causes', async () => {
-    writeSweepRecord(results, {
-      format: 1,
-      name: 'fake',
-      title: null,
-      description: null,
-      source: '',
-      sourceSha256: '',
-      resolved: {},
-      baselines: [],
-      runs: [0, 1, 2, 3, 4, 5].map((i) => ({
-        runKey: makeTask(i, results).runKey,
-        arch: 'transformer',
-        positions: 'absolute',
-        budgetFlops: 4e7,
-        dModel: 8,
-        nLayers: 1,
-        seed: i,
-      })),
-    });
+    putSweep(6);
     writeRunRecord(
       runDirectory(results, 'other', makeTask(0, results).runKey),
       finishedRecord(makeTask(0, results).record, 4.25),
@@ -105,26 +112,7 @@ describe('status', () => {
   });
 
   it('says what is damaged, beside everything else', () => {
-    const keys = [0, 1, 2].map((i) => makeTask(i, results).runKey);
-    writeSweepRecord(results, {
-      format: 1,
-      name: 'fake',
-      title: null,
-      description: null,
-      source: '',
-      sourceSha256: '',
-      resolved: {},
-      baselines: [],
-      runs: keys.map((runKey, seed) => ({
-        runKey,
-        arch: 'transformer',
-        positions: 'absolute',
-        budgetFlops: 4e7,
-        dModel: 8,
-        nLayers: 1,
-        seed,
-      })),
-    });
+    const keys = putSweep(3);
     put(0, { status: 'done' });
     writeFileSync(join(put(1, {}), 'run.json'), '{ "half');
     writeFileSync(join(put(2, { status: 'interrupted' }), 'metrics.jsonl'), 'no row\n{}\n');

@@ -1,7 +1,6 @@
 /** Learning curves of the runs under way, for `isoloss status`. */
 import type { RunState, SweepState } from '../../sweeps/status.js';
-import { UsageError } from '../../store/errors.js';
-import { readMetrics } from '../../store/metricsLog.js';
+import { readableMetrics } from '../../store/metricsLog.js';
 import { findRun } from '../../store/runDirectory.js';
 import { thinLogSpaced } from '../../store/thin.js';
 import { formatLoss, formatPercent, formatPowerOfTen } from '../format.js';
@@ -63,13 +62,10 @@ function barOf({ stepsDone, steps, lossNats }: RunState): string {
 function curveOf(resultsDir: string, { runKey }: RunState): TextSeries['points'] | null {
   const known = findRun(resultsDir, runKey);
   if (known === null) return [];
-  try {
-    const finite = readMetrics(known.found.directory).rows.flatMap((row) =>
-      row.kind === 'train' && row.lossNats !== null ? [[row.flops, row.lossNats] as const] : [],
-    );
-    return thinLogSpaced(finite, POINTS);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    return null;
-  }
+  const { rows, damage } = readableMetrics(known.found.directory);
+  if (damage !== null) return null;
+  const finite = rows.flatMap((row) =>
+    row.kind === 'train' && row.lossNats !== null ? [[row.flops, row.lossNats] as const] : [],
+  );
+  return thinLogSpaced(finite, POINTS);
 }
