@@ -4,6 +4,7 @@ export const ENGINE_NAMES = [
   'onnx:cpu',
   'onnx:cuda',
   'onnx:webgpu',
+  'native:cpu',
   'tfjs:cpu',
   'tfjs:wasm',
   'tfjs:webgpu',
@@ -55,6 +56,13 @@ export const ENGINES: Readonly<Record<EngineName, EngineFacts>> = {
     packages: [],
     computesOn: 'first GPU',
     precisions: ['f32', 'f16'],
+  },
+  'native:cpu': {
+    summary: 'the traced graph as one C file, compiled for this processor',
+    needs: 'a C compiler (gcc or clang; Linux or macOS)',
+    packages: [],
+    computesOn: 'cores',
+    precisions: ['f32'],
   },
   'tfjs:cpu': {
     summary: 'TensorFlow.js in plain JavaScript, one operation after the other: the reference',

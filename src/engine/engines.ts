@@ -38,6 +38,8 @@ async function open(name: EngineName, threads: number | undefined): Promise<Engi
     case 'onnx:webgpu':
       await tryProvider(name, 'webgpu');
       return webgpuEngine({ name, version: ORT_VERSION, device: gpuName() });
+    case 'native:cpu':
+      return (await import('./native/native.js')).openNative();
     case 'tfjs:cpu':
       return eagerEngine;
     case 'tfjs:wasm':

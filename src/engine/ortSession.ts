@@ -30,6 +30,7 @@ export function providerOf(engine: EngineName): Provider {
     case 'onnx:webgpu':
       return 'webgpu';
     case 'onnx:cpu':
+    case 'native:cpu':
     case 'tfjs:cpu':
     case 'tfjs:wasm':
     case 'tfjs:webgpu':

@@ -1,0 +1,103 @@
+/** The system's C compiler: finds it, and makes a C file into a library that Node loads. */
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { arch, constants, cpus, platform, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { EngineError } from '../engineError.js';
+import type { StepSource } from './source.js';
+
+const run = promisify(execFile);
+
+export interface Compiler {
+  readonly command: string;
+  /** What it calls itself. */
+  readonly version: string;
+}
+
+let found: Compiler | null = null;
+
+/** The compiler of `$CC`, or `cc`. @throws EngineError where there is none */
+export function findCompiler(): Compiler {
+  if (found !== null) return found;
+  const command = process.env['CC'] ?? 'cc';
+  try {
+    const version = execFileSync(command, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    found = { command, version: version.split('\n')[0]!.trim() };
+    return found;
+  } catch (error) {
+    throw new EngineError(
+      `The engine native:cpu needs a C compiler, and \`${command}\` can't be run: install gcc or clang (Debian: build-essential; ` +
+        'macOS: xcode-select --install), or name one in CC.',
+      { cause: error },
+    );
+  }
+}
+
+/** Flags of the processor's own instructions; results may differ in their last bits from one processor to another. */
+const machineFlags = (): string[] => (arch() === 'arm64' ? ['-mcpu=native'] : ['-march=native', '-mprefer-vector-width=512']);
+
+const FLAGS = [
+  '-O3',
+  '-std=gnu11',
+  '-shared',
+  '-fPIC',
+  '-fvisibility=hidden',
+  '-fopenmp-simd',
+  // Functions set no errno and no one looks at floating-point flags: loops over them can be vectorised. NaN stays NaN.
+  '-fno-math-errno',
+  '-fno-trapping-math',
+  '-pthread',
+];
+
+/** What of the machine decides the library besides its source. */
+export function machineKey(compiler: Compiler): string {
+  const flags = platform() === 'linux' ? (/^flags.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '') : '';
+  const parts = [compiler.version, FLAGS, machineFlags(), platform(), arch(), cpus()[0]?.model ?? '', flags];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+/** The library that a source becomes. @throws EngineError with what the compiler said */
+export async function compileLibrary({ text, constants: data }: StepSource, compiler: Compiler): Promise<Uint8Array> {
+  const folder = mkdtempSync(join(tmpdir(), 'isoloss-native-'));
+  try {
+    writeFileSync(join(folder, 'step.c'), text); if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
+    writeFileSync(join(folder, 'constants.bin'), data);
+    const linking = platform() === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+    const options = [...FLAGS, ...machineFlags(), ...linking, 'step.c', '-o', 'step.node', '-lm'];
+    await run(compiler.command, options, { cwd: folder, maxBuffer: 1 << 26 });
+    return readFileSync(join(folder, 'step.node'));
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim().split('\n').slice(0, 5).join('\n');
+    throw new EngineError(
+      `The C compiler \`${compiler.command}\` (${compiler.version}) could not make the training step: ${said ?? String(error)}`,
+      { cause: error },
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a library offers (addon.h). */
+export interface Library {
+  open(constants: Uint8Array, threads: number): object;
+  write(handle: object, offsetBytes: number, values: ArrayBufferView): void;
+  read(handle: object, offsetBytes: number, values: ArrayBufferView): void;
+  run(handle: object, steps: number, perStep: readonly ArrayBufferView[], results: readonly ArrayBufferView[]): void;
+  close(handle: object): void;
+}
+
+/** Loads a library; its file is gone afterwards, since the process keeps what it has loaded. */
+export function loadLibrary(bytes: Uint8Array): Library {
+  const folder = mkdtempSync(join(tmpdir(), 'isoloss-native-'));
+  const path = join(folder, 'step.node');
+  try {
+    writeFileSync(path, bytes, { mode: 0o700 });
+    const module = { exports: {} };
+    process.dlopen(module, path, constants.dlopen.RTLD_NOW);
+    return module.exports as Library;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,248 @@
+/** From a graph to the C file of a step: its loops as functions, and the order in which they are called. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { OnnxGraph, OnnxValue } from '../onnx/graph.js';
+import { BYTES } from '../onnx/liveness.js';
+import { rewrite, type Rule } from '../passes/rewrite.js';
+import { simplifyRules } from '../passes/simplify.js';
+import { sizeOf } from '../tensors.js';
+import { decompositions } from './decompose.js';
+import { ARRAY_TYPE } from './expressions.js';
+import { OperandFinder, unitsOf, type Unit } from './fuse.js';
+import { isRowNode, layoutOf, readersOf, withCopies, withParts } from './layout.js';
+import { isProduct } from './matrices.js';
+import { arraysOf, laidOut, planMemory, type MemoryPlan, type Place, type StepLayout } from './memory.js';
+import { writeProduct } from './products.js';
+import { accumulated, partialBytes, writeRows, type RowFunction } from './rows.js';
+import { writeSingle } from './singles.js';
+import { isViewNode, type View } from './views.js';
+
+/** Headers that every step includes, in this order. */
+const HEADERS = ['functions', 'product', 'threads', 'addon'];
+const HEADER_FOLDER = fileURLToPath(new URL('../../../src/engine/native/c/', import.meta.url));
+
+export const headerPaths = (): string[] => HEADERS.map((name) => `${HEADER_FOLDER}${name}.h`);
+
+export const headerText = (): string => headerPaths().map((path) => readFileSync(path, 'utf8')).join('\n');
+
+export interface StepSource {
+  readonly text: string;
+  /** What the file includes as `constants.bin`. */
+  readonly constants: Uint8Array;
+}
+
+const AREAS: Readonly<Record<Place['area'], (at: number) => string>> = {
+  state: (at) => `x->state + ${at}`,
+  next: (at) => `x->next + ${at}`,
+  arena: (at) => `x->arena + ${at}`,
+  constants: (at) => `constant_data + ${at}`,
+  perStep: (at) => `x->per_step[${at}]`,
+  results: (at) => `x->results[${at}]`,
+};
+
+const IS_READ_ONLY: readonly Place['area'][] = ['state', 'constants', 'perStep'];
+
+interface Range {
+  readonly area: Place['area'];
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Bytes that a place covers; inputs and results are each by themselves. */
+const rangeOf = ({ area, at, bytes }: Place): Range =>
+  area === 'perStep' || area === 'results' ? { area, from: at, to: at + 1 } : { area, from: at, to: at + bytes };
+
+const overlap = (a: readonly Range[], b: readonly Range[]): boolean =>
+  a.some((x) => b.some((y) => x.area === y.area && x.from < y.to && y.from < x.to));
+
+/** Writes the file: state with a life, as long as the writing. */
+class SourceWriter {
+  private readonly graph: OnnxGraph;
+  private readonly step: StepLayout;
+  private readonly threads: number;
+  private readonly layout;
+  private readonly units: readonly Unit[];
+  private readonly loops = new Map<Unit, RowFunction>();
+  private readonly memory: MemoryPlan;
+  private readonly functions = new Map<string, string>();
+  private readonly lines: string[] = [];
+  /** What has been read and written since threads last waited for each other. */
+  private since: { readonly read: Range[]; readonly written: Range[] } = { read: [], written: [] };
+
+  constructor(graph: OnnxGraph, step: StepLayout, threads: number) {
+    this.graph = graph;
+    this.step = step;
+    this.threads = threads;
+    this.layout = layoutOf(graph);
+    const finder = new OperandFinder(this.layout);
+    this.units = unitsOf(graph, finder);
+    const isStored = storedValues(graph, this.units);
+    for (const unit of this.units)
+      if (unit.kind === 'rows') this.loops.set(unit, writeRows(unit, finder, isStored));
+    const partsOf = (unit: Unit): number => {
+      const loop = this.loops.get(unit);
+      return loop === undefined || threads === 1 ? 0 : threads * partialBytes(loop);
+    };
+    this.memory = planMemory(graph, this.units, this.layout, step, isStored, partsOf);
+  }
+
+  private readonly pointer = (place: Place, value: OnnxValue): string => {
+    const constness = IS_READ_ONLY.includes(place.area) ? 'const ' : '';
+    return `(${constness}${ARRAY_TYPE[value.dtype]} *)(${AREAS[place.area](place.at)})`;
+  };
+
+  private readonly pointerTo = (view: View): string => {
+    const base = this.pointer(this.memory.placeOf(view.root), view.root);
+    return view.offset === 0 ? base : `${base} + ${view.offset}L`;
+  };
+
+  private barrier(): void {
+    this.since = { read: [], written: [] };
+    if (this.threads > 1) this.lines.push('barrier(team, thread);');
+  }
+
+  /** A barrier if another thread may still be at something that a unit needs or writes over. */
+  private waitFor(unit: Unit): void {
+    const { read, written } = arraysOf(unit, this.layout);
+    const ranges = (roots: readonly OnnxValue[]): Range[] =>
+      roots.flatMap((root) => {
+        const place = this.memory.placeOf(root) as Place | undefined;
+        return place === undefined ? [] : [rangeOf(place)];
+      });
+    const partials = this.memory.partials.get(unit);
+    const reads = ranges(read);
+    const writes = [...ranges(written), ...(partials === undefined ? [] : [rangeOf(partials)])];
+    const conflicts =
+      overlap(writes, this.since.read) || overlap(writes, this.since.written) || overlap(reads, this.since.written);
+    if (conflicts) this.barrier();
+    this.since.read.push(...reads);
+    this.since.written.push(...writes);
+  }
+
+  private callLoop(unit: Unit & { readonly kind: 'rows' }): void {
+    const loop = this.loops.get(unit)!;
+    const name = this.functions.get(loop.text) ?? `rows_${this.functions.size}`;
+    this.functions.set(loop.text, name);
+    const partials = this.memory.partials.get(unit);
+    const threadBytes = partialBytes(loop);
+    const partAt = new Map<OnnxValue, number>();
+    let at = 0;
+    for (const { node, length } of loop.sums) {
+      partAt.set(node.outputs[0]!, at);
+      at += Math.ceil((length * BYTES[node.outputs[0]!.dtype]) / 64) * 64;
+    }
+    const given = loop.arguments.map(({ value, use }) => {
+      if (use !== 'partial') return this.pointer(this.memory.placeOf(value), value);
+      if (partials === undefined) return this.pointerTo(this.layout(value));
+      return `(${ARRAY_TYPE[value.dtype]} *)(x->arena + ${partials.at + partAt.get(value)!} + thread * ${threadBytes}L)`;
+    });
+    const call = `${name}(FROM(${unit.rows}), TO(${unit.rows}), ${given.join(', ')});`;
+    this.lines.push(call);
+    if (partials === undefined) return;
+    this.barrier();
+    for (const { node, operator, length } of loop.sums) {
+      const value = node.outputs[0]!;
+      const type = ARRAY_TYPE[value.dtype];
+      this.lines.push(
+        `for (long c = FROM(${length}); c < TO(${length}); c++) {`,
+        `const ${type} *part = (const ${type} *)(x->arena + ${partials.at + partAt.get(value)!}) + c;`,
+        `${type} sum = part[0];`,
+        `for (int t = 1; t < THREADS; t++) { const ${type} next = part[t * ${threadBytes / BYTES[value.dtype]}L]; ${accumulated(operator, 'sum', 'next')} }`,
+        `(${this.pointerTo(this.layout(value))})[c] = sum;`,
+        '}',
+      );
+    }
+    this.since.read.push(rangeOf(partials));
+    this.since.written.push(...loop.sums.map(({ node }) => rangeOf(this.memory.placeOf(this.layout(node.outputs[0]!).root))));
+  }
+
+  write(): StepSource {
+    for (const unit of this.units) {
+      this.waitFor(unit);
+      if (unit.kind === 'rows') {
+        this.callLoop(unit);
+        continue;
+      }
+      const [node] = unit.nodes;
+      this.lines.push(
+        ...(isProduct(node)
+          ? writeProduct(node, this.layout, this.threads, this.pointerTo)
+          : writeSingle({ node, layout: this.layout, pointerTo: this.pointerTo })),
+      );
+    }
+    const { step, graph } = this;
+    const inputs = new Map(graph.inputs.map((input) => [input.inputName!, input]));
+    const results = new Map(graph.outputs.map(({ name, value }) => [name, value]));
+    const bytes = (value: OnnxValue): number => sizeOf(value.shape) * BYTES[value.dtype];
+    const list = (sizes: readonly number[]): string => `{${sizes.length === 0 ? '0' : sizes.join(', ')}}`;
+    const widest = Math.max(1, ...this.units.map((unit) => (unit.kind === 'rows' ? unit.columns : 1)));
+    const text = [
+      '#define _GNU_SOURCE',
+      '#include <math.h>',
+      '#include <stdint.h>',
+      '#include <string.h>',
+      `#define THREADS ${this.threads}`,
+      `#define STATE_BYTES ${Math.max(64, laidOut(step.state).bytes)}L`,
+      `#define ARENA_BYTES ${Math.max(64, this.memory.arenaBytes)}L`,
+      '#define SCRATCH_FLOATS PRODUCT_SCRATCH',
+      `#define PER_STEP_COUNT ${step.perStep.length}`,
+      `#define RESULT_COUNT ${step.results.length}`,
+      `static const long per_step_bytes[] = ${list(step.perStep.map((name) => bytes(inputs.get(name)!)))};`,
+      `static const long result_bytes[] = ${list(step.results.map((name) => bytes(results.get(name)!)))};`,
+      ...headerPaths().map((path) => `#include "${path}"`),
+      '#define FROM(n) ((long)(n) * thread / THREADS)',
+      '#define TO(n) ((long)(n) * (thread + 1) / THREADS)',
+      '#define PART_FROM(n, part) (FROM(((n) + (part) - 1) / (part)) * (part))',
+      '#define PART_TO(n, part) (TO(((n) + (part) - 1) / (part)) * (part) < (n) ? TO(((n) + (part) - 1) / (part)) * (part) : (n))',
+      this.memory.constants.length === 0 ? 'static const char constant_data[64];' : EMBEDDED_CONSTANTS,
+      `static const char zero_row[${widest * 8}] __attribute__((aligned(64)));`,
+      ...[...this.functions].map(([body, name]) => `static void ${name}${body}`),
+      'static void step(const struct step *x, int thread, int threads, struct team *team) {',
+      '(void)threads; (void)team; (void)zero_row; (void)constant_data; (void)thread; (void)x;',
+      ...this.lines,
+      '}',
+      '',
+    ].join('\n');
+    return { text, constants: this.memory.constants };
+  }
+}
+
+/** The assembler takes a file in whole, which the compiler would take seconds to read as numbers. */
+const EMBEDDED_CONSTANTS = `#ifdef __APPLE__
+__asm__(".const_data\\n.p2align 6\\n_constant_data:\\n.incbin \\"constants.bin\\"\\n.text");
+#else
+__asm__(".pushsection .rodata\\n.balign 64\\n.local constant_data\\nconstant_data:\\n.incbin \\"constants.bin\\"\\n.popsection");
+#endif
+extern const char constant_data[] __attribute__((visibility("hidden")));`;
+
+/** Values that are read by another unit than the one that makes them, or go out of the step. */
+function storedValues(graph: OnnxGraph, units: readonly Unit[]): (value: OnnxValue) => boolean {
+  const unitOf = new Map(units.flatMap((unit) => unit.nodes.map((node) => [node, unit])));
+  const readers = readersOf(graph.nodes);
+  const outputs = new Set(graph.outputs.map(({ value }) => value));
+  const isRead = (value: OnnxValue, by: (unit: Unit) => boolean): boolean =>
+    outputs.has(value) ||
+    (readers.get(value) ?? []).some((node) =>
+      isViewNode(node) ? node.outputs.some((next) => isRead(next, by)) : by(unitOf.get(node)!),
+    );
+  const known = new Map<OnnxValue, boolean>();
+  return (value) => {
+    const found = known.get(value);
+    if (found !== undefined) return found;
+    const own = unitOf.get(value.producer!)!;
+    const stored = own.kind === 'single' || !isRowNode(value.producer!) || isRead(value, (unit) => unit !== own);
+    known.set(value, stored);
+    return stored;
+  };
+}
+
+/**
+ * The C file that computes a graph.
+ * @param graph as `lower` gives it, after the passes that are right for any runtime
+ * @throws EngineError naming an operation that the engine has not got
+ */
+export function stepSource(graph: OnnxGraph, step: StepLayout, threads: number): StepSource {
+  const { Reshape, Transpose, Expand } = simplifyRules as Record<string, Rule[]>;
+  const plain = rewrite(rewrite(graph, decompositions), { Reshape: Reshape!, Transpose: Transpose!, Expand: Expand! });
+  return new SourceWriter(withParts(withCopies(plain)), step, threads).write();
+}
