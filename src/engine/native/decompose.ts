@@ -2,6 +2,7 @@
 import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleContext, RuleSet } from '../passes/rewrite.js';
 import { sizeOf } from '../tensors.js';
+import { isProduct } from './matrices.js';
 
 const numbers = (value: OnnxValue): number[] => Array.from(value.constant as BigInt64Array, Number);
 const floats = (value: { attrs: Readonly<Record<string, unknown>> }, name: string): number =>
@@ -115,7 +116,18 @@ const plainAddend: Rule = ({ builder, node, inputs }) => {
   return [builder.binary('Add', product, addend)];
 };
 
+/** A product whose transpose alone is read is written transposed. */
+const turnedProduct: Rule = ({ builder, node, inputs, usesOfInput }) => {
+  const product = inputs[0]!.producer;
+  if (product === null || !isProduct(product) || product.attrs['perm'] !== undefined || usesOfInput(0) > 1) return null;
+  // An addend would have to be turned back.
+  if (product.inputs.length > 2) return null;
+  const attrs = { ...product.attrs, perm: node.attrs['perm']! };
+  return [builder.op(product.op, product.inputs, node.outputs[0]!, { attrs, domain: product.domain })];
+};
+
 export const decompositions: RuleSet = {
+  Transpose: [turnedProduct],
   Gemm: [plainAddend],
   Softmax: [softmax],
   LogSoftmax: [logSoftmax],

@@ -202,7 +202,7 @@ function formOf(nodes: readonly OnnxNode[], finder: OperandFinder): Form | null 
   const size = Math.max(...nodes.map(sizeOfNode));
   for (const columns of new Set(columnsToTry(nodes, size))) {
     const rows = size / columns;
-    if (!Number.isInteger(rows)) continue;
+    if (!Number.isInteger(rows) || !Number.isInteger(columns)) continue;
     const isPlain = nodes.every((node) => sizeOfNode(node) === size);
     // What is one number for all elements would be computed by one thread, and all the rest with it.
     if (!isPlain && (rows === 1 || columns === 1)) continue;

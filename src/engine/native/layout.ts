@@ -1,12 +1,12 @@
 /**
- * Which array every value lies in, and how: results of products are written where a transpose or a concatenation would move
- * them, and what can't be read as a view of another array is copied.
+ * Which array every value lies in, and how: parts of a concatenation are written to their places in it, and what can't be read as
+ * a view of another array is copied.
  */
 import { GraphBuilder, liveGraph, type OnnxGraph, type OnnxNode, type OnnxValue } from '../onnx/graph.js';
 import { copy } from '../passes/rewrite.js';
 import { isElementwise } from './expressions.js';
 import { addendMatrix, isProduct, operandMatrix, resultMatrix } from './matrices.js';
-import { contiguous, isContiguous, isViewNode, sliced, untransposed, viewThrough, type View } from './views.js';
+import { contiguous, isContiguous, isViewNode, sliced, viewThrough, type View } from './views.js';
 
 /** Operations that loops over rows consist of. */
 const ROW_OPS = ['PickAt', 'AddAt', 'ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd'];
@@ -159,24 +159,18 @@ export function layoutOf(graph: OnnxGraph): Layout {
     return sliced(contiguous(whole), whole.shape, axis, begin, value.shape[axis]!);
   };
 
-  /** Where a value would best be written, seen from what becomes of it; null where its own array is as good. */
-  const wanted = (value: OnnxValue, mayTurn: boolean): View | null => {
-    const [reader, ...others] = readersAre(value);
-    const concat = [reader, ...others].find((node) => node?.op === 'Concat');
+  /** The place in a concatenation that a value is read into; null where it is not. */
+  const wanted = (value: OnnxValue): View | null => {
+    const all = readersAre(value);
+    const concat = all.find(({ op }) => op === 'Concat');
     if (concat !== undefined) return slotIn(concat, value);
-    if (reader === undefined || others.length > 0) return null;
-    if (reader.op === 'Reshape') return wanted(reader.outputs[0]!, mayTurn);
-    if (reader.op !== 'Transpose' || !mayTurn) return null;
-    const turned = reader.outputs[0]!;
-    const perm = reader.attrs['perm'] as readonly number[];
-    const target = wanted(turned, mayTurn) ?? contiguous(value);
-    return untransposed(target, turned.shape, perm);
+    return all.length === 1 && all[0]!.op === 'Reshape' ? wanted(all[0]!.outputs[0]!) : null;
   };
 
   for (const node of graph.nodes) {
     const value = node.outputs[0]!;
     if (isViewNode(node) || outputs.has(value) || !(isProduct(node) || isRowNode(node))) continue;
-    const view = wanted(value, isProduct(node));
+    const view = wanted(value);
     if (view === null || (isProduct(node) && resultMatrix(node, view) === null)) continue;
     if (isReadable(value, view)) placed.set(value, view);
   }

@@ -34,8 +34,15 @@ function axesOf(node: OnnxNode, operand: 0 | 1): number[] {
   return axes;
 }
 
+/** The shape of a product before it is turned into that of the node's output. */
+function plainShape({ attrs, outputs }: OnnxNode): Shape {
+  const { shape } = outputs[0]!;
+  const perm = attrs['perm'] as readonly number[] | undefined;
+  return perm === undefined ? shape : shape.map((_, axis) => shape[perm.indexOf(axis)]!);
+}
+
 export function productSizes(node: OnnxNode): ProductSizes {
-  const shape = node.outputs[0]!.shape;
+  const shape = plainShape(node);
   const axes = axesOf(node, 0);
   return {
     batchShape: shape.slice(0, -2),
@@ -75,7 +82,16 @@ export function operandMatrix(node: OnnxNode, operand: 0 | 1, view: View): Matri
 /** Whether a product can write its result as a view has it. */
 export function resultMatrix(node: OnnxNode, view: View): Matrix | null {
   const { batchShape, m, n } = productSizes(node);
-  const result = matrixOf(view, sizeOf(batchShape), m, n);
+  const perm = node.attrs['perm'] as readonly number[] | undefined;
+  const turnedBack =
+    perm === undefined
+      ? view
+      : transposed(
+          view,
+          node.outputs[0]!.shape,
+          perm.map((_, axis) => perm.indexOf(axis)),
+        );
+  const result = turnedBack && matrixOf(turnedBack, sizeOf(batchShape), m, n);
   return result?.columnStride !== 1 && node.inputs.length > 2 ? null : result;
 }
 

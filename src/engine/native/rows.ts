@@ -182,8 +182,8 @@ class RowWriter {
 
   private valueOf(node: OnnxNode, stage: number): string {
     const x = this.operands(node).map((operand, i) => this.literalOf(operand, node, i, stage));
-    if (node.op === 'AddAt') return `${x[0]} + (c == (long)${x[1]} ? ${x[2]} : 0)`;
-    if (node.op === 'PickAt') return `(c == (long)${x[1]} ? ${x[0]} : 0)`;
+    if (node.op === 'AddAt') return `${x[0]} + ((int)c == (int)${x[1]} ? ${x[2]} : 0)`;
+    if (node.op === 'PickAt') return `((int)c == (int)${x[1]} ? ${x[0]} : 0)`;
     return operandCount(node) === node.inputs.length ? expressionOf(node, x) : x[0]!;
   }
 

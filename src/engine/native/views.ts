@@ -77,12 +77,6 @@ export function transposed(view: View, shape: Shape, perm: readonly number[]): V
   return groups && { ...view, factors: merged(perm.flatMap((axis) => groups[axis]!)) };
 }
 
-/** The view whose transpose is the one given: where a value is to be written so that its transpose comes to lie there. */
-export function untransposed(view: View, transposedShape: Shape, perm: readonly number[]): View | null {
-  const inverse = perm.map((_, axis) => perm.indexOf(axis));
-  return transposed(view, transposedShape, inverse);
-}
-
 /** `length` elements of an axis from `begin` on. */
 export function sliced(view: View, shape: Shape, axis: number, begin: number, length: number): View | null {
   if (length === shape[axis]) return view;
