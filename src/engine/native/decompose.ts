@@ -1,5 +1,5 @@
 /** Larger ONNX operations as the elementwise ones and reductions that they consist of, which are then joined into loops. */
-import type { GraphBuilder, OnnxValue } from '../onnx/graph.js';
+import { typedArray, type GraphBuilder, type OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleContext, RuleSet } from '../passes/rewrite.js';
 import { sizeOf } from '../tensors.js';
 import { isProduct } from './matrices.js';
@@ -105,6 +105,18 @@ const addAt: Rule = ({ builder, node, inputs }) => {
   return [builder.op('AddAt', inputs, node.outputs[0]!)];
 };
 
+/** A comparison of each index with the numbers of the columns. */
+const oneHot: Rule = ({ builder, node, inputs }) => {
+  const [indices, , values] = inputs as [OnnxValue, OnnxValue, OnnxValue];
+  const { shape, dtype } = node.outputs[0]!;
+  const depth = shape.at(-1)!;
+  const columns = Array.from({ length: depth }, (_, i) => i);
+  const column = builder.constant(indices.dtype, [depth], typedArray(indices.dtype, columns));
+  const isHot = builder.binary('Equal', builder.reshape(indices, [...indices.shape, 1]), column, 'bool');
+  const [off, on] = Array.from(values.constant as Float32Array, (value) => builder.scalar(value, dtype));
+  return [builder.op('Where', [isHot, on!, off!], { shape, dtype })];
+};
+
 /** A product starts from a value for each element or from a row for all; anything else is added afterwards. */
 const plainAddend: Rule = ({ builder, node, inputs }) => {
   const addend = inputs[2];
@@ -135,6 +147,7 @@ export const decompositions: RuleSet = {
   SimplifiedLayerNormalization: [rmsNorm],
   GatherElements: [pickAt],
   ScatterElements: [addAt],
+  OneHot: [oneHot],
   ...Object.fromEntries(
     ['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax', 'ReduceMin', 'ReduceProd'].map((op) => [
       op,

@@ -8,12 +8,14 @@ import type { Engine, EngineOptions, Executable, ExecutableFunction, StepProgram
 import { modelKey } from '../modelKey.js';
 import { lower } from '../onnx/lower.js';
 import { optimise, PASSES } from '../passes/index.js';
+import { rewrite } from '../passes/rewrite.js';
 import { traceStep } from '../stepGraph.js';
 import { checkLength, hostArray, sizeOf, type HostArray, type HostTensors, type TensorSpec } from '../tensors.js';
 import { trace } from '../trace/trace.js';
 import type { TraceGraph } from '../trace/graph.js';
 import { createHash } from 'node:crypto';
 import { compileLibrary, findCompiler, loadLibrary, machineKey, type Compiler, type Library } from './compiler.js';
+import { einsumRules } from './einsum.js';
 import { laidOut, type StepLayout } from './memory.js';
 import { headerText, stepSource } from './source.js';
 
@@ -29,7 +31,9 @@ async function libraryOf(graph: TraceGraph, step: StepLayout, options: EngineOpt
   const kept = key === null ? null : options.cache!.load(key);
   if (kept !== null) return loadLibrary(kept);
   const names = PASSES.map(({ name }) => name).filter((name) => !FOREIGN_PASSES.includes(name));
-  const bytes = await compileLibrary(stepSource(optimise(lower(graph), names), step, options.threads), compiler);
+  // Before the passes, which know what matrix products can take in.
+  const plain = rewrite(lower(graph), einsumRules);
+  const bytes = await compileLibrary(stepSource(optimise(plain, names), step, options.threads), compiler);
   if (key !== null) options.cache!.save(key, bytes);
   return loadLibrary(bytes);
 }

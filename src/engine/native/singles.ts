@@ -6,6 +6,13 @@ import { sizeOf } from '../tensors.js';
 import { ARRAY_TYPE, literal } from './expressions.js';
 import type { Layout } from './layout.js';
 import { byRows, distance, type View } from './views.js';
+import {
+  convolution,
+  largestInWindows,
+  meansOfWindows,
+  transposedConvolution,
+  type WindowPointers,
+} from './windows.js';
 
 export interface SingleContext {
   readonly node: OnnxNode;
@@ -220,6 +227,14 @@ const pad: Writer = (context) => {
   ];
 };
 
+const ofWindows =
+  (write: (node: OnnxNode, pointers: WindowPointers) => string[]): Writer =>
+  (context) =>
+    write(context.node, {
+      input: (index) => first(context, index),
+      output: (index) => output(context, index),
+    });
+
 const WRITERS: Readonly<Record<string, Writer>> = {
   /** Its parts are written to their places by whatever makes them. */
   Concat: () => [],
@@ -232,6 +247,10 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   TopK: topK,
   Tile: tile,
   Pad: pad,
+  Conv: ofWindows(convolution),
+  ConvTranspose: ofWindows(transposedConvolution),
+  MaxPool: ofWindows(largestInWindows),
+  AveragePool: ofWindows(meansOfWindows),
 };
 
 /** @throws EngineError naming an operation that the engine has not got */
