@@ -263,7 +263,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   struct bytes constants;
   long threads;
-  if (!arguments_of(env, info, 2, arguments) || !bytes_of(env, arguments[0], "The constants", &constants) ||
+  if (!arguments_of(env, info, 2, arguments) || !bytes_of(env, arguments[0], "The array of constants", &constants) ||
       !whole_number(env, arguments[1], "The number of threads", 1, MOST_THREADS, &threads)) {
     return NULL;
   }

@@ -114,27 +114,39 @@ static int spin_until_open(struct team *team, unsigned awaited, long limit) {
   return 1;
 }
 
+/* Whether this thread is the last of its team, which opens the barrier. */
+static inline int arrive_last(struct team *team, struct member *self) {
+  self->awaited += (unsigned)team->threads;
+  if (atomic_fetch_add(&team->arrivals, 1) + 1 != self->awaited) return 0;
+  if (atomic_load(&team->sleepers)) wake_sleepers(team);
+  return 1;
+}
+
 /* Not inlined: a step has hundreds of barriers, and its code should stay small. */
 static __attribute__((noinline)) void wait_for_team(struct team *team, int thread) {
   struct member *self = &team->members[thread];
-  unsigned awaited = self->awaited += (unsigned)team->threads;
-  if (atomic_fetch_add(&team->arrivals, 1) + 1 == awaited) {
-    if (atomic_load(&team->sleepers)) wake_sleepers(team);
-  } else if (self->hasty_waits) {
+  if (arrive_last(team, self)) return;
+  if (self->hasty_waits) {
     if (--self->hasty_waits == 0) self->doubts = DOUBTS_AFTER_HASTE;
-    if (!spin_until_open(team, awaited, HASTY_NANOSECONDS)) sleep_until_open(team, awaited);
-  } else if (spin_until_open(team, awaited, PATIENT_NANOSECONDS)) {
+    if (!spin_until_open(team, self->awaited, HASTY_NANOSECONDS)) sleep_until_open(team, self->awaited);
+  } else if (spin_until_open(team, self->awaited, PATIENT_NANOSECONDS)) {
     if (self->doubts) self->doubts--;
   } else {
     self->doubts += DOUBTS_OF_A_WAIT_IN_VAIN;
     if (self->doubts >= DOUBTS_TO_BE_HASTY) self->hasty_waits = HASTY_WAITS;
-    sleep_until_open(team, awaited);
+    sleep_until_open(team, self->awaited);
   }
 }
 
 /* Returns once all threads of the team have called it, and what they wrote before is visible. */
 static inline void barrier(struct team *team, int thread) {
   if (team->threads > 1) wait_for_team(team, thread);
+}
+
+/* How long the caller takes between two pieces of work says nothing about waits at barriers. */
+static void wait_for_work(struct team *team, struct member *self) {
+  if (arrive_last(team, self) || spin_until_open(team, self->awaited, PATIENT_NANOSECONDS)) return;
+  sleep_until_open(team, self->awaited);
 }
 
 static void *helper_main(void *argument) {
@@ -144,7 +156,7 @@ static void *helper_main(void *argument) {
   pthread_mutex_lock(&team->mutex);
   pthread_mutex_unlock(&team->mutex);
   for (;;) {
-    barrier(team, self->thread);
+    wait_for_work(team, self);
     if (team->stopping) return NULL;
     team->work(team->context, self->thread);
     barrier(team, self->thread);
