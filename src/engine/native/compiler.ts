@@ -59,10 +59,13 @@ export function machineKey(compiler: Compiler): string {
 }
 
 /** The library that a source becomes. @throws EngineError with what the compiler said */
-export async function compileLibrary({ text, constants: data }: StepSource, compiler: Compiler): Promise<Uint8Array> {
+export async function compileLibrary({ text: t0, constants: data }: StepSource, compiler: Compiler): Promise<Uint8Array> {
+  let text = t0;
   const folder = mkdtempSync(join(tmpdir(), 'isoloss-native-'));
   try {
-    writeFileSync(join(folder, 'step.c'), text); if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
+    if (process.env['NPROF']) text = prof(text);
+    if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
+    writeFileSync(join(folder, 'step.c'), text);
     writeFileSync(join(folder, 'constants.bin'), data);
     const linking = platform() === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
     const options = [...FLAGS, ...machineFlags(), ...linking, 'step.c', '-o', 'step.node', '-lm'];
@@ -100,4 +103,17 @@ export function loadLibrary(bytes: Uint8Array): Library {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function prof(text: string): string {
+  const names: string[] = [];
+  const at = text.indexOf('static void step(');
+  const body = text.slice(at).replace(/^\/\* (.*) \*\/$/gm, (_, name: string) => {
+    names.push(name);
+    return `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = ${names.length}; }`;
+  }).replace(/\}\n$/, `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = 0; prof_n++; } }\n`);
+  const head = `#include <stdio.h>\nstatic unsigned long prof_t[${names.length + 1}], prof_last; static int prof_i, prof_n; static const char *prof_names[] = {"between", ${names.map((n) => JSON.stringify(n.slice(0, 150))).join(', ')}};
+__attribute__((destructor)) static void prof_out(void) { prof_t[0] = 0; double tot = 0; for (int i = 0; i <= ${names.length}; i++) tot += prof_t[i]; for (int i = 1; i <= ${names.length}; i++) fprintf(stderr, "P %6.1f us %5.1f%% %s\\n", prof_t[i] / (double)prof_n / 2596.1, 100 * prof_t[i] / tot, prof_names[i]); fprintf(stderr, "P total %.1f us\\n", tot / prof_n / 2596.1); }
+`;
+  return text.slice(0, at) + head + body;
 }

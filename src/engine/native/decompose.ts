@@ -12,12 +12,18 @@ const lastAxis = (x: OnnxValue): number => x.shape.length - 1;
 const positive = (axis: unknown, x: OnnxValue): number =>
   Number(axis) < 0 ? Number(axis) + x.shape.length : Number(axis);
 
-/** Sums and the like over the first axes or the last ones alone, keeping them; others are turned round first. */
-function reduced(builder: GraphBuilder, op: string, x: OnnxValue, axes: readonly number[]): OnnxValue {
+/**
+ * Sums and the like over the first axes or the last ones alone, keeping them; others are turned round first, and axes that
+ * are apart are reduced one after the other.
+ */
+function reduced(builder: GraphBuilder, op: string, x: OnnxValue, over: readonly number[]): OnnxValue {
+  const axes = over.filter((axis) => x.shape[axis] !== 1);
   const rank = x.shape.length;
   const isLast = axes.every((axis) => axis >= rank - axes.length);
   const isFirst = op === 'ReduceSum' && axes.every((axis) => axis < axes.length);
-  if (isLast || isFirst || axes.length === 0) return axes.length === 0 ? x : builder.reduce(op, x, axes, true);
+  if (isLast || isFirst) return builder.reduce(op, x, axes, true);
+  const apart = axes.findLastIndex((axis, i) => i > 0 && axes[i - 1] !== axis - 1);
+  if (apart !== -1) return reduced(builder, op, reduced(builder, op, x, axes.slice(apart)), axes.slice(0, apart));
   const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const turned = builder.transpose(x, [...kept, ...axes]);
   const last = axes.map((_, i) => kept.length + i);

@@ -46,7 +46,7 @@ const sizeOfNode = (node: OnnxNode): number =>
   sizeOf(isReduction(node) || node.op === 'PickAt' ? node.inputs[0]!.shape : node.outputs[0]!.shape);
 
 /** Columns that a node has to be given, null where any will do. */
-function fixedColumns(node: OnnxNode): number | null {
+export function fixedColumns(node: OnnxNode): number | null {
   const { shape } = node.inputs[0]!;
   if (node.op === 'PickAt' || node.op === 'AddAt') return shape[1]!;
   if (!isReduction(node)) return null;
@@ -83,7 +83,7 @@ export function sourceOf(value: OnnxValue): OnnxValue {
 export const operandCount = (node: OnnxNode): number => (isReduction(node) ? 1 : node.inputs.length);
 
 /** The shape over which an operand is spread. */
-function spreadShape(node: OnnxNode, operand: number): readonly number[] {
+export function spreadShape(node: OnnxNode, operand: number): readonly number[] {
   if (isReduction(node) || node.op === 'PickAt') return node.inputs[0]!.shape;
   // The index of a row is one number of each row of the values.
   return node.op === 'AddAt' && operand > 0 ? node.inputs[0]!.shape : node.outputs[0]!.shape;
@@ -200,6 +200,8 @@ function columnsToTry(nodes: readonly OnnxNode[], size: number): number[] {
 /** The rows and columns in which some nodes can be computed together; null where there are none. */
 function formOf(nodes: readonly OnnxNode[], finder: OperandFinder): Form | null {
   const size = Math.max(...nodes.map(sizeOfNode));
+  // What has to have columns of its own can't go over the rows of others.
+  if (nodes.some((node) => sizeOfNode(node) !== size && fixedColumns(node) !== null)) return null;
   for (const columns of new Set(columnsToTry(nodes, size))) {
     const rows = size / columns;
     if (!Number.isInteger(rows) || !Number.isInteger(columns)) continue;

@@ -5,17 +5,28 @@
 import { GraphBuilder, liveGraph, type OnnxGraph, type OnnxNode, type OnnxValue } from '../onnx/graph.js';
 import { copy } from '../passes/rewrite.js';
 import { isElementwise } from './expressions.js';
+import { sizeOf } from '../tensors.js';
+import { fixedColumns, operandCount, spreadShape } from './fuse.js';
 import { addendMatrix, isProduct, operandMatrix, resultMatrix } from './matrices.js';
-import { contiguous, isContiguous, isViewNode, sliced, viewThrough, type View } from './views.js';
+import { broadcast, byRows, contiguous, isContiguous, isViewNode, sliced, viewThrough, type View } from './views.js';
 
 /** Operations that loops over rows consist of. */
 const ROW_OPS = ['PickAt', 'AddAt', 'ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd'];
 
 export const isRowNode = (node: OnnxNode): boolean => isElementwise(node) || ROW_OPS.includes(node.op);
 
+/** Whether a loop over rows can have an operand where the view has it: by rows of as many columns as the node has to have. */
+function readsByRows(node: OnnxNode, input: number, view: View): boolean {
+  const shape = spreadShape(node, input);
+  const spread = broadcast(view, node.inputs[input]!.shape, shape);
+  const columns = fixedColumns(node) ?? 1;
+  return spread !== null && byRows(spread, sizeOf(shape) / columns, columns) !== null;
+}
+
 /** Whether a node reads the input from its place as the view has it. */
 function reads(node: OnnxNode, input: number, view: View): boolean {
-  if (isRowNode(node) || node.op === 'Concat') return true;
+  if (isRowNode(node)) return input >= operandCount(node) || readsByRows(node, input, view);
+  if (node.op === 'Concat') return true;
   if (!isProduct(node)) return isContiguous(view) || (node.op === 'ScatterElements' && view.shift === 0);
   if (input === 2) return addendMatrix(node, view) !== null;
   return operandMatrix(node, input as 0 | 1, view) !== null;

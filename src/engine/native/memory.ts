@@ -3,6 +3,7 @@ import { BYTES } from '../onnx/liveness.js';
 import { NEXT } from '../onnx/encode.js';
 import type { OnnxGraph, OnnxValue } from '../onnx/graph.js';
 import { sizeOf, type TensorSpec } from '../tensors.js';
+import type { Blocks } from './blocks.js';
 import { sourceOf, type Unit } from './fuse.js';
 import type { Layout } from './layout.js';
 
@@ -30,6 +31,8 @@ export interface Place {
   readonly area: Area;
   readonly at: number;
   readonly bytes: number;
+  /** Where threads have one part of the array each: bytes of a part. */
+  readonly partBytes?: number;
 }
 
 export interface MemoryPlan {
@@ -85,10 +88,14 @@ export function arraysOf(unit: Unit, layout: Layout): { written: OnnxValue[]; re
   return { written, read };
 }
 
-/** @param partialBytes room that a unit needs while it runs */
+/**
+ * Lifetimes are counted in blocks, since a block's units run by turns.
+ * @param partialBytes room that a unit needs while it runs
+ */
 export function planMemory(
   graph: OnnxGraph,
-  units: readonly Unit[],
+  { blocks: sequence, parts }: Blocks,
+  threads: number,
   layout: Layout,
   step: StepLayout,
   isStored: (value: OnnxValue) => boolean,
@@ -121,21 +128,28 @@ export function planMemory(
       if (!constants.includes(root)) constants.push(root);
       return;
     }
-    const block = blocks.get(root) ?? { bytes: aligned(bytesOf(root)), first: index, last: index, at: 0 };
+    const batch = parts.get(root)?.batch;
+    const bytes = batch === undefined ? aligned(bytesOf(root)) : threads * aligned(bytesOf(root) / batch);
+    const block = blocks.get(root) ?? { bytes, first: index, last: index, at: 0 };
     block.first = Math.min(block.first, index);
     block.last = Math.max(block.last, index);
     blocks.set(root, block);
   };
-  for (const [index, unit] of units.entries()) {
-    for (const { outputs } of unit.nodes)
-      for (const value of outputs) if (isStored(value)) touch(layout(value).root, index);
-    for (const root of arraysOf(unit, layout).read) touch(root, index);
-    const bytes = aligned(partialBytes(unit));
-    if (bytes > 0) partialBlocks.set(unit, { bytes, first: index, last: index, at: 0 });
+  for (const [index, { units }] of sequence.entries()) {
+    for (const unit of units) {
+      for (const { outputs } of unit.nodes)
+        for (const value of outputs) if (isStored(value)) touch(layout(value).root, index);
+      for (const root of arraysOf(unit, layout).read) touch(root, index);
+      const bytes = aligned(partialBytes(unit));
+      if (bytes > 0) partialBlocks.set(unit, { bytes, first: index, last: index, at: 0 });
+    }
   }
   const arenaBytes = packed([...blocks.values(), ...partialBlocks.values()]);
   const inArena = ({ at, bytes }: Block): Place => ({ area: 'arena', at, bytes });
-  for (const [root, block] of blocks) places.set(root, inArena(block));
+  for (const [root, block] of blocks) {
+    const isInParts = parts.has(root);
+    places.set(root, isInParts ? { ...inArena(block), partBytes: block.bytes / threads } : inArena(block));
+  }
 
   const { offsets: constantsAt, bytes: constantBytes } = laidOut(constants);
   const data = new Uint8Array(constantBytes);

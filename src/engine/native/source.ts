@@ -1,20 +1,22 @@
 /** From a graph to the C file of a step: its loops as functions, and the order in which they are called. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { OnnxGraph, OnnxValue } from '../onnx/graph.js';
+import type { OnnxGraph, OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { BYTES } from '../onnx/liveness.js';
 import { rewrite, type Rule } from '../passes/rewrite.js';
 import { simplifyRules } from '../passes/simplify.js';
 import { sizeOf } from '../tensors.js';
+import { blocksOf, type Block } from './blocks.js';
 import { decompositions } from './decompose.js';
 import { ARRAY_TYPE } from './expressions.js';
-import { OperandFinder, unitsOf, type Unit } from './fuse.js';
+import { OperandFinder, unitsOf, type RowLoop, type Unit } from './fuse.js';
 import { isRowNode, layoutOf, readersOf, withCopies, withParts } from './layout.js';
 import { isProduct } from './matrices.js';
 import { arraysOf, laidOut, planMemory, type MemoryPlan, type Place, type StepLayout } from './memory.js';
-import { writeProduct } from './products.js';
+import { writeOneProduct, writeProduct, type ProductContext } from './products.js';
 import { accumulated, partialBytes, writeRows, type RowFunction } from './rows.js';
 import { writeSingle } from './singles.js';
+import { trianglesOf, type Triangles } from './triangles.js';
 import { isViewNode, type View } from './views.js';
 
 /** Headers that every step includes, in this order. */
@@ -61,9 +63,10 @@ class SourceWriter {
   private readonly step: StepLayout;
   private readonly threads: number;
   private readonly layout;
-  private readonly units: readonly Unit[];
+  private readonly blocks: readonly Block[];
   private readonly loops = new Map<Unit, RowFunction>();
   private readonly memory: MemoryPlan;
+  private readonly triangles: (product: OnnxNode) => Triangles;
   private readonly functions = new Map<string, string>();
   private readonly lines: string[] = [];
   /** What has been read and written since threads last waited for each other. */
@@ -74,21 +77,26 @@ class SourceWriter {
     this.step = step;
     this.threads = threads;
     this.layout = layoutOf(graph);
+    this.triangles = trianglesOf(graph);
     const finder = new OperandFinder(this.layout);
-    this.units = unitsOf(graph, finder);
-    const isStored = storedValues(graph, this.units);
-    for (const unit of this.units)
+    const units = unitsOf(graph, finder);
+    const isStored = storedValues(graph, units);
+    const outside = new Set([...graph.inputs, ...graph.outputs.map(({ value }) => value)]);
+    const blocks = blocksOf(units, finder, isStored, (root) => outside.has(root));
+    this.blocks = blocks.blocks;
+    for (const unit of units)
       if (unit.kind === 'rows') this.loops.set(unit, writeRows(unit, finder, isStored));
     const partsOf = (unit: Unit): number => {
       const loop = this.loops.get(unit);
       return loop === undefined || threads === 1 ? 0 : threads * partialBytes(loop);
     };
-    this.memory = planMemory(graph, this.units, this.layout, step, isStored, partsOf);
+    this.memory = planMemory(graph, blocks, threads, this.layout, step, isStored, partsOf);
   }
 
   private readonly pointer = (place: Place, value: OnnxValue): string => {
     const constness = IS_READ_ONLY.includes(place.area) ? 'const ' : '';
-    return `(${constness}${ARRAY_TYPE[value.dtype]} *)(${AREAS[place.area](place.at)})`;
+    const part = place.partBytes === undefined ? '' : ` + (thread - b) * ${place.partBytes}L`;
+    return `(${constness}${ARRAY_TYPE[value.dtype]} *)(${AREAS[place.area](place.at)}${part})`;
   };
 
   private readonly pointerTo = (view: View): string => {
@@ -96,22 +104,28 @@ class SourceWriter {
     return view.offset === 0 ? base : `${base} + ${view.offset}L`;
   };
 
+  private productContext(node: OnnxNode): ProductContext {
+    const { layout, threads, pointerTo } = this;
+    return { node, layout, threads, pointerTo, triangles: this.triangles(node) };
+  }
+
   private barrier(): void {
     this.since = { read: [], written: [] };
     if (this.threads > 1) this.lines.push('barrier(team, thread);');
   }
 
   /** A barrier if another thread may still be at something that a unit needs or writes over. */
-  private waitFor(unit: Unit): void {
-    const { read, written } = arraysOf(unit, this.layout);
+  private waitFor({ units }: Block): void {
+    const arrays = units.map((unit) => arraysOf(unit, this.layout));
+    const [read, written] = [arrays.flatMap((array) => array.read), arrays.flatMap((array) => array.written)];
     const ranges = (roots: readonly OnnxValue[]): Range[] =>
       roots.flatMap((root) => {
         const place = this.memory.placeOf(root) as Place | undefined;
         return place === undefined ? [] : [rangeOf(place)];
       });
-    const partials = this.memory.partials.get(unit);
+    const partials = units.flatMap((unit) => this.memory.partials.get(unit) ?? []);
     const reads = ranges(read);
-    const writes = [...ranges(written), ...(partials === undefined ? [] : [rangeOf(partials)])];
+    const writes = [...ranges(written), ...partials.map(rangeOf)];
     const conflicts =
       overlap(writes, this.since.read) || overlap(writes, this.since.written) || overlap(reads, this.since.written);
     if (conflicts) this.barrier();
@@ -119,7 +133,7 @@ class SourceWriter {
     this.since.written.push(...writes);
   }
 
-  private callLoop(unit: Unit & { readonly kind: 'rows' }): void {
+  private callLoop(unit: RowLoop, batch: number): void {
     const loop = this.loops.get(unit)!;
     const name = this.functions.get(loop.text) ?? `rows_${this.functions.size}`;
     this.functions.set(loop.text, name);
@@ -136,8 +150,9 @@ class SourceWriter {
       if (partials === undefined) return this.pointerTo(this.layout(value));
       return `(${ARRAY_TYPE[value.dtype]} *)(x->arena + ${partials.at + partAt.get(value)!} + thread * ${threadBytes}L)`;
     });
-    const call = `${name}(FROM(${unit.rows}), TO(${unit.rows}), ${given.join(', ')});`;
-    this.lines.push(call);
+    const part = unit.rows / batch;
+    const rows = batch === 1 ? `FROM(${unit.rows}), TO(${unit.rows})` : `b * ${part}L, (b + 1) * ${part}L`;
+    this.lines.push(`${name}(${rows}, ${given.join(', ')});`);
     if (partials === undefined) return;
     this.barrier();
     for (const { node, operator, length } of loop.sums) {
@@ -156,26 +171,41 @@ class SourceWriter {
     this.since.written.push(...loop.sums.map(({ node }) => rangeOf(this.memory.placeOf(this.layout(node.outputs[0]!).root))));
   }
 
+  private writeUnit(unit: Unit): void {
+    if (unit.kind === 'rows') {
+      this.callLoop(unit, 1);
+      return;
+    }
+    const [node] = unit.nodes;
+    this.lines.push(
+      ...(isProduct(node)
+        ? writeProduct(this.productContext(node))
+        : writeSingle({ node, layout: this.layout, pointerTo: this.pointerTo })),
+    );
+  }
+
+  private writeBatch({ units, batch }: Block): void {
+    this.lines.push(`for (long b = FROM(${batch}); b < TO(${batch}); b++) {`);
+    for (const unit of units) {
+      if (unit.kind === 'rows') this.callLoop(unit, batch);
+      else this.lines.push(writeOneProduct(this.productContext(unit.nodes[0])));
+    }
+    this.lines.push('}');
+  }
+
   write(): StepSource {
-    for (const unit of this.units) {
-      this.waitFor(unit);
-      if (unit.kind === 'rows') {
-        this.callLoop(unit);
-        continue;
-      }
-      const [node] = unit.nodes;
-      this.lines.push(
-        ...(isProduct(node)
-          ? writeProduct(node, this.layout, this.threads, this.pointerTo)
-          : writeSingle({ node, layout: this.layout, pointerTo: this.pointerTo })),
-      );
+    for (const block of this.blocks) {
+      this.waitFor(block);
+      this.lines.push(`/* ${block.units.map(describe).join(' | ')} */`);
+      if (block.batch === 1) this.writeUnit(block.units[0]!);
+      else this.writeBatch(block);
     }
     const { step, graph } = this;
     const inputs = new Map(graph.inputs.map((input) => [input.inputName!, input]));
     const results = new Map(graph.outputs.map(({ name, value }) => [name, value]));
     const bytes = (value: OnnxValue): number => sizeOf(value.shape) * BYTES[value.dtype];
     const list = (sizes: readonly number[]): string => `{${sizes.length === 0 ? '0' : sizes.join(', ')}}`;
-    const widest = Math.max(1, ...this.units.map((unit) => (unit.kind === 'rows' ? unit.columns : 1)));
+    const widest = Math.max(1, ...this.blocks.flatMap(({ units }) => units.map((unit) => (unit.kind === 'rows' ? unit.columns : 1))));
     const text = [
       '#define _GNU_SOURCE',
       '#include <math.h>',
@@ -206,6 +236,12 @@ class SourceWriter {
     return { text, constants: this.memory.constants };
   }
 }
+
+/** What a unit is, for whoever reads the file. */
+const describe = (unit: Unit): string => {
+  const operations = unit.nodes.map(({ op, outputs }) => (unit.kind === 'rows' ? op : `${op} [${outputs[0]!.shape.join()}]`));
+  return `${unit.kind === 'rows' ? `${unit.rows} x ${unit.columns}: ` : ''}${operations.join(' ')}`;
+};
 
 /** The assembler takes a file in whole, which the compiler would take seconds to read as numbers. */
 const EMBEDDED_CONSTANTS = `#ifdef __APPLE__

@@ -43,18 +43,18 @@ function overOutput({ shape }: OnnxValue, lines: readonly string[]): string[] {
   ];
 }
 
-/** Loops over the elements of the window of an output that lie within the input: `y` and `x` are their places. */
+/** Loops over the elements of the window of an output that lie within the input: `row` and `column` are their places. */
 const overWindow = ({ kernel, strides, dilations, pads }: Window, [, , height, width]: Four, lines: readonly string[]) => [
   `for (long i = 0; i < ${kernel[0]}; i++) for (long j = 0; j < ${kernel[1]}; j++) {`,
-  `const long y = h * ${strides[0]} - ${pads[0]} + i * ${dilations[0]}, x = w * ${strides[1]} - ${pads[1]} + j * ${dilations[1]};`,
-  `if (y < 0 || y >= ${height} || x < 0 || x >= ${width}) continue;`,
+  `const long row = h * ${strides[0]} - ${pads[0]} + i * ${dilations[0]}, column = w * ${strides[1]} - ${pads[1]} + j * ${dilations[1]};`,
+  `if (row < 0 || row >= ${height} || column < 0 || column >= ${width}) continue;`,
   ...lines,
   '}',
 ];
 
 /** C for the place of an element of the input. */
 const placeIn = ([, channels, height, width]: Four, channel: string): string =>
-  `((n * ${channels} + ${channel}) * ${height} + y) * ${width}L + x`;
+  `((n * ${channels} + ${channel}) * ${height} + row) * ${width}L + column`;
 
 export function convolution(node: OnnxNode, { input, output }: WindowPointers): string[] {
   const [image, filter] = node.inputs.map(four) as [Four, Four];
@@ -84,8 +84,8 @@ export function transposedConvolution(node: OnnxNode, { input, output }: WindowP
     `for (long i = 0; i < ${kernel[0]}; i++) for (long j = 0; j < ${kernel[1]}; j++) {`,
     `const long up = h + ${pads[0]} - i * ${dilations[0]}, left = w + ${pads[1]} - j * ${dilations[1]};`,
     `if (up < 0 || left < 0 || up % ${strides[0]} != 0 || left % ${strides[1]} != 0) continue;`,
-    `const long y = up / ${strides[0]}, x = left / ${strides[1]};`,
-    `if (y >= ${height} || x >= ${width}) continue;`,
+    `const long row = up / ${strides[0]}, column = left / ${strides[1]};`,
+    `if (row >= ${height} || column >= ${width}) continue;`,
     `for (long c = m / ${outChannels} * ${inChannels / group}; c < (m / ${outChannels} + 1) * ${inChannels / group}; c++)`,
     `sum += (${input(0)})[${placeIn(image, 'c')}] * ` +
       `(${input(1)})[((c * ${outChannels} + m % ${outChannels}) * ${kernel[0]} + i) * ${kernel[1]}L + j];`,
