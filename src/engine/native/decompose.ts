@@ -23,7 +23,8 @@ function reduced(builder: GraphBuilder, op: string, x: OnnxValue, over: readonly
   const isFirst = op === 'ReduceSum' && axes.every((axis) => axis < axes.length);
   if (isLast || isFirst) return builder.reduce(op, x, axes, true);
   const apart = axes.findLastIndex((axis, i) => i > 0 && axes[i - 1] !== axis - 1);
-  if (apart !== -1) return reduced(builder, op, reduced(builder, op, x, axes.slice(apart)), axes.slice(0, apart));
+  if (apart !== -1)
+    return reduced(builder, op, reduced(builder, op, x, axes.slice(apart)), axes.slice(0, apart));
   const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const turned = builder.transpose(x, [...kept, ...axes]);
   const last = axes.map((_, i) => kept.length + i);
@@ -137,7 +138,8 @@ const plainAddend: Rule = ({ builder, node, inputs }) => {
 /** A product whose transpose alone is read is written transposed. */
 const turnedProduct: Rule = ({ builder, node, inputs, usesOfInput }) => {
   const product = inputs[0]!.producer;
-  if (product === null || !isProduct(product) || product.attrs['perm'] !== undefined || usesOfInput(0) > 1) return null;
+  if (product === null || !isProduct(product) || product.attrs['perm'] !== undefined || usesOfInput(0) > 1)
+    return null;
   // An addend would have to be turned back.
   if (product.inputs.length > 2) return null;
   const attrs = { ...product.attrs, perm: node.attrs['perm']! };

@@ -13,7 +13,9 @@ interface Lettered {
 }
 
 const sizesOf = (operands: readonly Lettered[]): Map<string, number> =>
-  new Map(operands.flatMap(({ value, letters }) => letters.map((letter, axis) => [letter, value.shape[axis]!])));
+  new Map(
+    operands.flatMap(({ value, letters }) => letters.map((letter, axis) => [letter, value.shape[axis]!])),
+  );
 
 /** The sums over all letters that are not among those kept. */
 function summed(builder: GraphBuilder, { value, letters }: Lettered, kept: Letters): Lettered {
@@ -41,7 +43,13 @@ function spread(builder: GraphBuilder, operand: Lettered, order: Letters): OnnxV
 }
 
 /** [batch, rows, columns], each of a group of letters; a batch keeps its axes. */
-function matrices(builder: GraphBuilder, operand: Lettered, batch: Letters, rows: Letters, columns: Letters): OnnxValue {
+function matrices(
+  builder: GraphBuilder,
+  operand: Lettered,
+  batch: Letters,
+  rows: Letters,
+  columns: Letters,
+): OnnxValue {
   const sizes = sizesOf([operand]);
   const sizesIn = (letters: Letters): number[] => letters.map((letter) => sizes.get(letter)!);
   return builder.reshape(arranged(builder, operand, [...batch, ...rows, ...columns]), [
@@ -75,7 +83,10 @@ function product(builder: GraphBuilder, a: Lettered, b: Lettered, output: Letter
 
 const einsum: Rule = ({ builder, node, inputs }) => {
   const { operands, output } = parseEinsum(String(node.attrs['equation']));
-  const [a, b] = operands.map((letters, i): Lettered => ({ value: inputs[i]!, letters })) as [Lettered, Lettered?];
+  const [a, b] = operands.map((letters, i): Lettered => ({ value: inputs[i]!, letters })) as [
+    Lettered,
+    Lettered?,
+  ];
   if (b === undefined) {
     const sums = summed(builder, a, output);
     return [arranged(builder, sums, output)];

@@ -162,7 +162,8 @@ const argument =
   (context) => {
     const x = context.node.inputs[0]!;
     const [before, length, after] = around(x, axisOf(context.node));
-    const at = (i: string): string => `(${first(context, 0)})[(o / ${after} * ${length} + ${i}) * ${after}L + o % ${after}]`;
+    const at = (i: string): string =>
+      `(${first(context, 0)})[(o / ${after} * ${length} + ${i}) * ${after}L + o % ${after}]`;
     return [
       `for (long o = FROM(${before * after}); o < TO(${before * after}); o++) {`,
       'long best = 0;',
@@ -201,7 +202,10 @@ const tile: Writer = (context) => {
   const [x] = context.node.inputs as [OnnxValue];
   const { shape } = context.node.outputs[0]!;
   const place = shape
-    .map((_, dim) => `(e / ${sizeOf(shape.slice(dim + 1))} % ${x.shape[dim]}) * ${sizeOf(x.shape.slice(dim + 1))}L`)
+    .map(
+      (_, dim) =>
+        `(e / ${sizeOf(shape.slice(dim + 1))} % ${x.shape[dim]}) * ${sizeOf(x.shape.slice(dim + 1))}L`,
+    )
     .join(' + ');
   return [
     `for (long e = FROM(${sizeOf(shape)}); e < TO(${sizeOf(shape)}); e++)`,

@@ -44,7 +44,11 @@ function overOutput({ shape }: OnnxValue, lines: readonly string[]): string[] {
 }
 
 /** Loops over the elements of the window of an output that lie within the input: `row` and `column` are their places. */
-const overWindow = ({ kernel, strides, dilations, pads }: Window, [, , height, width]: Four, lines: readonly string[]) => [
+const overWindow = (
+  { kernel, strides, dilations, pads }: Window,
+  [, , height, width]: Four,
+  lines: readonly string[],
+) => [
   `for (long i = 0; i < ${kernel[0]}; i++) for (long j = 0; j < ${kernel[1]}; j++) {`,
   `const long row = h * ${strides[0]} - ${pads[0]} + i * ${dilations[0]}, column = w * ${strides[1]} - ${pads[1]} + j * ${dilations[1]};`,
   `if (row < 0 || row >= ${height} || column < 0 || column >= ${width}) continue;`,
