@@ -19,6 +19,8 @@ export interface RowFunction {
   /** Parameters and body, without a name: equal loops over different arrays have equal text. */
   readonly text: string;
   readonly arguments: readonly Argument[];
+  /** Room that a thread needs beside its stack. */
+  readonly scratchFloats: number;
   /** Sums over all rows, which threads have parts of: each is to be added up by `combined`. */
   readonly sums: readonly { readonly node: OnnxNode; readonly operator: Operator; readonly length: number }[];
 }
@@ -44,6 +46,9 @@ export function startOf(operator: Operator, dtype: OnnxDType): string {
 
 export const accumulated = (operator: Operator, sum: string, x: string): string =>
   operator === '+' || operator === '*' ? `${sum} ${operator}= ${x};` : `${sum} = ${x} ${operator === 'max' ? '>' : '<'} ${sum} ? ${x} : ${sum};`;
+
+/** Of the buffers of one loop. Node's worker threads have stacks of 4 MiB, those of a step's other threads 2. */
+const MAX_STACK_BYTES = 1 << 18;
 
 /** Writes one loop: state with a life, as long as the writing. */
 class RowWriter {
@@ -236,7 +241,7 @@ class RowWriter {
             body.push(`${this.row(value, access, 'write')}[${place}] = ${name};`);
           }
           if (this.isReadLater(node, stage) && access?.stride !== 1) {
-            this.buffers.add(`${type} ${name}_[${this.loop.columns}] __attribute__((aligned(64)));`);
+            this.buffer(type, `${name}_`);
             body.push(`${name}_[c] = ${name};`);
           }
           break;
@@ -252,7 +257,7 @@ class RowWriter {
           break;
         }
         case 'columnReduction':
-          body.push(`${this.parameter(value, 'partial')}[c] += ${x};`);
+          body.push(`s${this.sumIndex(node)}[c] += ${x};`);
           break;
         case 'scalar':
           break;
@@ -271,7 +276,25 @@ class RowWriter {
     ];
   }
 
-  private readonly buffers = new Set<string>();
+  private readonly buffers = new Map<string, string>();
+
+  /** Room as long as a row. */
+  private buffer(type: string, name: string): void {
+    this.buffers.set(name, type);
+  }
+
+  /** Small buffers lie on the stack; those of a large vocabulary would fill it. */
+  private bufferLines(): { readonly lines: string[]; readonly scratchFloats: number } {
+    const { columns } = this.loop;
+    const stride = Math.ceil(columns / 16) * 16;
+    const isSmall = this.buffers.size * columns * 8 <= MAX_STACK_BYTES;
+    const lines = [...this.buffers].map(([name, type], i) =>
+      isSmall
+        ? `${type} ${name}[${columns}] __attribute__((aligned(64)));`
+        : `${type} *${name} = (${type} *)(scratch + ${2 * i * stride}L);`,
+    );
+    return { lines, scratchFloats: isSmall ? 0 : 2 * this.buffers.size * stride };
+  }
 
   private isReadLater(node: OnnxNode, stage: number): boolean {
     return this.loop.nodes.some(
@@ -293,7 +316,10 @@ class RowWriter {
       const { dtype } = value;
       const array = this.parameter(value, 'partial');
       if (this.role(node) === 'columnReduction') {
-        start.push(`for (long c = 0; c < ${this.loop.columns}; c++) ${array}[c] = 0;`);
+        // Summed in an array of its own: gcc 12 was seen to drop the zeros before sums into neighbouring arguments.
+        this.buffer(ARRAY_TYPE[dtype], `s${i}`);
+        start.push(`for (long c = 0; c < ${this.loop.columns}; c++) s${i}[c] = 0;`);
+        end.push(`for (long c = 0; c < ${this.loop.columns}; c++) ${array}[c] = s${i}[c];`);
       } else {
         // Rows are many: a float would round away what each adds.
         const type = dtype === 'float32' ? 'double' : variableType(dtype);
@@ -301,11 +327,13 @@ class RowWriter {
         end.push(`${array}[0] = (${ARRAY_TYPE[dtype]})t${i};`);
       }
     }
+    const buffers = this.bufferLines();
     const text = [
-      `(long from, long to, ${this.parameters.join(', ')}) {`,
+      `(long from, long to, float *scratch, ${this.parameters.join(', ')}) {`,
+      '(void)scratch;',
+      ...buffers.lines,
       ...start,
       'for (long r = from; r < to; r++) {',
-      ...this.buffers,
       ...this.head,
       ...body,
       '}',
@@ -315,6 +343,7 @@ class RowWriter {
     return {
       text,
       arguments: this.arguments,
+      scratchFloats: buffers.scratchFloats,
       sums: sums.map((node) => ({
         node,
         operator: operatorOf(node),

@@ -152,7 +152,7 @@ class SourceWriter {
     });
     const part = unit.rows / batch;
     const rows = batch === 1 ? `FROM(${unit.rows}), TO(${unit.rows})` : `b * ${part}L, (b + 1) * ${part}L`;
-    this.lines.push(`${name}(${rows}, ${given.join(', ')});`);
+    this.lines.push(`${name}(${rows}, x->scratch, ${given.join(', ')});`);
     if (partials === undefined) return;
     this.barrier();
     for (const { node, operator, length } of loop.sums) {
@@ -205,6 +205,7 @@ class SourceWriter {
     const results = new Map(graph.outputs.map(({ name, value }) => [name, value]));
     const bytes = (value: OnnxValue): number => sizeOf(value.shape) * BYTES[value.dtype];
     const list = (sizes: readonly number[]): string => `{${sizes.length === 0 ? '0' : sizes.join(', ')}}`;
+    const scratch = Math.max(0, ...[...this.loops.values()].map(({ scratchFloats }) => scratchFloats));
     const widest = Math.max(1, ...this.blocks.flatMap(({ units }) => units.map((unit) => (unit.kind === 'rows' ? unit.columns : 1))));
     const text = [
       '#define _GNU_SOURCE',
@@ -214,7 +215,7 @@ class SourceWriter {
       `#define THREADS ${this.threads}`,
       `#define STATE_BYTES ${Math.max(64, laidOut(step.state).bytes)}L`,
       `#define ARENA_BYTES ${Math.max(64, this.memory.arenaBytes)}L`,
-      '#define SCRATCH_FLOATS PRODUCT_SCRATCH',
+      `#define SCRATCH_FLOATS (PRODUCT_SCRATCH > ${scratch}L ? PRODUCT_SCRATCH : ${scratch}L)`,
       `#define PER_STEP_COUNT ${step.perStep.length}`,
       `#define RESULT_COUNT ${step.results.length}`,
       `static const long per_step_bytes[] = ${list(step.perStep.map((name) => bytes(inputs.get(name)!)))};`,
@@ -226,7 +227,7 @@ class SourceWriter {
       '#define PART_TO(n, part) (TO(((n) + (part) - 1) / (part)) * (part) < (n) ? TO(((n) + (part) - 1) / (part)) * (part) : (n))',
       this.memory.constants.length === 0 ? 'static const char constant_data[64];' : EMBEDDED_CONSTANTS,
       `static const char zero_row[${widest * 8}] __attribute__((aligned(64)));`,
-      ...[...this.functions].map(([body, name]) => `static void ${name}${body}`),
+      ...[...this.functions].map(([body, name]) => `static __attribute__((noinline)) void ${name}${body}`),
       'static void step(const struct step *x, int thread, int threads, struct team *team) {',
       '(void)threads; (void)team; (void)zero_row; (void)constant_data; (void)thread; (void)x;',
       ...this.lines,
