@@ -6,21 +6,12 @@ import type { HostTensors } from '../../src/engine/tensors.js';
 import { eager, expectClose, fillInputs, runOnce } from './harness.js';
 import { KERNEL_CASES, type KernelCase } from './kernelCases.js';
 import { programOf, titleOf } from './kernelProgram.js';
+import { prefixed, withPrefix } from './prefixed.js';
 
 const native = await engineOrNull('native:cpu');
 
 /** So many cases are compiled at a time: most of the time of a compiler goes into starting it. */
 const CASES_TOGETHER = 32;
-
-const prefixed = <T>(prefix: string, values: Readonly<Record<string, T>>): Record<string, T> =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
-
-const withPrefix = <T>(prefix: string, values: Readonly<Record<string, T>>): Record<string, T> =>
-  Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
-    ),
-  );
 
 /** Several programs as one, their names prefixed with their places. */
 const together = (programs: readonly FunctionProgram[]): FunctionProgram => ({

@@ -31,8 +31,8 @@ export interface Place {
   readonly area: Area;
   readonly at: number;
   readonly bytes: number;
-  /** Where threads have one part of the array each: bytes of a part. */
-  readonly partBytes?: number;
+  /** Where threads have one part of the array each: bytes from one thread's to the next, and of a part without what aligns it. */
+  readonly part?: { readonly threadBytes: number; readonly bytes: number };
 }
 
 export interface MemoryPlan {
@@ -147,8 +147,9 @@ export function planMemory(
   const arenaBytes = packed([...blocks.values(), ...partialBlocks.values()]);
   const inArena = ({ at, bytes }: Block): Place => ({ area: 'arena', at, bytes });
   for (const [root, block] of blocks) {
-    const isInParts = parts.has(root);
-    places.set(root, isInParts ? { ...inArena(block), partBytes: block.bytes / threads } : inArena(block));
+    const batch = parts.get(root)?.batch;
+    const part = batch === undefined ? {} : { part: { threadBytes: block.bytes / threads, bytes: bytesOf(root) / batch } };
+    places.set(root, { ...inArena(block), ...part });
   }
 
   const { offsets: constantsAt, bytes: constantBytes } = laidOut(constants);

@@ -95,7 +95,8 @@ class SourceWriter {
 
   private readonly pointer = (place: Place, value: OnnxValue): string => {
     const constness = IS_READ_ONLY.includes(place.area) ? 'const ' : '';
-    const part = place.partBytes === undefined ? '' : ` + (thread - b) * ${place.partBytes}L`;
+    // Whoever reads it adds the parts before part b.
+    const part = place.part === undefined ? '' : ` + thread * ${place.part.threadBytes}L - b * ${place.part.bytes}L`;
     return `(${constness}${ARRAY_TYPE[value.dtype]} *)(${AREAS[place.area](place.at)}${part})`;
   };
 

@@ -1,0 +1,317 @@
+/** Training steps of native:cpu: every architecture against ONNX Runtime, the main ones against eager tfjs, threads and calls. */
+import { describe, expect, it } from 'vitest';
+import type { Engine, Executable, StepProgram } from '../../src/engine/executable.js';
+import { ortEngine } from '../../src/engine/ort.js';
+import {
+  hostArray,
+  sizeOf,
+  type HostArray,
+  type HostTensors,
+  type TensorSpec,
+} from '../../src/engine/tensors.js';
+import { buildModel } from '../../src/models/buildModel.js';
+import { initialValue } from '../../src/models/params.js';
+import { architectureNames, defaultDff, defaultPositions, leastLayers } from '../../src/models/registry.js';
+import type { ModelSetup, OptimizerSetup } from '../../src/store/record.js';
+import { makeOptimizer } from '../../src/train/optimizers.js';
+import { RANDOM_WORDS, tokenSpecs, trainingProgram } from '../../src/train/programs.js';
+import { paramKey } from '../../src/train/stateNames.js';
+import { stackRandomWords, stackScalars } from '../../src/train/stepRunner.js';
+import { engineOrNull } from './engines.js';
+import { eager, expectClose, uniformNumbers, type Tolerance } from './harness.js';
+import { prefixed, withPrefix } from './prefixed.js';
+import { ADAFACTOR, ADAMW } from './tinyTraining.js';
+
+const native = await engineOrNull('native:cpu');
+
+/**
+ * With an epsilon above the noise of rounding: where a gradient is zero but for that, as those of biases of keys are, AdamW
+ * would make steps of full size in directions of chance.
+ */
+const steady = (setup: OptimizerSetup): OptimizerSetup =>
+  setup.kind === 'adamw' ? { ...setup, epsilon: 1e-4 } : setup;
+
+interface Training {
+  readonly model: ModelSetup;
+  readonly optimizer: OptimizerSetup;
+  readonly batchSize: number;
+}
+
+const trainingOf = (preset: string, change: Partial<ModelSetup> = {}): Training => ({
+  model: {
+    preset,
+    positions: defaultPositions(preset),
+    vocabSize: 24,
+    contextLength: 12,
+    dModel: 16,
+    nLayers: leastLayers(preset),
+    nHeads: 2,
+    dHead: 8,
+    dFf: defaultDff(preset, change.dModel ?? 16),
+    tiedEmbeddings: false,
+    init: 'small',
+    ...change,
+  },
+  optimizer: steady(ADAMW),
+  batchSize: 2,
+});
+
+interface Step {
+  readonly program: StepProgram;
+  /** Initial values of parameters, zeros elsewhere. */
+  readonly state: HostTensors;
+  /** Inputs of consecutive steps, which depend on the number of the step alone. */
+  readonly inputs: (firstStep: number, stepCount: number) => HostTensors;
+}
+
+function stepOf({ model: setup, optimizer: optimizerSetup, batchSize }: Training): Step {
+  const model = buildModel(setup);
+  const optimizer = makeOptimizer(optimizerSetup);
+  const batch = { batchSize, contextLength: setup.contextLength };
+  const program = trainingProgram(model, optimizer, optimizerSetup.clipNorm, batch);
+  const state: Record<string, HostArray> = Object.fromEntries(
+    program.state.map(({ name, dtype, shape }) => [name, hostArray(dtype, sizeOf(shape))]),
+  );
+  for (const param of model.params) state[paramKey(param.name)] = initialValue(param, 3);
+  const draws = program.perStep.some(({ name }) => name === RANDOM_WORDS);
+  const tokens = (
+    shape: readonly number[],
+    stream: number,
+    firstStep: number,
+    stepCount: number,
+  ): Int32Array =>
+    Int32Array.from(
+      Array.from({ length: stepCount }, (_, i) => {
+        const next = uniformNumbers(1000 * stream + firstStep + i);
+        return Array.from({ length: sizeOf(shape) }, () => Math.floor(next() * setup.vocabSize));
+      }).flat(),
+    );
+  return {
+    program,
+    state,
+    inputs: (firstStep, stepCount) => ({
+      ...Object.fromEntries(
+        tokenSpecs(model, batch).map(({ name, shape }, stream) => [
+          name,
+          tokens(shape, stream, firstStep, stepCount),
+        ]),
+      ),
+      ...stackScalars(optimizer, firstStep, stepCount, () => 0.01),
+      ...(draws ? { [RANDOM_WORDS]: stackRandomWords(3, firstStep, stepCount) } : {}),
+    }),
+  };
+}
+
+interface Outcome {
+  readonly state: HostTensors;
+  readonly metrics: Readonly<Record<string, number[]>>;
+}
+
+interface CompiledStep {
+  /** Losses, norms of gradients and the last state of consecutive calls of so many steps each, from the beginning. */
+  readonly outcome: (calls: readonly number[]) => Promise<Outcome>;
+  readonly dispose: () => Promise<void>;
+}
+
+async function compiledStep(
+  training: Training,
+  threads: number,
+  engine: Engine = native!,
+): Promise<CompiledStep> {
+  const { program, state, inputs } = stepOf(training);
+  const executable = await engine.compileStep(program, { threads });
+  return {
+    async outcome(calls) {
+      executable.setState(state);
+      const metrics: Record<string, number[]> = {};
+      let step = 1;
+      for (const count of calls) {
+        const results = await executable.run(count, inputs(step, count));
+        for (const [name, values] of Object.entries(results))
+          metrics[name] = [...(metrics[name] ?? []), ...values];
+        step += count;
+      }
+      return { state: await executable.getState(), metrics };
+    },
+    dispose: () => executable.dispose(),
+  };
+}
+
+async function outcome(
+  engine: Engine,
+  training: Training,
+  calls: readonly number[],
+  threads = 1,
+): Promise<Outcome> {
+  const compiled = await compiledStep(training, threads, engine);
+  const result = await compiled.outcome(calls);
+  await compiled.dispose();
+  return result;
+}
+
+function expectSameMetrics(actual: Outcome, expected: Outcome, what: string, tolerance: Tolerance): void {
+  expect(Object.keys(actual.metrics)).toEqual(Object.keys(expected.metrics));
+  for (const [name, values] of Object.entries(expected.metrics))
+    expectClose(actual.metrics[name]!, values, `${what}, ${name}`, tolerance);
+}
+
+/** One library for so many architectures: much of what a compiler does it does once a file. */
+const ARCHITECTURES_TOGETHER = 8;
+
+/** Several steps as one, whose names are prefixed with their places. */
+const stepsTogether = (programs: readonly StepProgram[]): StepProgram => {
+  const specs = (key: 'state' | 'perStep'): TensorSpec[] =>
+    programs.flatMap((program, i) => program[key].map((spec) => ({ ...spec, name: `${i}:${spec.name}` })));
+  return {
+    state: specs('state'),
+    perStep: specs('perStep'),
+    metrics: programs.flatMap(({ metrics }, i) => metrics.map((name) => `${i}:${name}`)),
+    step(state, perStep) {
+      const results = programs.map(({ step }, i) =>
+        step(withPrefix(`${i}:`, state), withPrefix(`${i}:`, perStep)),
+      );
+      return {
+        state: Object.assign({}, ...results.map((result, i) => prefixed(`${i}:`, result.state))),
+        metrics: Object.assign({}, ...results.map((result, i) => prefixed(`${i}:`, result.metrics))),
+      };
+    },
+  };
+};
+
+const architectureGroups = new Map<number, Promise<Readonly<Record<string, Float32Array>>>>();
+
+/** Metrics of three steps of the architecture at a place in the list. */
+async function nativeMetrics(index: number): Promise<Outcome['metrics']> {
+  const group = Math.floor(index / ARCHITECTURES_TOGETHER);
+  const compute = async (): Promise<Readonly<Record<string, Float32Array>>> => {
+    const names = architectureNames().slice(
+      group * ARCHITECTURES_TOGETHER,
+      (group + 1) * ARCHITECTURES_TOGETHER,
+    );
+    const made = names.map((name) => stepOf(trainingOf(name)));
+    const executable = await native!.compileStep(stepsTogether(made.map(({ program }) => program)), {
+      threads: 1,
+    });
+    executable.setState(Object.assign({}, ...made.map(({ state }, i) => prefixed(`${i}:`, state))));
+    const metrics = await executable.run(
+      3,
+      Object.assign({}, ...made.map(({ inputs }, i) => prefixed(`${i}:`, inputs(1, 3)))),
+    );
+    await executable.dispose();
+    return metrics;
+  };
+  const metrics = architectureGroups.get(group) ?? compute();
+  architectureGroups.set(group, metrics);
+  return Object.fromEntries(
+    Object.entries(withPrefix(`${index % ARCHITECTURES_TOGETHER}:`, await metrics)).map(([name, values]) => [
+      name,
+      Array.from(values),
+    ]),
+  );
+}
+
+const MAIN: readonly (readonly [string, Partial<ModelSetup>, OptimizerSetup])[] = [
+  ['transformer', {}, ADAMW],
+  ['primer', { tiedEmbeddings: true, init: 't5' }, ADAFACTOR],
+  ['t5++', {}, ADAMW],
+  ['llama', {}, ADAMW],
+];
+
+const ODD: Partial<ModelSetup> = { dModel: 24, nHeads: 3, contextLength: 37, vocabSize: 101, dFf: 44 };
+const odd = (preset: string): Training => ({ ...trainingOf(preset, ODD), batchSize: 3 });
+
+describe.skipIf(native === null)('training steps of native:cpu', () => {
+  it.each(architectureNames().map((preset, i) => [preset, i] as const))(
+    'of %s agree with ONNX Runtime',
+    async (preset, index) => {
+      const expected = await outcome(ortEngine, trainingOf(preset), [3]);
+      const metrics = await nativeMetrics(index);
+      expectSameMetrics({ ...expected, metrics }, expected, preset, { relative: 1e-5, absolute: 0 });
+    },
+  );
+
+  it.each(MAIN)('of %s %j agree with eager tfjs for 20 steps', async (preset, change, optimizer) => {
+    const training = { ...trainingOf(preset, { nLayers: 2, ...change }), optimizer: steady(optimizer) };
+    const expected = await outcome(eager, training, [20]);
+    const actual = await outcome(native!, training, [20]);
+    expectSameMetrics(actual, expected, preset, { relative: 3e-5, absolute: 0 });
+  });
+
+  it.each(['transformer', 'primer', 't5++'])(
+    'of %s have the same bits however they are divided into calls, and from run to run, for each number of threads',
+    async (preset) => {
+      const byThreads: Outcome[] = [];
+      for (const threads of [1, 2, 3]) {
+        const runner = await compiledStep(odd(preset), threads);
+        const whole = await runner.outcome([6]);
+        expect(whole.metrics['loss']).toHaveLength(6);
+        for (const calls of [[6], [1, 1, 1, 1, 1, 1], [3, 2, 1], [0, 5, 1]]) {
+          const other = await runner.outcome(calls);
+          expect(other.metrics).toEqual(whole.metrics);
+          expect(other.state).toEqual(whole.state);
+        }
+        await runner.dispose();
+        byThreads.push(whole);
+      }
+      const expected = await outcome(ortEngine, odd(preset), [6]);
+      for (const [i, actual] of byThreads.entries())
+        expectSameMetrics(actual, expected, `${i + 1} threads`, { relative: 1e-5, absolute: 0 });
+    },
+  );
+
+  it('leave the state as it was where a call fails', async () => {
+    const training = trainingOf('transformer');
+    const { state, program, inputs } = stepOf(training);
+    const executable = await native!.compileStep(program, { threads: 2 });
+    executable.setState(state);
+    expect(await executable.getState()).toEqual(state);
+    await executable.run(2, inputs(1, 2));
+    const before = await executable.getState();
+    const good = inputs(3, 2);
+    const short = { ...good, targets: good['targets']!.slice(1) };
+    await expect(executable.run(2, short)).rejects.toThrow(/input "targets" has 47 values instead of 48/);
+    await expect(executable.run(3, good)).rejects.toThrow(/instead of/);
+    const { inputs: _, ...without } = good;
+    await expect(executable.run(2, without)).rejects.toThrow(/input "inputs" has no values/);
+    expect(() => {
+      executable.setState({ ...state, [program.state.at(-1)!.name]: new Float32Array(1) });
+    }).toThrow(/has 1 values/);
+    expect(await executable.getState()).toEqual(before);
+    const after = await executable.run(2, good);
+    const copy = await executable.getState();
+    expect(copy).not.toEqual(before);
+
+    executable.setState(before);
+    expect(await executable.run(2, good)).toEqual(after);
+    expect(await executable.getState()).toEqual(copy);
+
+    await executable.dispose();
+    await expect(executable.run(2, good)).rejects.toThrow(/closed/);
+    await expect(executable.getState()).rejects.toThrow(/closed/);
+  });
+
+  it('have a loss of NaN, and no other consequence, where a token is none or a parameter is NaN', async () => {
+    const { state, program, inputs } = stepOf(trainingOf('transformer'));
+    const executable = await native!.compileStep(program, { threads: 2 });
+    const [loss] = (await fresh(executable, state, inputs(1, 1)))!;
+    expect(loss).toBeGreaterThan(0);
+    for (const token of [24, 99, 2 ** 31 - 1, -25, -(2 ** 31)]) {
+      const good = inputs(1, 1);
+      const outside = (values: HostArray): Int32Array => Int32Array.from(values).fill(token, 5, 6);
+      expect(
+        await fresh(executable, state, { ...good, inputs: outside(good['inputs']!) }),
+        `input ${token}`,
+      ).toEqual([NaN]);
+    }
+    const poisoned = { ...state, 'param/output': state['param/output']!.slice().fill(NaN, 0, 1) };
+    expect(await fresh(executable, poisoned, inputs(1, 1))).toEqual([NaN]);
+    expect(await fresh(executable, state, inputs(1, 1))).toEqual([loss]);
+    await executable.dispose();
+  });
+});
+
+/** The loss of one step from a state. */
+async function fresh(executable: Executable, state: HostTensors, inputs: HostTensors): Promise<number[]> {
+  executable.setState(state);
+  return Array.from((await executable.run(1, inputs))['loss']!);
+}
