@@ -1,6 +1,7 @@
 /** A training step to compare: its sizes, and the files from which the peers read the same initial values and tokens. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EngineName } from '../../src/engine/engineNames.js';
 import { initialValue } from '../../src/models/params.js';
 import { buildModel } from '../../src/models/buildModel.js';
 import { presetNamed } from '../../src/models/registry.js';
@@ -10,6 +11,8 @@ import { SMALL_SCALE_ADAMW } from '../../src/train/optimizers.js';
 
 export interface PeerCase extends BenchCase {
   readonly threads: number;
+  /** What computes on isoloss's side. */
+  readonly engine: EngineName;
 }
 
 /** Steps whose tokens are stored; longer measurements begin again with the first. */

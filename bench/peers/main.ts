@@ -5,6 +5,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuModel } from '../../src/engine/cpu.js';
+import { ENGINE_NAMES } from '../../src/engine/engineNames.js';
 import { STORED_STEPS, writeCase, type PeerCase } from './case.js';
 import { median } from './median.js';
 import { peerEnvironment, SIDES, startParticipant, type Participant, type Side } from './participant.js';
@@ -23,11 +24,12 @@ and JAX, in turns, and prints medians of tokens/s, of the ratio of isoloss to ea
   --rounds N       measurements of each side, in turns (7)
   --seconds S      seconds of a measurement (0.7)
   --peers NAMES    torch,torch.compile,jax
+  --engine NAME    of isoloss (onnx:cpu)
   --json           one JSON object a case
 
 Examples:
   $ npm run bench:peers
-  $ npm run bench:peers -- --sizes 32x2x8,64x2x8 --threads 1 --processes 2
+  $ npm run bench:peers -- --sizes 32x2x8,64x2x8 --threads 1 --processes 2 --engine native:cpu
 
 The peers are Python packages, which this command does not install:
   $ pip install --target ../peers torch==2.13.0 numpy jax==0.10.2 jaxlib==0.10.2
@@ -46,6 +48,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '0.7' },
     peers: { type: 'string', default: 'torch,torch.compile,jax' },
+    engine: { type: 'string', default: 'onnx:cpu' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -135,6 +138,9 @@ if (flags.help) {
     if (side === undefined) throw new Error(`unknown peer "${name}"; there are ${SIDES.slice(1).join(', ')}`);
     return [side, peerVersion(side)] as const;
   });
+  const engine = ENGINE_NAMES.find((known) => known === flags.engine);
+  if (engine === undefined)
+    throw new Error(`unknown engine "${flags.engine}"; there are ${ENGINE_NAMES.join(', ')}`);
   const missing = peers.filter(([, version]) => version === null).map(([side]) => side);
   if (missing.length > 0) {
     process.stderr.write(`python3 does not find ${missing.join(', ')}.\n\n${HELP}`);
@@ -144,7 +150,7 @@ if (flags.help) {
     if (!flags.json) {
       const versions = peers.map(([side, version]) => `${side} ${version!}`).join(', ');
       process.stdout.write(
-        `${cpuModel()}, ${flags.processes} x ${flags.threads} threads; ${versions}; length ${flags.length}, vocabulary ${flags.vocab}\n` +
+        `${cpuModel()}, ${engine}, ${flags.processes} x ${flags.threads} threads; ${versions}; length ${flags.length}, vocabulary ${flags.vocab}\n` +
           `architecture size     tokens/s of ${sides.join(', ')} (how many times as fast isoloss is); against the best; ` +
           `peak MiB of each; largest difference of a loss\n`,
       );
@@ -160,6 +166,7 @@ if (flags.help) {
           contextLength: Number(flags.length),
           vocabSize: Number(flags.vocab),
           threads: Number(flags.threads),
+          engine,
         };
         const results = await compare(benchCase, sides, Number(flags.processes));
         process.stdout.write(

@@ -1,6 +1,6 @@
 /** isoloss's side of the comparison: a process that answers the same requests as the peers. Usage: ours.ts CASE (JSON) */
 import { createInterface } from 'node:readline';
-import { ortEngine } from '../../src/engine/ort.js';
+import { openEngine } from '../../src/engine/engines.js';
 import { modelOf } from '../../src/train/bench.js';
 import { SMALL_SCALE_ADAMW } from '../../src/train/optimizers.js';
 import { compileTraining, stackScalars } from '../../src/train/stepRunner.js';
@@ -11,7 +11,7 @@ const STEPS_PER_CALL = 8;
 const benchCase = JSON.parse(process.argv[2]!) as PeerCase;
 const { batchSize, contextLength, threads } = benchCase;
 const { optimizer, executable } = await compileTraining(
-  ortEngine,
+  await openEngine(benchCase.engine),
   { model: modelOf(benchCase), optimizer: SMALL_SCALE_ADAMW, batchSize, seed: SEED },
   { threads },
 );

@@ -13,6 +13,8 @@ import { distance, type RowAccess } from './views.js';
 export interface Argument {
   readonly value: OnnxValue;
   readonly use: 'read' | 'write' | 'partial';
+  /** Elements from the start of the array: with them in the call, loops over parts of arrays are equal. */
+  readonly offset: number;
 }
 
 export interface RowFunction {
@@ -110,11 +112,13 @@ class RowWriter {
     }
   }
 
-  private parameter(value: OnnxValue, use: Argument['use']): string {
-    const known = this.arguments.findIndex((argument) => argument.value === value && argument.use === use);
+  private parameter(value: OnnxValue, use: Argument['use'], offset = 0): string {
+    const known = this.arguments.findIndex(
+      (argument) => argument.value === value && argument.use === use && argument.offset === offset,
+    );
     if (known !== -1) return `a${known}`;
     const name = `a${this.arguments.length}`;
-    this.arguments.push({ value, use });
+    this.arguments.push({ value, use, offset });
     const type = ARRAY_TYPE[value.dtype];
     this.parameters.push(`${use === 'read' ? `const ${type}` : type} *restrict ${name}`);
     return name;
@@ -123,15 +127,15 @@ class RowWriter {
   /** A pointer to the row of an access. */
   private row(value: OnnxValue, access: RowAccess, use: 'read' | 'write'): string {
     const { view, rows } = access;
-    const base = this.parameter(view.root, use);
-    const key = `${base} ${view.offset} ${view.shift} ${JSON.stringify(rows)}`;
+    const base = this.parameter(view.root, use, view.offset);
+    const key = `${base} ${view.shift} ${JSON.stringify(rows)}`;
     const known = this.pointers.get(key);
     if (known !== undefined) return known;
     const name = `p${this.pointers.size}`;
     this.pointers.set(key, name);
     const type = `${use === 'read' ? 'const ' : ''}${ARRAY_TYPE[value.dtype]}`;
     if (view.shift === 0) {
-      this.head.push(`${type} *${name} = ${base} + ${view.offset}L + ${distance(rows, 'r')};`);
+      this.head.push(`${type} *${name} = ${base} + ${distance(rows, 'r')};`);
     } else {
       const at = `r * ${this.loop.columns}L - ${view.shift}L`;
       const zeros = `(const ${ARRAY_TYPE[value.dtype]} *)zero_row`;

@@ -146,8 +146,9 @@ class SourceWriter {
       partAt.set(node.outputs[0]!, at);
       at += Math.ceil((length * BYTES[node.outputs[0]!.dtype]) / 64) * 64;
     }
-    const given = loop.arguments.map(({ value, use }) => {
-      if (use !== 'partial') return this.pointer(this.memory.placeOf(value), value);
+    const given = loop.arguments.map(({ value, use, offset }) => {
+      const start = offset === 0 ? '' : ` + ${offset}L`;
+      if (use !== 'partial') return `${this.pointer(this.memory.placeOf(value), value)}${start}`;
       if (partials === undefined) return this.pointerTo(this.layout(value));
       return `(${ARRAY_TYPE[value.dtype]} *)(x->arena + ${partials.at + partAt.get(value)!} + thread * ${threadBytes}L)`;
     });
