@@ -2,7 +2,8 @@
 import { typedArray, type GraphBuilder, type OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleContext, RuleSet } from '../passes/rewrite.js';
 import { sizeOf } from '../tensors.js';
-import { isProduct } from './matrices.js';
+import { isProduct, resultMatrix } from './matrices.js';
+import { contiguous } from './views.js';
 
 const numbers = (value: OnnxValue): number[] => Array.from(value.constant as BigInt64Array, Number);
 const floats = (value: { attrs: Readonly<Record<string, unknown>> }, name: string): number =>
@@ -143,7 +144,8 @@ const turnedProduct: Rule = ({ builder, node, inputs, usesOfInput }) => {
   // An addend would have to be turned back.
   if (product.inputs.length > 2) return null;
   const attrs = { ...product.attrs, perm: node.attrs['perm']! };
-  return [builder.op(product.op, product.inputs, node.outputs[0]!, { attrs, domain: product.domain })];
+  const result = builder.op(product.op, product.inputs, node.outputs[0]!, { attrs, domain: product.domain });
+  return resultMatrix(result.producer!, contiguous(result)) === null ? null : [result];
 };
 
 export const decompositions: RuleSet = {

@@ -137,7 +137,7 @@ class RowWriter {
     if (view.shift === 0) {
       this.head.push(`${type} *${name} = ${base} + ${distance(rows, 'r')};`);
     } else {
-      const at = `r * ${this.loop.columns}L - ${view.shift}L`;
+      const at = `r * ${rows[0]!.stride}L - ${view.shift}L`;
       const zeros = `(const ${ARRAY_TYPE[value.dtype]} *)zero_row`;
       const size = sizeOf(view.root.shape);
       this.head.push(`${type} *${name} = ${at} >= 0 && ${at} < ${size}L ? ${base} + ${at} : ${zeros};`);
