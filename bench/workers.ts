@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { cpuModel } from '../src/engine/cpu.js';
-import { STORED_STEPS, type PeerCase } from './peers/case.js';
+import { engineNamed, STORED_STEPS, type PeerCase } from './peers/case.js';
 import { median } from './peers/median.js';
 import { startParticipant, type Participant } from './peers/participant.js';
 
@@ -15,6 +15,7 @@ and a process with one thread a core, and prints medians of tokens/s and the sha
   --sizes SIZES    dModel x layers x batch, with commas (16x2x8,32x2x8,64x2x8,96x4x8,128x4x16)
   --rounds N       measurements of each setting, in turns (5)
   --seconds S      seconds of a measurement (1)
+  --engine NAME    what computes (onnx:cpu)
 
 Example:
   $ npm run bench:workers -- --arch primer-ez --sizes 32x2x8
@@ -26,6 +27,7 @@ const { values: flags } = parseArgs({
     sizes: { type: 'string', default: '16x2x8,32x2x8,64x2x8,96x4x8,128x4x16' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1' },
+    engine: { type: 'string', default: 'onnx:cpu' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -66,7 +68,7 @@ if (flags.help) {
 } else {
   const names = SETTINGS.map(({ workers, threads }) => `${workers} x ${threads}`);
   process.stdout.write(
-    `${cpuModel()}; ${flags.arch}; tokens/s by workers x threads, share of ${cores} x (1 x 1)\n`,
+    `${cpuModel()}; ${flags.engine}; ${flags.arch}; tokens/s by workers x threads, share of ${cores} x (1 x 1)\n`,
   );
   process.stdout.write(`size       ${names.map((name) => name.padStart(16)).join('')}\n`);
   for (const size of flags.sizes.split(',')) {
@@ -78,6 +80,7 @@ if (flags.help) {
       batchSize,
       contextLength: 128,
       vocabSize: 1024,
+      engine: engineNamed(flags.engine),
     });
     const cells = rates.map((rate) =>
       `${rate.toFixed(0)} (${(rate / (cores * rates[0]!)).toFixed(2)})`.padStart(16),

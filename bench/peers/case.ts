@@ -1,7 +1,7 @@
 /** A training step to compare: its sizes, and the files from which the peers read the same initial values and tokens. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EngineName } from '../../src/engine/engineNames.js';
+import { ENGINE_NAMES, type EngineName } from '../../src/engine/engineNames.js';
 import { initialValue } from '../../src/models/params.js';
 import { buildModel } from '../../src/models/buildModel.js';
 import { presetNamed } from '../../src/models/registry.js';
@@ -18,6 +18,13 @@ export interface PeerCase extends BenchCase {
 /** Steps whose tokens are stored; longer measurements begin again with the first. */
 export const STORED_STEPS = 16;
 export const SEED = 0;
+
+/** @throws Error with the names there are */
+export function engineNamed(name: string): EngineName {
+  const engine = ENGINE_NAMES.find((known) => known === name);
+  if (engine === undefined) throw new Error(`unknown engine "${name}"; there are ${ENGINE_NAMES.join(', ')}`);
+  return engine;
+}
 
 /** Token ids that do not repeat from step to step, [steps * contextLength * batchSize], time-major in each step. */
 export function caseTokens(benchCase: PeerCase, stream: number): Int32Array {

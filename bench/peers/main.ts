@@ -5,8 +5,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuModel } from '../../src/engine/cpu.js';
-import { ENGINE_NAMES } from '../../src/engine/engineNames.js';
-import { STORED_STEPS, writeCase, type PeerCase } from './case.js';
+import { engineNamed, STORED_STEPS, writeCase, type PeerCase } from './case.js';
 import { median } from './median.js';
 import { peerEnvironment, SIDES, startParticipant, type Participant, type Side } from './participant.js';
 
@@ -138,9 +137,7 @@ if (flags.help) {
     if (side === undefined) throw new Error(`unknown peer "${name}"; there are ${SIDES.slice(1).join(', ')}`);
     return [side, peerVersion(side)] as const;
   });
-  const engine = ENGINE_NAMES.find((known) => known === flags.engine);
-  if (engine === undefined)
-    throw new Error(`unknown engine "${flags.engine}"; there are ${ENGINE_NAMES.join(', ')}`);
+  const engine = engineNamed(flags.engine);
   const missing = peers.filter(([, version]) => version === null).map(([side]) => side);
   if (missing.length > 0) {
     process.stderr.write(`python3 does not find ${missing.join(', ')}.\n\n${HELP}`);

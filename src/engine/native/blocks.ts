@@ -4,7 +4,15 @@
  */
 import type { OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { sizeOf } from '../tensors.js';
-import { operandCount, resultAccess, roleOf, type OperandFinder, type Role, type RowLoop, type Unit } from './fuse.js';
+import {
+  operandCount,
+  resultAccess,
+  roleOf,
+  type OperandFinder,
+  type Role,
+  type RowLoop,
+  type Unit,
+} from './fuse.js';
 import type { Layout } from './layout.js';
 import { isProduct, productSizes } from './matrices.js';
 import { isContiguous, type RowAccess } from './views.js';
@@ -27,7 +35,8 @@ const batchOf = (node: OnnxNode): number => sizeOf(productSizes(node).batchShape
 function productTouches(node: OnnxNode, layout: Layout, batch: number): Touch[] {
   const touch = (value: OnnxValue, isTurned: boolean, isWritten: boolean): Touch => {
     const view = layout(value);
-    const isWhole = isContiguous(view) && view.offset === 0 && sizeOf(view.root.shape) === sizeOf(value.shape);
+    const isWhole =
+      isContiguous(view) && view.offset === 0 && sizeOf(view.root.shape) === sizeOf(value.shape);
     return {
       root: view.root,
       isWritten,
@@ -61,7 +70,9 @@ function loopTouches(loop: RowLoop, finder: OperandFinder, isStored: (value: Onn
       return operand.kind === 'memory' ? [touch(operand.access, false)] : [];
     });
     const value = node.outputs[0]!;
-    const access = isStored(value) ? resultAccess(finder.layout, node, roles.get(node)!, rows, columns) : null;
+    const access = isStored(value)
+      ? resultAccess(finder.layout, node, roles.get(node)!, rows, columns)
+      : null;
     return access === null ? read : [...read, touch(access, true)];
   });
 }

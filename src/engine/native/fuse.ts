@@ -6,7 +6,16 @@ import type { OnnxGraph, OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { uniformValue } from '../onnx/graph.js';
 import { sizeOf } from '../tensors.js';
 import { isRowNode, readersOf, type Layout } from './layout.js';
-import { broadcast, byRows, contiguous, grouped, isViewNode, viewThrough, type RowAccess, type View } from './views.js';
+import {
+  broadcast,
+  byRows,
+  contiguous,
+  grouped,
+  isViewNode,
+  viewThrough,
+  type RowAccess,
+  type View,
+} from './views.js';
 
 /** A loop over so many rows of so many columns. */
 export interface RowLoop {
@@ -31,7 +40,12 @@ export type Role = 'full' | 'scalar' | 'rowReduction' | 'columnReduction' | 'tot
 export type Operand =
   | { readonly kind: 'literal'; readonly value: number }
   | { readonly kind: 'variable'; readonly value: OnnxValue; readonly isScalar: boolean }
-  | { readonly kind: 'memory'; readonly value: OnnxValue; readonly access: RowAccess; readonly isScalar: boolean };
+  | {
+      readonly kind: 'memory';
+      readonly value: OnnxValue;
+      readonly access: RowAccess;
+      readonly isScalar: boolean;
+    };
 
 /** More nodes than this would not gain, and cost the C compiler much. */
 const MAX_NODES = 64;
@@ -112,7 +126,12 @@ export class OperandFinder {
     return view;
   }
 
-  private access(value: OnnxValue, shape: readonly number[], rows: number, columns: number): RowAccess | null {
+  private access(
+    value: OnnxValue,
+    shape: readonly number[],
+    rows: number,
+    columns: number,
+  ): RowAccess | null {
     const key = `${value.id}|${shape.join()}|${rows}|${columns}`;
     const known = this.accesses.get(key);
     if (known !== undefined) return known;
@@ -123,7 +142,13 @@ export class OperandFinder {
   }
 
   /** An operand of a node in a loop that computes the nodes of `roles`; null where it can't be had there. */
-  find(node: OnnxNode, index: number, roles: ReadonlyMap<OnnxNode, Role>, rows: number, columns: number): Operand | null {
+  find(
+    node: OnnxNode,
+    index: number,
+    roles: ReadonlyMap<OnnxNode, Role>,
+    rows: number,
+    columns: number,
+  ): Operand | null {
     const value = node.inputs[index]!;
     const uniform = uniformValue(value);
     if (uniform !== null) return { kind: 'literal', value: uniform };
@@ -139,11 +164,14 @@ export class OperandFinder {
     if (sourceRole === 'columnReduction' || sourceRole === 'total') return null;
     const isScalar = sourceRole !== 'full';
     const spread = broadcast(this.logical(value), value.shape, shape);
-    if (spread === null || spread.shift !== 0 || spread.offset !== 0) return null;
+    if (spread?.shift !== 0 || spread.offset !== 0) return null;
     const groups = grouped(spread.factors, isScalarNode ? [rows, 1] : [rows, columns]);
     if (groups === null) return null;
-    const walks = (factors: readonly { size: number; stride: number }[], size: number, stride: number): boolean =>
-      size === 1 ? factors.length === 0 : factors.length === 1 && factors[0]!.stride === stride;
+    const walks = (
+      factors: readonly { size: number; stride: number }[],
+      size: number,
+      stride: number,
+    ): boolean => (size === 1 ? factors.length === 0 : factors.length === 1 && factors[0]!.stride === stride);
     const fits = isScalar
       ? walks(groups[0]!, rows, 1) && (isScalarNode || walks(groups[1]!, columns, 0))
       : !isScalarNode && walks(groups[0]!, rows, columns) && walks(groups[1]!, columns, 1);
@@ -178,7 +206,9 @@ function divisorNear(size: number, limit: number): number {
 
 /** Numbers of columns to try, best first. */
 function columnsToTry(nodes: readonly OnnxNode[], size: number): number[] {
-  const fixed = new Set(nodes.flatMap((node) => (sizeOfNode(node) === size ? (fixedColumns(node) ?? []) : [])));
+  const fixed = new Set(
+    nodes.flatMap((node) => (sizeOfNode(node) === size ? (fixedColumns(node) ?? []) : [])),
+  );
   const sizes = new Set(nodes.map(sizeOfNode));
   sizes.delete(size);
   for (const other of sizes) fixed.add(size / other);
@@ -187,14 +217,11 @@ function columnsToTry(nodes: readonly OnnxNode[], size: number): number[] {
   for (const node of nodes)
     for (const { shape } of [...node.outputs, ...node.inputs.slice(0, operandCount(node))])
       shape.forEach((_, axis) => suffixes.add(sizeOf(shape.slice(axis))));
-  const small = [...suffixes].filter((columns) => columns > 1 && columns <= MAX_COLUMNS && size % columns === 0);
+  const small = [...suffixes].filter(
+    (columns) => columns > 1 && columns <= MAX_COLUMNS && size % columns === 0,
+  );
   const large = [...suffixes].filter((columns) => columns > MAX_COLUMNS && size % columns === 0);
-  return [
-    divisorNear(size, MAX_COLUMNS),
-    ...small.sort((a, b) => b - a),
-    ...large.sort((a, b) => a - b),
-    1,
-  ];
+  return [divisorNear(size, MAX_COLUMNS), ...small.sort((a, b) => b - a), ...large.sort((a, b) => a - b), 1];
 }
 
 /** The rows and columns in which some nodes can be computed together; null where there are none. */

@@ -8,7 +8,16 @@ import { isElementwise } from './expressions.js';
 import { sizeOf } from '../tensors.js';
 import { fixedColumns, operandCount, spreadShape } from './fuse.js';
 import { addendMatrix, isProduct, operandMatrix, resultMatrix } from './matrices.js';
-import { broadcast, byRows, contiguous, isContiguous, isViewNode, sliced, viewThrough, type View } from './views.js';
+import {
+  broadcast,
+  byRows,
+  contiguous,
+  isContiguous,
+  isViewNode,
+  sliced,
+  viewThrough,
+  type View,
+} from './views.js';
 
 /** Operations that loops over rows consist of. */
 const ROW_OPS = ['PickAt', 'AddAt', 'ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd'];
@@ -67,9 +76,13 @@ export function withCopies(graph: OnnxGraph): OnnxGraph {
     const operands = node.inputs.map(valueOf);
     const isView = isViewNode(node);
     const through = (input: OnnxValue): (View | null)[] =>
-      node.outputs.map((output) => viewThrough({ ...node, inputs: [input, ...operands.slice(1)] }, output, viewOf(input)));
+      node.outputs.map((output) =>
+        viewThrough({ ...node, inputs: [input, ...operands.slice(1)] }, output, viewOf(input)),
+      );
     const read = operands.map((value, i) => {
-      const stays = isView ? i > 0 || !through(value).includes(null) : reads({ ...node, inputs: operands }, i, viewOf(value));
+      const stays = isView
+        ? i > 0 || !through(value).includes(null)
+        : reads({ ...node, inputs: operands }, i, viewOf(value));
       return stays ? value : copyOf(value);
     });
     const outputs = copy({ builder, node, inputs: read, usesOfInput: () => 1 });

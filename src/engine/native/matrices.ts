@@ -102,5 +102,7 @@ export function addendMatrix(node: OnnxNode, view: View): Matrix | null {
   const groups = spread?.shift === 0 ? grouped(spread.factors, [m, n]) : null;
   if (spread === null || groups === null || groups[0]!.length > 1 || groups[1]!.length > 1) return null;
   const columnStride = groups[1]![0]?.stride ?? 1;
-  return columnStride === 1 ? { view: spread, batch: [], rowStride: groups[0]![0]?.stride ?? 0, columnStride } : null;
+  return columnStride === 1
+    ? { view: spread, batch: [], rowStride: groups[0]![0]?.stride ?? 0, columnStride }
+    : null;
 }

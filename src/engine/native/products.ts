@@ -76,7 +76,8 @@ function product({ node, layout, pointerTo, triangles }: ProductContext) {
 
   const triangle = triangleOf(triangles, isTurned);
   const call = (byRows: boolean, from: string, count: string): string => {
-    const at = (x: string, stride: number): string => (from === '0' || stride === 0 ? x : `${x} + ${from} * ${stride}L`);
+    const at = (x: string, stride: number): string =>
+      from === '0' || stride === 0 ? x : `${x} + ${from} * ${stride}L`;
     const startAt =
       start === null ? 'NULL' : at(pointerTo(start.view), byRows ? start.rowStride : start.columnStride);
     // A part of the columns is no triangle of its own.

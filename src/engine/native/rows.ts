@@ -6,7 +6,15 @@ import type { OnnxDType, OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { BYTES } from '../onnx/liveness.js';
 import { sizeOf } from '../tensors.js';
 import { ARRAY_TYPE, expressionOf, literal, variableType } from './expressions.js';
-import { operandCount, resultAccess, roleOf, type Operand, type OperandFinder, type Role, type RowLoop } from './fuse.js';
+import {
+  operandCount,
+  resultAccess,
+  roleOf,
+  type Operand,
+  type OperandFinder,
+  type Role,
+  type RowLoop,
+} from './fuse.js';
 import { distance, type RowAccess } from './views.js';
 
 /** An array that a function is given: a value's, or room for partial sums. */
@@ -47,7 +55,9 @@ export function startOf(operator: Operator, dtype: OnnxDType): string {
 }
 
 export const accumulated = (operator: Operator, sum: string, x: string): string =>
-  operator === '+' || operator === '*' ? `${sum} ${operator}= ${x};` : `${sum} = ${x} ${operator === 'max' ? '>' : '<'} ${sum} ? ${x} : ${sum};`;
+  operator === '+' || operator === '*'
+    ? `${sum} ${operator}= ${x};`
+    : `${sum} = ${x} ${operator === 'max' ? '>' : '<'} ${sum} ? ${x} : ${sum};`;
 
 /** Of the buffers of one loop. Node's worker threads have stacks of 4 MiB, those of a step's other threads 2. */
 const MAX_STACK_BYTES = 1 << 18;
@@ -102,7 +112,8 @@ class RowWriter {
     const firstUse = new Map<OnnxNode, number>();
     for (const node of this.loop.nodes.toReversed()) {
       const use = firstUse.get(node);
-      if (this.role(node) === 'full' && use !== undefined && use > this.stages.get(node)!) this.stages.set(node, use);
+      if (this.role(node) === 'full' && use !== undefined && use > this.stages.get(node)!)
+        this.stages.set(node, use);
       const stage = this.stages.get(node)!;
       for (const operand of this.operands(node)) {
         if (operand.kind !== 'variable') continue;
@@ -182,11 +193,15 @@ class RowWriter {
   private stored(value: OnnxValue): RowAccess | null {
     const node = value.producer!;
     const { rows, columns } = this.loop;
-    return this.isStored(value) ? resultAccess(this.finder.layout, node, this.role(node), rows, columns) : null;
+    return this.isStored(value)
+      ? resultAccess(this.finder.layout, node, this.role(node), rows, columns)
+      : null;
   }
 
   private literalOf(operand: Operand, node: OnnxNode, index: number, stage: number): string {
-    return operand.kind === 'literal' ? literal(operand.value, node.inputs[index]!.dtype) : this.read(operand, stage);
+    return operand.kind === 'literal'
+      ? literal(operand.value, node.inputs[index]!.dtype)
+      : this.read(operand, stage);
   }
 
   private valueOf(node: OnnxNode, stage: number): string {
@@ -304,7 +319,9 @@ class RowWriter {
     return this.loop.nodes.some(
       (reader) =>
         this.stages.get(reader)! > stage &&
-        this.operands(reader).some((operand) => operand.kind === 'variable' && operand.value === node.outputs[0]!),
+        this.operands(reader).some(
+          (operand) => operand.kind === 'variable' && operand.value === node.outputs[0]!,
+        ),
     );
   }
 
@@ -312,7 +329,8 @@ class RowWriter {
     const sums = this.sums();
     const last = Math.max(...this.stages.values()) + 1;
     const body: string[] = [];
-    for (let stage = 0; stage <= last; stage++) body.push(...this.scalarLines(stage), ...this.stageLines(stage));
+    for (let stage = 0; stage <= last; stage++)
+      body.push(...this.scalarLines(stage), ...this.stageLines(stage));
     const start: string[] = [];
     const end: string[] = [];
     for (const [i, node] of sums.entries()) {
@@ -359,7 +377,10 @@ class RowWriter {
 
 /** Bytes of one thread's part of each sum of a loop, one after the other. */
 export const partialBytes = ({ sums }: RowFunction): number =>
-  sums.reduce((sum, { node, length }) => sum + Math.ceil((length * BYTES[node.outputs[0]!.dtype]) / 64) * 64, 0);
+  sums.reduce(
+    (sum, { node, length }) => sum + Math.ceil((length * BYTES[node.outputs[0]!.dtype]) / 64) * 64,
+    0,
+  );
 
 export const writeRows = (
   loop: RowLoop,

@@ -25,7 +25,10 @@ const HEADER_FOLDER = fileURLToPath(new URL('../../../src/engine/native/c/', imp
 
 export const headerPaths = (): string[] => HEADERS.map((name) => `${HEADER_FOLDER}${name}.h`);
 
-export const headerText = (): string => headerPaths().map((path) => readFileSync(path, 'utf8')).join('\n');
+export const headerText = (): string =>
+  headerPaths()
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n');
 
 export interface StepSource {
   readonly text: string;
@@ -52,7 +55,9 @@ interface Range {
 
 /** Bytes that a place covers; inputs and results are each by themselves. */
 const rangeOf = ({ area, at, bytes }: Place): Range =>
-  area === 'perStep' || area === 'results' ? { area, from: at, to: at + 1 } : { area, from: at, to: at + bytes };
+  area === 'perStep' || area === 'results'
+    ? { area, from: at, to: at + 1 }
+    : { area, from: at, to: at + bytes };
 
 const overlap = (a: readonly Range[], b: readonly Range[]): boolean =>
   a.some((x) => b.some((y) => x.area === y.area && x.from < y.to && y.from < x.to));
@@ -96,7 +101,8 @@ class SourceWriter {
   private readonly pointer = (place: Place, value: OnnxValue): string => {
     const constness = IS_READ_ONLY.includes(place.area) ? 'const ' : '';
     // Whoever reads it adds the parts before part b.
-    const part = place.part === undefined ? '' : ` + thread * ${place.part.threadBytes}L - b * ${place.part.bytes}L`;
+    const part =
+      place.part === undefined ? '' : ` + thread * ${place.part.threadBytes}L - b * ${place.part.bytes}L`;
     return `(${constness}${ARRAY_TYPE[value.dtype]} *)(${AREAS[place.area](place.at)}${part})`;
   };
 
@@ -128,7 +134,9 @@ class SourceWriter {
     const reads = ranges(read);
     const writes = [...ranges(written), ...partials.map(rangeOf)];
     const conflicts =
-      overlap(writes, this.since.read) || overlap(writes, this.since.written) || overlap(reads, this.since.written);
+      overlap(writes, this.since.read) ||
+      overlap(writes, this.since.written) ||
+      overlap(reads, this.since.written);
     if (conflicts) this.barrier();
     this.since.read.push(...reads);
     this.since.written.push(...writes);
@@ -170,7 +178,9 @@ class SourceWriter {
       );
     }
     this.since.read.push(rangeOf(partials));
-    this.since.written.push(...loop.sums.map(({ node }) => rangeOf(this.memory.placeOf(this.layout(node.outputs[0]!).root))));
+    this.since.written.push(
+      ...loop.sums.map(({ node }) => rangeOf(this.memory.placeOf(this.layout(node.outputs[0]!).root))),
+    );
   }
 
   private writeUnit(unit: Unit): void {
@@ -208,7 +218,10 @@ class SourceWriter {
     const bytes = (value: OnnxValue): number => sizeOf(value.shape) * BYTES[value.dtype];
     const list = (sizes: readonly number[]): string => `{${sizes.length === 0 ? '0' : sizes.join(', ')}}`;
     const scratch = Math.max(0, ...[...this.loops.values()].map(({ scratchFloats }) => scratchFloats));
-    const widest = Math.max(1, ...this.blocks.flatMap(({ units }) => units.map((unit) => (unit.kind === 'rows' ? unit.columns : 1))));
+    const widest = Math.max(
+      1,
+      ...this.blocks.flatMap(({ units }) => units.map((unit) => (unit.kind === 'rows' ? unit.columns : 1))),
+    );
     const text = [
       '#define _GNU_SOURCE',
       '#include <math.h>',
@@ -242,7 +255,9 @@ class SourceWriter {
 
 /** What a unit is, for whoever reads the file. */
 const describe = (unit: Unit): string => {
-  const operations = unit.nodes.map(({ op, outputs }) => (unit.kind === 'rows' ? op : `${op} [${outputs[0]!.shape.join()}]`));
+  const operations = unit.nodes.map(({ op, outputs }) =>
+    unit.kind === 'rows' ? op : `${op} [${outputs[0]!.shape.join()}]`,
+  );
   return `${unit.kind === 'rows' ? `${unit.rows} x ${unit.columns}: ` : ''}${operations.join(' ')}`;
 };
 
@@ -269,7 +284,8 @@ function storedValues(graph: OnnxGraph, units: readonly Unit[]): (value: OnnxVal
     const found = known.get(value);
     if (found !== undefined) return found;
     const own = unitOf.get(value.producer!)!;
-    const stored = own.kind === 'single' || !isRowNode(value.producer!) || isRead(value, (unit) => unit !== own);
+    const stored =
+      own.kind === 'single' || !isRowNode(value.producer!) || isRead(value, (unit) => unit !== own);
     known.set(value, stored);
     return stored;
   };
@@ -282,6 +298,10 @@ function storedValues(graph: OnnxGraph, units: readonly Unit[]): (value: OnnxVal
  */
 export function stepSource(graph: OnnxGraph, step: StepLayout, threads: number): StepSource {
   const { Reshape, Transpose, Expand } = simplifyRules as Record<string, Rule[]>;
-  const plain = rewrite(rewrite(graph, decompositions), { Reshape: Reshape!, Transpose: Transpose!, Expand: Expand! });
+  const plain = rewrite(rewrite(graph, decompositions), {
+    Reshape: Reshape!,
+    Transpose: Transpose!,
+    Expand: Expand!,
+  });
   return new SourceWriter(withParts(withCopies(plain)), step, threads).write();
 }

@@ -76,8 +76,18 @@ export function trianglesOf(graph: OnnxGraph): (product: OnnxNode) => Triangles 
     const flag = (name: string): boolean => product.attrs[name] === 1;
     const [a, b] = product.inputs as [OnnxValue, OnnxValue];
     const triangles: Triangles = {
-      left: isProduct(product) && zero.has(a) && !flag('transBatchA') ? (flag('transA') ? 'upper' : 'lower') : null,
-      right: isProduct(product) && zero.has(b) && !flag('transBatchB') ? (flag('transB') ? 'lower' : 'upper') : null,
+      left:
+        isProduct(product) && zero.has(a) && !flag('transBatchA')
+          ? flag('transA')
+            ? 'upper'
+            : 'lower'
+          : null,
+      right:
+        isProduct(product) && zero.has(b) && !flag('transBatchB')
+          ? flag('transB')
+            ? 'lower'
+            : 'upper'
+          : null,
       isResultLower:
         isSquare(product.outputs[0]!) && product.attrs['perm'] === undefined && isUnread(product.outputs[0]!),
     };
