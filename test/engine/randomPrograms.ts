@@ -119,7 +119,8 @@ function grow(random: Random, values: readonly Value[], isSmooth: boolean): Valu
     case 1:
     case 2: {
       const i = of(isFloat)!;
-      const j = of((value) => isFloat(value) && compatible(values[i]!.shape, value.shape))!;
+      const j = of((value) => isFloat(value) && compatible(values[i]!.shape, value.shape));
+      if (j === null) return null;
       const [a, b] = [values[i]!, values[j]!];
       const op = random.pick(
         isSmooth
@@ -309,7 +310,8 @@ function grow(random: Random, values: readonly Value[], isSmooth: boolean): Valu
     case 23: {
       const i = of((value) => isFloat(value) && exact(value));
       if (i === null) return null;
-      const j = of((value) => isFloat(value) && exact(value) && compatible(values[i]!.shape, value.shape))!;
+      const j = of((value) => isFloat(value) && exact(value) && compatible(values[i]!.shape, value.shape));
+      if (j === null) return null;
       const op = random.pick(['greater', 'greaterEqual', 'less', 'equal', 'notEqual'] as const);
       return {
         shape: broadcast(values[i]!.shape, values[j]!.shape),
@@ -350,7 +352,8 @@ function grow(random: Random, values: readonly Value[], isSmooth: boolean): Valu
     case 26: {
       const i = of(({ kind }) => kind === 'int');
       if (i === null) return null;
-      const j = of(({ kind, shape }) => kind === 'int' && compatible(values[i]!.shape, shape))!;
+      const j = of(({ kind, shape }) => kind === 'int' && compatible(values[i]!.shape, shape));
+      if (j === null) return null;
       const op = random.pick(['add', 'sub', 'maximum', 'minimum', 'mod', 'floorDiv'] as const);
       const bits = Math.max(values[i]!.bits, values[j]!.bits) + 1;
       // Of zeros as divisors everybody makes something else.

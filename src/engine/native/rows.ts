@@ -148,9 +148,10 @@ class RowWriter {
     if (view.shift === 0) {
       this.head.push(`${type} *${name} = ${base} + ${distance(rows, 'r')};`);
     } else {
-      const at = `r * ${rows[0]!.stride}L - ${view.shift}L`;
+      const { size: count, stride } = rows[0]!;
+      const at = `r * ${stride}L - ${view.shift}L`;
       const zeros = `(const ${ARRAY_TYPE[value.dtype]} *)zero_row`;
-      const size = sizeOf(view.root.shape);
+      const size = count * stride;
       this.head.push(`${type} *${name} = ${at} >= 0 && ${at} < ${size}L ? ${base} + ${at} : ${zeros};`);
     }
     return name;
