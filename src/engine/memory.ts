@@ -2,6 +2,8 @@
 import type { FunctionProgram, StepProgram } from './executable.js';
 import type { OnnxGraph } from './onnx/graph.js';
 import { BYTES, livePeakBytes } from './onnx/liveness.js';
+import { stepLayout } from './native/memory.js';
+import { stepSource } from './native/source.js';
 import { lower } from './onnx/lower.js';
 import { executionOrder, inFrugalOrder } from './onnx/order.js';
 import { isDivided } from './partThreads.js';
@@ -10,6 +12,9 @@ import { traceStep } from './stepGraph.js';
 import { sizeOf, type TensorSpec } from './tensors.js';
 import type { TraceGraph } from './trace/graph.js';
 import { trace } from './trace/trace.js';
+
+/** What product.h packs matrices into, a thread. */
+const PRODUCT_BYTES = 268 * 1024;
 
 /** Bytes of one training step by what they hold. */
 export interface StepMemory {
@@ -40,6 +45,13 @@ export function stepMemory(program: StepProgram, threads: number): StepMemory {
     constantBytes: parts * constantBytes(graph),
     operations: graph.nodes.length,
   };
+}
+
+/** Bytes that the engine native:cpu holds for a step on so many threads: two states, its working memory, room for products. */
+export function nativeStepBytes(program: StepProgram, threads: number): number {
+  const { arenaBytes, constants } = stepSource(traceStep(program, 'fused'), stepLayout(program), threads);
+  const stateBytes = program.state.reduce((sum, spec) => sum + specBytes(spec), 0);
+  return 2 * stateBytes + arenaBytes + constants.length + threads * PRODUCT_BYTES;
 }
 
 const traceFunction = ({ fn, inputs }: FunctionProgram): TraceGraph => trace(fn, inputs, 'fused');

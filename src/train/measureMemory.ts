@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { EngineName, Precision } from '../engine/engineNames.js';
 import { modelOf, type BenchCase } from './bench.js';
-import { runMemory } from './memory.js';
+import { nativeGrowthBytes, runMemory } from './memory.js';
 import { SMALL_SCALE_ADAMW } from './optimizers.js';
 
 /** What a measuring process is asked for. */
@@ -35,18 +35,19 @@ export interface MemoryResult extends MemoryRequest, MemoryUse {
 export async function measureMemory(request: MemoryRequest): Promise<MemoryResult> {
   const { benchCase } = request;
   const use = await probe(request);
-  const { stateBytes, peakBytes, growthBytes } = runMemory({
+  const setup = {
     model: modelOf(benchCase),
     optimizer: SMALL_SCALE_ADAMW,
     batchSize: benchCase.batchSize,
     threads: request.threads,
-  });
+  };
+  const { stateBytes, peakBytes, growthBytes } = runMemory(setup);
   return {
     ...request,
     ...use,
     stateBytes,
     liveBytes: peakBytes,
-    predictedGrowthBytes: growthBytes,
+    predictedGrowthBytes: request.engine === 'native:cpu' ? nativeGrowthBytes(setup) : growthBytes,
     measuredGrowthBytes: use.peakBytes - use.loadedBytes,
   };
 }

@@ -1,5 +1,6 @@
 /** What a run will take of memory, before it is begun: the liveness of its graph, and what the engine adds to it. */
-import { stepMemory, type StepMemory } from '../engine/memory.js';
+import { nativeStepBytes, stepMemory, type StepMemory } from '../engine/memory.js';
+import { sizeOf } from '../engine/tensors.js';
 import { buildModel } from '../models/buildModel.js';
 import { canonicalJson } from '../store/files.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
@@ -68,6 +69,18 @@ export function runMemory(setup: MemorySetup): RunMemory {
   const arenaBytes = ARENA_FACTOR * (parts === 1 ? stateBytes + peakBytes : peakBytes);
   const growthBytes = COMPILED_BYTES + HOST_STATES * stateBytes + arenaBytes + 2 * constantBytes + ofParts;
   return { ...step, growthBytes, totalBytes: PROCESS_BYTES + growthBytes + RUN_STATES * stateBytes };
+}
+
+/** What compiling with the engine native:cpu leaves behind, and states of its initial values and results on the host. */
+const NATIVE_COMPILED_BYTES = 30 * 2 ** 20;
+const NATIVE_HOST_STATES = 0.5;
+
+/** Predicted growth of a process over what it takes with the engine native:cpu loaded: nearly all is known before it runs. */
+export function nativeGrowthBytes({ model, optimizer, batchSize, threads = 1 }: MemorySetup): number {
+  const batch = { batchSize, contextLength: model.contextLength };
+  const program = trainingProgram(buildModel(model), makeOptimizer(optimizer), optimizer.clipNorm, batch);
+  const stateBytes = 4 * program.state.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return NATIVE_COMPILED_BYTES + NATIVE_HOST_STATES * stateBytes + nativeStepBytes(program, threads);
 }
 
 /** The largest batch, in sequences, with which a run would fit, about: memory grows in proportion; null where none would. */

@@ -1,4 +1,5 @@
 /** Places of all arrays: state, inputs and results of a step where the caller has them, the rest in one block that is used again. */
+import type { StepProgram } from '../executable.js';
 import { BYTES } from '../onnx/liveness.js';
 import { NEXT } from '../onnx/encode.js';
 import type { OnnxGraph, OnnxValue } from '../onnx/graph.js';
@@ -11,10 +12,14 @@ import type { Layout } from './layout.js';
 const ALIGNMENT = 64;
 
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-const bytesOf = ({ shape, dtype }: Pick<OnnxValue, 'shape' | 'dtype'>): number => sizeOf(shape) * BYTES[dtype];
+const bytesOf = ({ shape, dtype }: Pick<OnnxValue, 'shape' | 'dtype'>): number =>
+  sizeOf(shape) * BYTES[dtype];
 
 /** One after the other. */
-export function laidOut(specs: readonly Pick<OnnxValue, 'shape' | 'dtype'>[]): { offsets: number[]; bytes: number } {
+export function laidOut(specs: readonly Pick<OnnxValue, 'shape' | 'dtype'>[]): {
+  offsets: number[];
+  bytes: number;
+} {
   let bytes = 0;
   const offsets = specs.map((spec) => {
     const offset = bytes;
@@ -49,6 +54,12 @@ export interface StepLayout {
   readonly perStep: readonly string[];
   readonly results: readonly string[];
 }
+
+export const stepLayout = ({ state, perStep, metrics }: StepProgram): StepLayout => ({
+  state,
+  perStep: perStep.map(({ name }) => name),
+  results: metrics,
+});
 
 interface Block {
   readonly bytes: number;
@@ -108,14 +119,19 @@ export function planMemory(
     const at = stateAt.get(input.inputName!);
     const index = step.perStep.indexOf(input.inputName!);
     const bytes = bytesOf(input);
-    places.set(input, at === undefined ? { area: 'perStep', at: index, bytes } : { area: 'state', at, bytes });
+    places.set(
+      input,
+      at === undefined ? { area: 'perStep', at: index, bytes } : { area: 'state', at, bytes },
+    );
   }
   for (const { name, value } of graph.outputs) {
     const at = name.startsWith(NEXT) ? stateAt.get(name.slice(NEXT.length)) : undefined;
     const bytes = bytesOf(value);
     places.set(
       value,
-      at === undefined ? { area: 'results', at: step.results.indexOf(name), bytes } : { area: 'next', at, bytes },
+      at === undefined
+        ? { area: 'results', at: step.results.indexOf(name), bytes }
+        : { area: 'next', at, bytes },
     );
   }
 
@@ -148,7 +164,10 @@ export function planMemory(
   const inArena = ({ at, bytes }: Block): Place => ({ area: 'arena', at, bytes });
   for (const [root, block] of blocks) {
     const batch = parts.get(root)?.batch;
-    const part = batch === undefined ? {} : { part: { threadBytes: block.bytes / threads, bytes: bytesOf(root) / batch } };
+    const part =
+      batch === undefined
+        ? {}
+        : { part: { threadBytes: block.bytes / threads, bytes: bytesOf(root) / batch } };
     places.set(root, { ...inArena(block), ...part });
   }
 

@@ -2,38 +2,47 @@
  * The engine native:cpu: a traced step as one C file, in which elementwise work is joined into loops, made into a library by the
  * system's compiler. Its memory is its own, so that nothing but inputs and metrics is copied at a call.
  */
+import { createHash } from 'node:crypto';
 import { cpuModel } from '../cpu.js';
 import { EngineError, requirePrecision } from '../engineError.js';
 import type { Engine, EngineOptions, Executable, ExecutableFunction, StepProgram } from '../executable.js';
 import { modelKey } from '../modelKey.js';
-import { lower } from '../onnx/lower.js';
-import { optimise, PASSES } from '../passes/index.js';
-import { rewrite } from '../passes/rewrite.js';
 import { traceStep } from '../stepGraph.js';
-import { checkLength, hostArray, sizeOf, type HostArray, type HostTensors, type TensorSpec } from '../tensors.js';
+import {
+  checkLength,
+  hostArray,
+  sizeOf,
+  type HostArray,
+  type HostTensors,
+  type TensorSpec,
+} from '../tensors.js';
 import { trace } from '../trace/trace.js';
 import type { TraceGraph } from '../trace/graph.js';
-import { createHash } from 'node:crypto';
-import { compileLibrary, findCompiler, loadLibrary, machineKey, type Compiler, type Library } from './compiler.js';
-import { einsumRules } from './einsum.js';
-import { laidOut, type StepLayout } from './memory.js';
+import {
+  compileLibrary,
+  findCompiler,
+  loadLibrary,
+  machineKey,
+  type Compiler,
+  type Library,
+} from './compiler.js';
+import { laidOut, stepLayout, type StepLayout } from './memory.js';
 import { headerText, stepSource } from './source.js';
-
-/** Passes whose gain is ONNX Runtime's alone. */
-const FOREIGN_PASSES = ['steps', 'one thread'];
 
 const NOTHING = new Uint8Array(0);
 
-async function libraryOf(graph: TraceGraph, step: StepLayout, options: EngineOptions, compiler: Compiler): Promise<Library> {
+async function libraryOf(
+  graph: TraceGraph,
+  step: StepLayout,
+  options: EngineOptions,
+  compiler: Compiler,
+): Promise<Library> {
   const headers = createHash('sha256').update(headerText()).digest('hex');
   const form = `native ${machineKey(compiler)} ${headers} ${JSON.stringify(step)}`;
   const key = options.cache === undefined ? null : modelKey(graph, form, options);
   const kept = key === null ? null : options.cache!.load(key);
   if (kept !== null) return loadLibrary(kept);
-  const names = PASSES.map(({ name }) => name).filter((name) => !FOREIGN_PASSES.includes(name));
-  // Before the passes, which know what matrix products can take in.
-  const plain = rewrite(lower(graph), einsumRules);
-  const bytes = await compileLibrary(stepSource(optimise(plain, names), step, options.threads), compiler);
+  const bytes = await compileLibrary(stepSource(graph, step, options.threads), compiler);
   if (key !== null) options.cache!.save(key, bytes);
   return loadLibrary(bytes);
 }
@@ -81,7 +90,12 @@ class NativeExecutable implements Executable {
 }
 
 /** A function as a step without state. */
-function functionOf(library: Library, graph: TraceGraph, inputs: readonly TensorSpec[], threads: number): ExecutableFunction {
+function functionOf(
+  library: Library,
+  graph: TraceGraph,
+  inputs: readonly TensorSpec[],
+  threads: number,
+): ExecutableFunction {
   const handle = library.open(NOTHING, threads);
   return {
     async run(values) {
@@ -117,7 +131,7 @@ export function openNative(): Engine {
     info: { name: 'native:cpu', version: compiler.version, device: cpuModel() },
     async compileStep(program, options) {
       prepared(options);
-      const step = { state: program.state, perStep: namesOf(program.perStep), results: [...program.metrics] };
+      const step = stepLayout(program);
       const library = await libraryOf(traceStep(program, 'fused'), step, options, compiler);
       return new NativeExecutable(program, library, options.threads);
     },

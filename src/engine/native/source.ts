@@ -3,11 +3,15 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { OnnxGraph, OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { BYTES } from '../onnx/liveness.js';
+import { lower } from '../onnx/lower.js';
+import { optimise, PASSES } from '../passes/index.js';
 import { rewrite, type Rule } from '../passes/rewrite.js';
 import { simplifyRules } from '../passes/simplify.js';
 import { sizeOf } from '../tensors.js';
 import { blocksOf, type Block } from './blocks.js';
+import type { TraceGraph } from '../trace/graph.js';
 import { decompositions } from './decompose.js';
+import { einsumRules } from './einsum.js';
 import { ARRAY_TYPE } from './expressions.js';
 import { OperandFinder, unitsOf, type RowLoop, type Unit } from './fuse.js';
 import { isRowNode, layoutOf, readersOf, withCopies, withParts } from './layout.js';
@@ -34,6 +38,8 @@ export interface StepSource {
   readonly text: string;
   /** What the file includes as `constants.bin`. */
   readonly constants: Uint8Array;
+  /** Most bytes of a step's values in memory at a time, the state not among them. */
+  readonly arenaBytes: number;
 }
 
 const AREAS: Readonly<Record<Place['area'], (at: number) => string>> = {
@@ -249,7 +255,7 @@ class SourceWriter {
       '}',
       '',
     ].join('\n');
-    return { text, constants: this.memory.constants };
+    return { text, constants: this.memory.constants, arenaBytes: this.memory.arenaBytes };
   }
 }
 
@@ -291,17 +297,22 @@ function storedValues(graph: OnnxGraph, units: readonly Unit[]): (value: OnnxVal
   };
 }
 
+/** Passes whose gain is ONNX Runtime's alone. */
+const FOREIGN_PASSES = ['steps', 'one thread'];
+
+/** The graph in operations of which loops consist, nothing moved that can be read where it lies. */
+function prepared(traced: TraceGraph): OnnxGraph {
+  const names = PASSES.map(({ name }) => name).filter((name) => !FOREIGN_PASSES.includes(name));
+  // Einsum before the passes, which know what matrix products can take in.
+  const optimised = optimise(rewrite(lower(traced), einsumRules), names);
+  const { Reshape, Transpose, Expand } = simplifyRules as Record<'Reshape' | 'Transpose' | 'Expand', Rule[]>;
+  const plain = rewrite(rewrite(optimised, decompositions), { Reshape, Transpose, Expand });
+  return withParts(withCopies(plain));
+}
+
 /**
- * The C file that computes a graph.
- * @param graph as `lower` gives it, after the passes that are right for any runtime
+ * The C file that computes a recorded graph.
  * @throws EngineError naming an operation that the engine has not got
  */
-export function stepSource(graph: OnnxGraph, step: StepLayout, threads: number): StepSource {
-  const { Reshape, Transpose, Expand } = simplifyRules as Record<string, Rule[]>;
-  const plain = rewrite(rewrite(graph, decompositions), {
-    Reshape: Reshape!,
-    Transpose: Transpose!,
-    Expand: Expand!,
-  });
-  return new SourceWriter(withParts(withCopies(plain)), step, threads).write();
-}
+export const stepSource = (traced: TraceGraph, step: StepLayout, threads: number): StepSource =>
+  new SourceWriter(prepared(traced), step, threads).write();
