@@ -15,6 +15,7 @@ import {
   type Role,
   type RowLoop,
 } from './fuse.js';
+import type { TriangleFinder } from './triangles.js';
 import { distance, type RowAccess } from './views.js';
 
 /** An array that a function is given: a value's, or room for partial sums. */
@@ -59,6 +60,9 @@ export const accumulated = (operator: Operator, sum: string, x: string): string 
     ? `${sum} ${operator}= ${x};`
     : `${sum} = ${x} ${operator === 'max' ? '>' : '<'} ${sum} ? ${x} : ${sum};`;
 
+/** Columns by which loops over triangles end: a vector register of AVX-512. */
+const TRIANGLE_STEP = 16;
+
 /** Of the buffers of one loop. Node's worker threads have stacks of 4 MiB, those of a step's other threads 2. */
 const MAX_STACK_BYTES = 1 << 18;
 
@@ -75,13 +79,57 @@ class RowWriter {
   /** Where each row begins, written at the head of the loop. */
   private readonly head: string[] = [];
   private readonly stages = new Map<OnnxNode, number>();
+  /** C for the number of columns to compute. */
+  private readonly width: string;
 
-  constructor(loop: RowLoop, finder: OperandFinder, isStored: (value: OnnxValue) => boolean) {
+  constructor(
+    loop: RowLoop,
+    finder: OperandFinder,
+    triangles: TriangleFinder,
+    isStored: (value: OnnxValue) => boolean,
+  ) {
     this.loop = loop;
     this.finder = finder;
     this.isStored = isStored;
     this.roles = new Map(loop.nodes.map((node) => [node, roleOf(node, loop.rows, loop.columns)]));
     this.assignStages();
+    this.width = this.isTriangular(triangles) ? 'width' : String(loop.columns);
+  }
+
+  /** Whether nothing above the diagonal of square matrices need be computed: all that is kept of it is 0, or hidden from sums. */
+  private isTriangular({ isZero, isHidden }: TriangleFinder): boolean {
+    const { columns, nodes } = this.loop;
+    if (columns < 2 * TRIANGLE_STEP || columns % TRIANGLE_STEP !== 0) return false;
+    return nodes.every((node) => {
+      const { shape } = node.inputs[0]!;
+      const isSquare = shape.at(-1) === columns && shape.at(-2) === columns;
+      const role = this.role(node);
+      if (role === 'scalar') return true;
+      if (role === 'rowReduction') {
+        const hides = node.op === 'ReduceSum' ? isZero : node.op === 'ReduceMax' ? isHidden : () => false;
+        return isSquare && hides(node.inputs[0]!);
+      }
+      const output = node.outputs[0]!;
+      const isKept = this.isStored(output);
+      return (
+        role === 'full' &&
+        output.shape.at(-1) === columns &&
+        output.shape.at(-2) === columns &&
+        (!isKept || isZero(output))
+      );
+    }) && nodes.some(({ outputs }) => isZero(outputs[0]!));
+  }
+
+  /** Zeros above the diagonal of what is kept. */
+  private zeroLines(): string[] {
+    if (this.width !== 'width') return [];
+    return this.loop.nodes.flatMap((node) => {
+      const access = this.role(node) === 'full' ? this.stored(node.outputs[0]!) : null;
+      if (access === null) return [];
+      const place = access.stride === 1 ? 'c' : `c * ${access.stride}L`;
+      const row = this.row(node.outputs[0]!, access, 'write');
+      return [`for (long c = width; c < ${this.loop.columns}; c++) ${row}[${place}] = 0;`];
+    });
   }
 
   private operands(node: OnnxNode): Operand[] {
@@ -289,7 +337,7 @@ class RowWriter {
     return [
       ...before,
       `#pragma omp simd${clauses.join('')}`,
-      `for (long c = 0; c < ${this.loop.columns}; c++) {`,
+      `for (long c = 0; c < ${this.width}; c++) {`,
       ...body,
       '}',
       ...after,
@@ -332,6 +380,12 @@ class RowWriter {
     const body: string[] = [];
     for (let stage = 0; stage <= last; stage++)
       body.push(...this.scalarLines(stage), ...this.stageLines(stage));
+    body.push(...this.zeroLines());
+    if (this.width === 'width') {
+      // As many whole vectors as reach the diagonal.
+      const row = `r % ${this.loop.columns}`;
+      this.head.unshift(`const long width = (${row}) / ${TRIANGLE_STEP} * ${TRIANGLE_STEP} + ${TRIANGLE_STEP};`);
+    }
     const start: string[] = [];
     const end: string[] = [];
     for (const [i, node] of sums.entries()) {
@@ -386,5 +440,6 @@ export const partialBytes = ({ sums }: RowFunction): number =>
 export const writeRows = (
   loop: RowLoop,
   finder: OperandFinder,
+  triangles: TriangleFinder,
   isStored: (value: OnnxValue) => boolean,
-): RowFunction => new RowWriter(loop, finder, isStored).write();
+): RowFunction => new RowWriter(loop, finder, triangles, isStored).write();

@@ -20,7 +20,7 @@ import { arraysOf, laidOut, planMemory, type MemoryPlan, type Place, type StepLa
 import { writeOneProduct, writeProduct, type ProductContext } from './products.js';
 import { accumulated, partialBytes, writeRows, type RowFunction } from './rows.js';
 import { writeSingle } from './singles.js';
-import { trianglesOf, type Triangles } from './triangles.js';
+import { trianglesOf, type TriangleFinder } from './triangles.js';
 import { isViewNode, type View } from './views.js';
 
 /** Headers that every step includes, in this order. */
@@ -77,7 +77,7 @@ class SourceWriter {
   private readonly blocks: readonly Block[];
   private readonly loops = new Map<Unit, RowFunction>();
   private readonly memory: MemoryPlan;
-  private readonly triangles: (product: OnnxNode) => Triangles;
+  private readonly triangles: TriangleFinder;
   private readonly functions = new Map<string, string>();
   private readonly lines: string[] = [];
   /** What has been read and written since threads last waited for each other. */
@@ -96,7 +96,7 @@ class SourceWriter {
     const blocks = blocksOf(units, finder, isStored, (root) => outside.has(root));
     this.blocks = blocks.blocks;
     for (const unit of units)
-      if (unit.kind === 'rows') this.loops.set(unit, writeRows(unit, finder, isStored));
+      if (unit.kind === 'rows') this.loops.set(unit, writeRows(unit, finder, this.triangles, isStored));
     const partsOf = (unit: Unit): number => {
       const loop = this.loops.get(unit);
       return loop === undefined || threads === 1 ? 0 : threads * partialBytes(loop);
@@ -119,7 +119,7 @@ class SourceWriter {
 
   private productContext(node: OnnxNode): ProductContext {
     const { layout, threads, pointerTo } = this;
-    return { node, layout, threads, pointerTo, triangles: this.triangles(node) };
+    return { node, layout, threads, pointerTo, triangles: this.triangles.ofProduct(node) };
   }
 
   private barrier(): void {

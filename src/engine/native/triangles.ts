@@ -37,8 +37,16 @@ function isMask(value: OnnxValue): boolean {
 const isRowScalar = (value: OnnxValue, of: OnnxValue): boolean =>
   value.shape.length === of.shape.length && value.shape.at(-1) === 1;
 
-/** Finds the triangles of every product of a graph. */
-export function trianglesOf(graph: OnnxGraph): (product: OnnxNode) => Triangles {
+export interface TriangleFinder {
+  readonly ofProduct: (product: OnnxNode) => Triangles;
+  /** Whether a value is exactly 0 above the diagonal of its last two dimensions. */
+  readonly isZero: (value: OnnxValue) => boolean;
+  /** Whether it is so far below zero there that it is never the largest of a row. */
+  readonly isHidden: (value: OnnxValue) => boolean;
+}
+
+/** Finds the triangles of a graph. */
+export function trianglesOf(graph: OnnxGraph): TriangleFinder {
   const hidden = new Set<OnnxValue>();
   const zero = new Set<OnnxValue>();
   for (const { inputs } of graph.nodes) for (const input of inputs) if (isMask(input)) hidden.add(input);
@@ -70,7 +78,7 @@ export function trianglesOf(graph: OnnxGraph): (product: OnnxNode) => Triangles 
   };
 
   const known = new Map<OnnxNode, Triangles>();
-  return (product) => {
+  const ofProduct = (product: OnnxNode): Triangles => {
     const found = known.get(product);
     if (found !== undefined) return found;
     const flag = (name: string): boolean => product.attrs[name] === 1;
@@ -94,4 +102,5 @@ export function trianglesOf(graph: OnnxGraph): (product: OnnxNode) => Triangles 
     known.set(product, triangles);
     return triangles;
   };
+  return { ofProduct, isZero: (value) => zero.has(value), isHidden: (value) => hidden.has(value) };
 }
