@@ -6,19 +6,12 @@ import type { HostTensors } from '../../src/engine/tensors.js';
 import { eager, expectClose, fillInputs, runOnce } from './harness.js';
 import { KERNEL_CASES, type KernelCase } from './kernelCases.js';
 import { programOf, titleOf } from './kernelProgram.js';
-import { prefixed, withPrefix } from './prefixed.js';
+import { joined, partOf, programsTogether } from './prefixed.js';
 
 const native = await engineOrNull('native:cpu');
 
 /** So many cases are compiled at a time: most of the time of a compiler goes into starting it. */
 const CASES_TOGETHER = 32;
-
-/** Several programs as one, their names prefixed with their places. */
-const together = (programs: readonly FunctionProgram[]): FunctionProgram => ({
-  inputs: programs.flatMap(({ inputs }, i) => inputs.map((spec) => ({ ...spec, name: `${i}:${spec.name}` }))),
-  fn: (tensors) =>
-    Object.assign({}, ...programs.map(({ fn }, i) => prefixed(`${i}:`, fn(withPrefix(`${i}:`, tensors))))),
-});
 
 interface Compiled {
   readonly program: FunctionProgram;
@@ -30,12 +23,12 @@ interface Compiled {
 async function resultsOf(cases: readonly KernelCase[]): Promise<Compiled[]> {
   const programs = cases.map(programOf);
   const inputs = programs.map((program, i) => fillInputs(program.inputs, cases[i]!.values));
-  const all: HostTensors = Object.assign({}, ...inputs.map((values, i) => prefixed(`${i}:`, values)));
-  const results = await runOnce(native!, together(programs), all);
+  const all = joined(inputs);
+  const results = await runOnce(native!, programsTogether(programs), all);
   return programs.map((program, i) => ({
     program,
     inputs: inputs[i]!,
-    results: withPrefix(`${i}:`, results),
+    results: partOf(results, i),
   }));
 }
 

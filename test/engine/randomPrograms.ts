@@ -394,7 +394,7 @@ function grow(random: Random, values: readonly Value[], isSmooth: boolean): Valu
     case 29: {
       const i = of((value) => value.kind === 'int' && sizeOf(value.shape) < 200);
       if (i === null) return null;
-      const depth = 1 + random.below(5);
+      const depth = 2 + random.below(4);
       return {
         shape: [...values[i]!.shape, depth],
         kind: 'float',

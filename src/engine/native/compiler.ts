@@ -12,31 +12,42 @@ const run = promisify(execFile);
 
 export interface Compiler {
   readonly command: string;
+  /** What of `$CC` stands after the command: `gcc` of `ccache gcc`. */
+  readonly options: readonly string[];
   /** What it calls itself. */
   readonly version: string;
 }
 
-let found: Compiler | null = null;
+const found = new Map<string, Compiler>();
 
-/** The compiler of `$CC`, or `cc`. @throws EngineError where there is none */
-export function findCompiler(): Compiler {
-  if (found !== null) return found;
-  const command = process.env['CC'] ?? 'cc';
+/**
+ * A C compiler, with options if it needs some.
+ * @throws EngineError where there is none
+ */
+export function findCompiler(line: string = process.env['CC']?.trim() ?? ''): Compiler {
+  const known = found.get(line);
+  if (known !== undefined) return known;
+  const [command = 'cc', ...options] = line.split(/\s+/).filter((word) => word !== '');
   try {
-    const version = execFileSync(command, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    found = { command, version: version.split('\n')[0]!.trim() };
-    return found;
+    const said = execFileSync(command, [...options, '--version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const compiler = { command, options, version: said.split('\n')[0]!.trim() };
+    found.set(line, compiler);
+    return compiler;
   } catch (error) {
     throw new EngineError(
-      `The engine native:cpu needs a C compiler, and \`${command}\` can't be run: install gcc or clang (Debian: build-essential; ` +
-        'macOS: xcode-select --install), or name one in CC.',
+      `The engine native:cpu needs a C compiler, and \`${line || command}\` can't be run: install gcc or clang (Debian: build-essential; ` +
+        'macOS: xcode-select --install), or name one in CC; or choose --engine onnx:cpu.',
       { cause: error },
     );
   }
 }
 
 /** Flags of the processor's own instructions; results may differ in their last bits from one processor to another. */
-const machineFlags = (): string[] => (arch() === 'arm64' ? ['-mcpu=native'] : ['-march=native', '-mprefer-vector-width=512']);
+const machineFlags = (): string[] =>
+  arch() === 'arm64' ? ['-mcpu=native'] : ['-march=native', '-mprefer-vector-width=512'];
 
 const FLAGS = [
   '-O3',
@@ -53,32 +64,57 @@ const FLAGS = [
 
 /** What of the machine decides the library besides its source. */
 export function machineKey(compiler: Compiler): string {
-  const flags = platform() === 'linux' ? (/^flags.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '') : '';
+  const flags =
+    platform() === 'linux' ? (/^flags.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '') : '';
   const parts = [compiler.version, FLAGS, machineFlags(), platform(), arch(), cpus()[0]?.model ?? '', flags];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
 /** The library that a source becomes. @throws EngineError with what the compiler said */
-export async function compileLibrary({ text: t0, constants: data }: StepSource, compiler: Compiler): Promise<Uint8Array> {
-  let text = t0;
-  const folder = mkdtempSync(join(tmpdir(), 'isoloss-native-'));
+export async function compileLibrary(
+  { text: plainText, constants: data }: StepSource,
+  compiler: Compiler,
+): Promise<Uint8Array> {
+  const folder = temporaryFolder();
+  const text = process.env['NPROF'] ? prof(plainText) : plainText;
+  if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
   try {
-    if (process.env['NPROF']) text = prof(text);
-    if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
     writeFileSync(join(folder, 'step.c'), text);
     writeFileSync(join(folder, 'constants.bin'), data);
     const linking = platform() === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-    const options = [...FLAGS, ...machineFlags(), ...linking, 'step.c', '-o', 'step.node', '-lm'];
+    const options = [
+      ...compiler.options,
+      ...FLAGS,
+      ...machineFlags(),
+      ...linking,
+      'step.c',
+      '-o',
+      'step.node',
+      '-lm',
+    ];
     await run(compiler.command, options, { cwd: folder, maxBuffer: 1 << 26 });
     return readFileSync(join(folder, 'step.node'));
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim().split('\n').slice(0, 5).join('\n');
+    const lines = ((error as { stderr?: string }).stderr ?? '').trim().split('\n');
+    const said = lines[0] === '' ? String(error) : lines.slice(0, 5).join('\n');
     throw new EngineError(
-      `The C compiler \`${compiler.command}\` (${compiler.version}) could not make the training step: ${said ?? String(error)}`,
+      `The C compiler \`${compiler.command}\` (${compiler.version}) could not make the library of the engine native:cpu: ${said}`,
       { cause: error },
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @throws EngineError where there can't be one */
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'isoloss-native-'));
+  } catch (error) {
+    throw new EngineError(
+      `The engine native:cpu can't write to ${tmpdir()} (${String(error)}): name another folder in TMPDIR.`,
+      { cause: error },
+    );
   }
 }
 
@@ -87,19 +123,33 @@ export interface Library {
   open(constants: Uint8Array, threads: number): object;
   write(handle: object, offsetBytes: number, values: ArrayBufferView): void;
   read(handle: object, offsetBytes: number, values: ArrayBufferView): void;
-  run(handle: object, steps: number, perStep: readonly ArrayBufferView[], results: readonly ArrayBufferView[]): void;
+  run(
+    handle: object,
+    steps: number,
+    perStep: readonly ArrayBufferView[],
+    results: readonly ArrayBufferView[],
+  ): void;
   close(handle: object): void;
 }
 
-/** Loads a library; its file is gone afterwards, since the process keeps what it has loaded. */
+/**
+ * Loads a library; its file is gone afterwards, since the process keeps what it has loaded.
+ * @throws EngineError where the system doesn't load it
+ */
 export function loadLibrary(bytes: Uint8Array): Library {
-  const folder = mkdtempSync(join(tmpdir(), 'isoloss-native-'));
+  const folder = temporaryFolder();
   const path = join(folder, 'step.node');
   try {
     writeFileSync(path, bytes, { mode: 0o700 });
     const module = { exports: {} };
     process.dlopen(module, path, constants.dlopen.RTLD_NOW);
     return module.exports as Library;
+  } catch (error) {
+    throw new EngineError(
+      `A library of the engine native:cpu can't be loaded (${error instanceof Error ? error.message : String(error)}). ` +
+        `Where files in ${tmpdir()} must not be executed, name another folder in TMPDIR.`,
+      { cause: error },
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -82,7 +82,7 @@ function product(builder: GraphBuilder, a: Lettered, b: Lettered, output: Letter
 }
 
 const einsum: Rule = ({ builder, node, inputs }) => {
-  const { operands, output } = parseEinsum(String(node.attrs['equation']));
+  const { operands, output } = parseEinsum(node.attrs['equation'] as string);
   const [a, b] = operands.map((letters, i): Lettered => ({ value: inputs[i]!, letters })) as [
     Lettered,
     Lettered?,

@@ -31,6 +31,16 @@ import { headerText, stepSource } from './source.js';
 
 const NOTHING = new Uint8Array(0);
 
+/** A library that was kept; null where there is none, or none that this system loads. */
+function loaded(bytes: Uint8Array | null): Library | null {
+  try {
+    return bytes === null ? null : loadLibrary(bytes);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return null;
+  }
+}
+
 async function libraryOf(
   graph: TraceGraph,
   step: StepLayout,
@@ -40,8 +50,8 @@ async function libraryOf(
   const headers = createHash('sha256').update(headerText()).digest('hex');
   const form = `native ${machineKey(compiler)} ${headers} ${JSON.stringify(step)}`;
   const key = options.cache === undefined ? null : modelKey(graph, form, options);
-  const kept = key === null ? null : options.cache!.load(key);
-  if (kept !== null) return loadLibrary(kept);
+  const kept = key === null ? null : loaded(options.cache!.load(key));
+  if (kept !== null) return kept;
   const bytes = await compileLibrary(stepSource(graph, step, options.threads), compiler);
   if (key !== null) options.cache!.save(key, bytes);
   return loadLibrary(bytes);
@@ -124,9 +134,12 @@ function prepared(options: EngineOptions): void {
     throw new EngineError('The engine native:cpu has no form without passes: that is what onnx:cpu has.');
 }
 
-/** @throws EngineError where there is no C compiler */
-export function openNative(): Engine {
-  const compiler = findCompiler();
+/**
+ * @param cc the C compiler, `$CC` or `cc` where not given
+ * @throws EngineError where there is none
+ */
+export function openNative(cc?: string): Engine {
+  const compiler = findCompiler(cc);
   return {
     info: { name: 'native:cpu', version: compiler.version, device: cpuModel() },
     async compileStep(program, options) {
