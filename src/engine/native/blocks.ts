@@ -4,15 +4,8 @@
  */
 import type { OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { sizeOf } from '../tensors.js';
-import {
-  operandCount,
-  resultAccess,
-  roleOf,
-  type OperandFinder,
-  type Role,
-  type RowLoop,
-  type Unit,
-} from './fuse.js';
+import { type RowLoop, type Unit } from './fuse.js';
+import { operandCount, resultAccess, roleOf, type OperandFinder, type Role } from './operands.js';
 import type { Layout } from './layout.js';
 import { isProduct, productSizes } from './matrices.js';
 import { isContiguous, type RowAccess } from './views.js';

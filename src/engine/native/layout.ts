@@ -6,7 +6,7 @@ import { GraphBuilder, liveGraph, type OnnxGraph, type OnnxNode, type OnnxValue 
 import { copy } from '../passes/rewrite.js';
 import { isElementwise } from './expressions.js';
 import { sizeOf } from '../tensors.js';
-import { fixedColumns, operandCount, spreadShape } from './fuse.js';
+import { fixedColumns, operandCount, spreadShape } from './operands.js';
 import { addendMatrix, isProduct, operandMatrix, resultMatrix } from './matrices.js';
 import {
   broadcast,

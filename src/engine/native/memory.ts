@@ -5,7 +5,8 @@ import { NEXT } from '../onnx/encode.js';
 import type { OnnxGraph, OnnxValue } from '../onnx/graph.js';
 import { sizeOf, type TensorSpec } from '../tensors.js';
 import type { Blocks } from './blocks.js';
-import { sourceOf, type Unit } from './fuse.js';
+import { type Unit } from './fuse.js';
+import { sourceOf } from './operands.js';
 import type { Layout } from './layout.js';
 
 /** Every array begins at a multiple of a vector register. */
@@ -41,7 +42,8 @@ export interface Place {
 }
 
 export interface MemoryPlan {
-  readonly placeOf: (root: OnnxValue) => Place;
+  /** Undefined for values that are never in memory. */
+  readonly placeOf: (root: OnnxValue) => Place | undefined;
   /** Room for partial sums of each unit that has them. */
   readonly partials: ReadonlyMap<Unit, Place>;
   readonly arenaBytes: number;
@@ -175,11 +177,11 @@ export function planMemory(
   const data = new Uint8Array(constantBytes);
   constants.forEach((value, i) => {
     const { buffer, byteOffset, byteLength } = value.constant!;
-    data.set(new Uint8Array(buffer, byteOffset, byteLength), constantsAt[i]!);
+    data.set(new Uint8Array(buffer, byteOffset, byteLength), constantsAt[i]);
     places.set(value, { area: 'constants', at: constantsAt[i]!, bytes: byteLength });
   });
   return {
-    placeOf: (root) => places.get(root)!,
+    placeOf: (root) => places.get(root),
     partials: new Map([...partialBlocks].map(([unit, block]) => [unit, inArena(block)])),
     arenaBytes,
     constants: data,

@@ -5,7 +5,9 @@
 import type { OnnxDType, OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { BYTES } from '../onnx/liveness.js';
 import { sizeOf } from '../tensors.js';
+import { aligned } from './memory.js';
 import { ARRAY_TYPE, expressionOf, literal, variableType } from './expressions.js';
+import { type RowLoop } from './fuse.js';
 import {
   operandCount,
   resultAccess,
@@ -13,8 +15,8 @@ import {
   type Operand,
   type OperandFinder,
   type Role,
-  type RowLoop,
-} from './fuse.js';
+} from './operands.js';
+import { isTriangular, stagesOf, TRIANGLE_STEP } from './stages.js';
 import type { TriangleFinder } from './triangles.js';
 import { distance, type RowAccess } from './views.js';
 
@@ -32,7 +34,7 @@ export interface RowFunction {
   readonly arguments: readonly Argument[];
   /** Room that a thread needs beside its stack. */
   readonly scratchFloats: number;
-  /** Sums over all rows, which threads have parts of: each is to be added up by `combined`. */
+  /** Sums over all rows, of which threads have a part each: to be added up after the loop. */
   readonly sums: readonly { readonly node: OnnxNode; readonly operator: Operator; readonly length: number }[];
 }
 
@@ -60,9 +62,6 @@ export const accumulated = (operator: Operator, sum: string, x: string): string 
     ? `${sum} ${operator}= ${x};`
     : `${sum} = ${x} ${operator === 'max' ? '>' : '<'} ${sum} ? ${x} : ${sum};`;
 
-/** Columns by which loops over triangles end: a vector register of AVX-512. */
-const TRIANGLE_STEP = 16;
-
 /** Of the buffers of one loop. Node's worker threads have stacks of 4 MiB, those of a step's other threads 2. */
 const MAX_STACK_BYTES = 1 << 18;
 
@@ -78,7 +77,9 @@ class RowWriter {
   private readonly pointers = new Map<string, string>();
   /** Where each row begins, written at the head of the loop. */
   private readonly head: string[] = [];
-  private readonly stages = new Map<OnnxNode, number>();
+  private readonly stages: ReadonlyMap<OnnxNode, number>;
+  /** Types of the buffers in which values wait, and sums of columns are made, by name. */
+  private readonly buffers = new Map<string, string>();
   /** C for the number of columns to compute. */
   private readonly width: string;
 
@@ -92,32 +93,8 @@ class RowWriter {
     this.finder = finder;
     this.isStored = isStored;
     this.roles = new Map(loop.nodes.map((node) => [node, roleOf(node, loop.rows, loop.columns)]));
-    this.assignStages();
-    this.width = this.isTriangular(triangles) ? 'width' : String(loop.columns);
-  }
-
-  /** Whether nothing above the diagonal of square matrices need be computed: all that is kept of it is 0, or hidden from sums. */
-  private isTriangular({ isZero, isHidden }: TriangleFinder): boolean {
-    const { columns, nodes } = this.loop;
-    if (columns < 2 * TRIANGLE_STEP || columns % TRIANGLE_STEP !== 0) return false;
-    return nodes.every((node) => {
-      const { shape } = node.inputs[0]!;
-      const isSquare = shape.at(-1) === columns && shape.at(-2) === columns;
-      const role = this.role(node);
-      if (role === 'scalar') return true;
-      if (role === 'rowReduction') {
-        const hides = node.op === 'ReduceSum' ? isZero : node.op === 'ReduceMax' ? isHidden : () => false;
-        return isSquare && hides(node.inputs[0]!);
-      }
-      const output = node.outputs[0]!;
-      const isKept = this.isStored(output);
-      return (
-        role === 'full' &&
-        output.shape.at(-1) === columns &&
-        output.shape.at(-2) === columns &&
-        (!isKept || isZero(output))
-      );
-    }) && nodes.some(({ outputs }) => isZero(outputs[0]!));
+    this.stages = stagesOf(loop.nodes, this.role, this.operands);
+    this.width = isTriangular(loop, this.role, triangles, isStored) ? 'width' : String(loop.columns);
   }
 
   /** Zeros above the diagonal of what is kept. */
@@ -132,12 +109,12 @@ class RowWriter {
     });
   }
 
-  private operands(node: OnnxNode): Operand[] {
+  private readonly operands = (node: OnnxNode): Operand[] => {
     const { rows, columns } = this.loop;
     return node.inputs
       .slice(0, operandCount(node))
       .map((_, i) => this.finder.find(node, i, this.roles, rows, columns)!);
-  }
+  };
 
   private readonly role = (node: OnnxNode): Role => this.roles.get(node)!;
   private readonly isScalar = (node: OnnxNode): boolean => {
@@ -146,29 +123,6 @@ class RowWriter {
   };
   private isOfScalars(node: OnnxNode): boolean {
     return sizeOf(node.inputs[0]!.shape) !== this.loop.rows * this.loop.columns;
-  }
-
-  /** Full nodes are in the stage whose loop computes them, scalars in the one before which they are known. */
-  private assignStages(): void {
-    const known = (operand: Operand): number => {
-      if (operand.kind !== 'variable') return 0;
-      const node = operand.value.producer!;
-      return this.stages.get(node)! + (this.role(node) === 'rowReduction' ? 1 : 0);
-    };
-    for (const node of this.loop.nodes) this.stages.set(node, Math.max(0, ...this.operands(node).map(known)));
-    // What only later stages read is computed there, so that it need not wait in a buffer.
-    const firstUse = new Map<OnnxNode, number>();
-    for (const node of this.loop.nodes.toReversed()) {
-      const use = firstUse.get(node);
-      if (this.role(node) === 'full' && use !== undefined && use > this.stages.get(node)!)
-        this.stages.set(node, use);
-      const stage = this.stages.get(node)!;
-      for (const operand of this.operands(node)) {
-        if (operand.kind !== 'variable') continue;
-        const before = operand.value.producer!;
-        firstUse.set(before, Math.min(firstUse.get(before) ?? Infinity, stage));
-      }
-    }
   }
 
   private parameter(value: OnnxValue, use: Argument['use'], offset = 0): string {
@@ -309,7 +263,7 @@ class RowWriter {
             body.push(`${this.row(value, access, 'write')}[${place}] = ${name};`);
           }
           if (this.isReadLater(node, stage) && access?.stride !== 1) {
-            this.buffer(type, `${name}_`);
+            this.buffers.set(`${name}_`, type);
             body.push(`${name}_[c] = ${name};`);
           }
           break;
@@ -342,13 +296,6 @@ class RowWriter {
       '}',
       ...after,
     ];
-  }
-
-  private readonly buffers = new Map<string, string>();
-
-  /** Room as long as a row. */
-  private buffer(type: string, name: string): void {
-    this.buffers.set(name, type);
   }
 
   /** Small buffers lie on the stack; those of a large vocabulary would fill it. */
@@ -384,7 +331,9 @@ class RowWriter {
     if (this.width === 'width') {
       // As many whole vectors as reach the diagonal.
       const row = `r % ${this.loop.columns}`;
-      this.head.unshift(`const long width = (${row}) / ${TRIANGLE_STEP} * ${TRIANGLE_STEP} + ${TRIANGLE_STEP};`);
+      this.head.unshift(
+        `const long width = (${row}) / ${TRIANGLE_STEP} * ${TRIANGLE_STEP} + ${TRIANGLE_STEP};`,
+      );
     }
     const start: string[] = [];
     const end: string[] = [];
@@ -394,7 +343,7 @@ class RowWriter {
       const array = this.parameter(value, 'partial');
       if (this.role(node) === 'columnReduction') {
         // Summed in an array of its own: gcc 12 was seen to drop the zeros before sums into neighbouring arguments.
-        this.buffer(ARRAY_TYPE[dtype], `s${i}`);
+        this.buffers.set(`s${i}`, ARRAY_TYPE[dtype]);
         start.push(`for (long c = 0; c < ${this.loop.columns}; c++) s${i}[c] = 0;`);
         end.push(`for (long c = 0; c < ${this.loop.columns}; c++) ${array}[c] = s${i}[c];`);
       } else {
@@ -432,10 +381,7 @@ class RowWriter {
 
 /** Bytes of one thread's part of each sum of a loop, one after the other. */
 export const partialBytes = ({ sums }: RowFunction): number =>
-  sums.reduce(
-    (sum, { node, length }) => sum + Math.ceil((length * BYTES[node.outputs[0]!.dtype]) / 64) * 64,
-    0,
-  );
+  sums.reduce((bytes, { node, length }) => bytes + aligned(length * BYTES[node.outputs[0]!.dtype]), 0);
 
 export const writeRows = (
   loop: RowLoop,

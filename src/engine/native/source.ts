@@ -3,28 +3,34 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { OnnxGraph, OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { BYTES } from '../onnx/liveness.js';
-import { lower } from '../onnx/lower.js';
-import { optimise, PASSES } from '../passes/index.js';
-import { rewrite, type Rule } from '../passes/rewrite.js';
-import { simplifyRules } from '../passes/simplify.js';
 import { sizeOf } from '../tensors.js';
-import { blocksOf, type Block } from './blocks.js';
 import type { TraceGraph } from '../trace/graph.js';
-import { decompositions } from './decompose.js';
-import { einsumRules } from './einsum.js';
+import { blocksOf, type Block } from './blocks.js';
 import { ARRAY_TYPE } from './expressions.js';
-import { OperandFinder, unitsOf, type RowLoop, type Unit } from './fuse.js';
-import { isRowNode, layoutOf, readersOf, withCopies, withParts } from './layout.js';
+import { unitsOf, type RowLoop, type Unit } from './fuse.js';
+import { OperandFinder } from './operands.js';
+import { layoutOf, type Layout } from './layout.js';
 import { isProduct } from './matrices.js';
-import { arraysOf, laidOut, planMemory, type MemoryPlan, type Place, type StepLayout } from './memory.js';
+import {
+  aligned,
+  arraysOf,
+  laidOut,
+  planMemory,
+  type MemoryPlan,
+  type Place,
+  type StepLayout,
+} from './memory.js';
+import { prepared } from './prepare.js';
 import { writeOneProduct, writeProduct, type ProductContext } from './products.js';
 import { accumulated, partialBytes, writeRows, type RowFunction } from './rows.js';
 import { writeSingle } from './singles.js';
+import { storedValues } from './stored.js';
 import { trianglesOf, type TriangleFinder } from './triangles.js';
-import { isViewNode, type View } from './views.js';
+import type { View } from './views.js';
+import { Waits } from './waits.js';
 
 /** Headers that every step includes, in this order. */
-const HEADERS = ['functions', 'product', 'threads', 'addon'];
+const HEADERS = ['functions', 'product', 'threads', 'addon', 'parts'];
 const HEADER_FOLDER = fileURLToPath(new URL('../../../src/engine/native/c/', import.meta.url));
 
 export const headerPaths = (): string[] => HEADERS.map((name) => `${HEADER_FOLDER}${name}.h`);
@@ -53,35 +59,19 @@ const AREAS: Readonly<Record<Place['area'], (at: number) => string>> = {
 
 const IS_READ_ONLY: readonly Place['area'][] = ['state', 'constants', 'perStep'];
 
-interface Range {
-  readonly area: Place['area'];
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Bytes that a place covers; inputs and results are each by themselves. */
-const rangeOf = ({ area, at, bytes }: Place): Range =>
-  area === 'perStep' || area === 'results'
-    ? { area, from: at, to: at + 1 }
-    : { area, from: at, to: at + bytes };
-
-const overlap = (a: readonly Range[], b: readonly Range[]): boolean =>
-  a.some((x) => b.some((y) => x.area === y.area && x.from < y.to && y.from < x.to));
-
 /** Writes the file: state with a life, as long as the writing. */
 class SourceWriter {
   private readonly graph: OnnxGraph;
   private readonly step: StepLayout;
   private readonly threads: number;
-  private readonly layout;
+  private readonly layout: Layout;
   private readonly blocks: readonly Block[];
   private readonly loops = new Map<Unit, RowFunction>();
   private readonly memory: MemoryPlan;
   private readonly triangles: TriangleFinder;
   private readonly functions = new Map<string, string>();
   private readonly lines: string[] = [];
-  /** What has been read and written since threads last waited for each other. */
-  private since: { readonly read: Range[]; readonly written: Range[] } = { read: [], written: [] };
+  private readonly waits = new Waits();
 
   constructor(graph: OnnxGraph, step: StepLayout, threads: number) {
     this.graph = graph;
@@ -113,7 +103,7 @@ class SourceWriter {
   };
 
   private readonly pointerTo = (view: View): string => {
-    const base = this.pointer(this.memory.placeOf(view.root), view.root);
+    const base = this.pointer(this.place(view.root), view.root);
     return view.offset === 0 ? base : `${base} + ${view.offset}L`;
   };
 
@@ -123,30 +113,23 @@ class SourceWriter {
   }
 
   private barrier(): void {
-    this.since = { read: [], written: [] };
+    this.waits.clear();
     if (this.threads > 1) this.lines.push('barrier(team, thread);');
   }
 
-  /** A barrier if another thread may still be at something that a unit needs or writes over. */
   private waitFor({ units }: Block): void {
     const arrays = units.map((unit) => arraysOf(unit, this.layout));
-    const [read, written] = [arrays.flatMap((array) => array.read), arrays.flatMap((array) => array.written)];
-    const ranges = (roots: readonly OnnxValue[]): Range[] =>
-      roots.flatMap((root) => {
-        const place = this.memory.placeOf(root) as Place | undefined;
-        return place === undefined ? [] : [rangeOf(place)];
-      });
+    const places = (roots: readonly OnnxValue[]): Place[] =>
+      roots.flatMap((root) => this.memory.placeOf(root) ?? []);
     const partials = units.flatMap((unit) => this.memory.partials.get(unit) ?? []);
-    const reads = ranges(read);
-    const writes = [...ranges(written), ...partials.map(rangeOf)];
-    const conflicts =
-      overlap(writes, this.since.read) ||
-      overlap(writes, this.since.written) ||
-      overlap(reads, this.since.written);
-    if (conflicts) this.barrier();
-    this.since.read.push(...reads);
-    this.since.written.push(...writes);
+    const read = places(arrays.flatMap((array) => array.read));
+    const written = [...places(arrays.flatMap((array) => array.written)), ...partials];
+    if (this.waits.isNeeded(read, written)) this.barrier();
+    this.waits.note(read, written);
   }
+
+  /** The place of an array that is in memory. */
+  private readonly place = (root: OnnxValue): Place => this.memory.placeOf(root)!;
 
   private callLoop(unit: RowLoop, batch: number): void {
     const loop = this.loops.get(unit)!;
@@ -158,11 +141,11 @@ class SourceWriter {
     let at = 0;
     for (const { node, length } of loop.sums) {
       partAt.set(node.outputs[0]!, at);
-      at += Math.ceil((length * BYTES[node.outputs[0]!.dtype]) / 64) * 64;
+      at += aligned(length * BYTES[node.outputs[0]!.dtype]);
     }
     const given = loop.arguments.map(({ value, use, offset }) => {
       const start = offset === 0 ? '' : ` + ${offset}L`;
-      if (use !== 'partial') return `${this.pointer(this.memory.placeOf(value), value)}${start}`;
+      if (use !== 'partial') return `${this.pointer(this.place(value), value)}${start}`;
       if (partials === undefined) return this.pointerTo(this.layout(value));
       return `(${ARRAY_TYPE[value.dtype]} *)(x->arena + ${partials.at + partAt.get(value)!} + thread * ${threadBytes}L)`;
     });
@@ -183,10 +166,8 @@ class SourceWriter {
         '}',
       );
     }
-    this.since.read.push(rangeOf(partials));
-    this.since.written.push(
-      ...loop.sums.map(({ node }) => rangeOf(this.memory.placeOf(this.layout(node.outputs[0]!).root))),
-    );
+    const written = loop.sums.map(({ node }) => this.place(this.layout(node.outputs[0]!).root));
+    this.waits.note([partials], written);
   }
 
   private writeUnit(unit: Unit): void {
@@ -242,10 +223,6 @@ class SourceWriter {
       `static const long per_step_bytes[] = ${list(step.perStep.map((name) => bytes(inputs.get(name)!)))};`,
       `static const long result_bytes[] = ${list(step.results.map((name) => bytes(results.get(name)!)))};`,
       ...headerPaths().map((path) => `#include "${path}"`),
-      '#define FROM(n) ((long)(n) * thread / THREADS)',
-      '#define TO(n) ((long)(n) * (thread + 1) / THREADS)',
-      '#define PART_FROM(n, part) (FROM(((n) + (part) - 1) / (part)) * (part))',
-      '#define PART_TO(n, part) (TO(((n) + (part) - 1) / (part)) * (part) < (n) ? TO(((n) + (part) - 1) / (part)) * (part) : (n))',
       this.memory.constants.length === 0 ? 'static const char constant_data[64];' : EMBEDDED_CONSTANTS,
       `static const char zero_row[${widest * 8}] __attribute__((aligned(64)));`,
       ...[...this.functions].map(([body, name]) => `static __attribute__((noinline)) void ${name}${body}`),
@@ -274,41 +251,6 @@ __asm__(".const_data\\n.p2align 6\\n_constant_data:\\n.incbin \\"constants.bin\\
 __asm__(".pushsection .rodata\\n.balign 64\\n.local constant_data\\nconstant_data:\\n.incbin \\"constants.bin\\"\\n.popsection");
 #endif
 extern const char constant_data[] __attribute__((visibility("hidden")));`;
-
-/** Values that are read by another unit than the one that makes them, or go out of the step. */
-function storedValues(graph: OnnxGraph, units: readonly Unit[]): (value: OnnxValue) => boolean {
-  const unitOf = new Map(units.flatMap((unit) => unit.nodes.map((node) => [node, unit])));
-  const readers = readersOf(graph.nodes);
-  const outputs = new Set(graph.outputs.map(({ value }) => value));
-  const isRead = (value: OnnxValue, by: (unit: Unit) => boolean): boolean =>
-    outputs.has(value) ||
-    (readers.get(value) ?? []).some((node) =>
-      isViewNode(node) ? node.outputs.some((next) => isRead(next, by)) : by(unitOf.get(node)!),
-    );
-  const known = new Map<OnnxValue, boolean>();
-  return (value) => {
-    const found = known.get(value);
-    if (found !== undefined) return found;
-    const own = unitOf.get(value.producer!)!;
-    const stored =
-      own.kind === 'single' || !isRowNode(value.producer!) || isRead(value, (unit) => unit !== own);
-    known.set(value, stored);
-    return stored;
-  };
-}
-
-/** Passes whose gain is ONNX Runtime's alone. */
-const FOREIGN_PASSES = ['steps', 'one thread'];
-
-/** The graph in operations of which loops consist, nothing moved that can be read where it lies. */
-function prepared(traced: TraceGraph): OnnxGraph {
-  const names = PASSES.map(({ name }) => name).filter((name) => !FOREIGN_PASSES.includes(name));
-  // Einsum before the passes, which know what matrix products can take in.
-  const optimised = optimise(rewrite(lower(traced), einsumRules), names);
-  const { Reshape, Transpose, Expand } = simplifyRules as Record<'Reshape' | 'Transpose' | 'Expand', Rule[]>;
-  const plain = rewrite(rewrite(optimised, decompositions), { Reshape, Transpose, Expand });
-  return withParts(withCopies(plain));
-}
 
 /**
  * The C file that computes a recorded graph.
