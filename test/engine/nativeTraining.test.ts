@@ -108,11 +108,10 @@ interface CompiledStep {
 }
 
 async function compiledStep(
-  training: Training,
+  { program, state, inputs }: Step,
   threads: number,
   engine: Engine = native!,
 ): Promise<CompiledStep> {
-  const { program, state, inputs } = stepOf(training);
   const executable = await engine.compileStep(program, { threads });
   return {
     async outcome(calls) {
@@ -137,7 +136,7 @@ async function outcome(
   calls: readonly number[],
   threads = 1,
 ): Promise<Outcome> {
-  const compiled = await compiledStep(training, threads, engine);
+  const compiled = await compiledStep(stepOf(training), threads, engine);
   const result = await compiled.outcome(calls);
   await compiled.dispose();
   return result;
@@ -166,6 +165,12 @@ const stepsTogether = (programs: readonly StepProgram[]): StepProgram => ({
   },
 });
 
+const joinedStep = (steps: readonly Step[]): Step => ({
+  program: stepsTogether(steps.map(({ program }) => program)),
+  state: joined(steps.map(({ state }) => state)),
+  inputs: (firstStep, stepCount) => joined(steps.map(({ inputs }) => inputs(firstStep, stepCount))),
+});
+
 const architectureGroups = new Map<number, Promise<Readonly<Record<string, Float32Array>>>>();
 
 /** Metrics of three steps of the architecture at a place in the list. */
@@ -176,12 +181,10 @@ async function nativeMetrics(index: number): Promise<Outcome['metrics']> {
       group * ARCHITECTURES_TOGETHER,
       (group + 1) * ARCHITECTURES_TOGETHER,
     );
-    const made = names.map((name) => stepOf(trainingOf(name)));
-    const executable = await native!.compileStep(stepsTogether(made.map(({ program }) => program)), {
-      threads: 1,
-    });
-    executable.setState(joined(made.map(({ state }) => state)));
-    const metrics = await executable.run(3, joined(made.map(({ inputs }) => inputs(1, 3))));
+    const { program, state, inputs } = joinedStep(names.map((name) => stepOf(trainingOf(name))));
+    const executable = await native!.compileStep(program, { threads: 1 });
+    executable.setState(state);
+    const metrics = await executable.run(3, inputs(1, 3));
     await executable.dispose();
     return metrics;
   };
@@ -222,25 +225,24 @@ describe.skipIf(native === null)('training steps of native:cpu', () => {
     expectSameMetrics(actual, expected, preset, { relative: 3e-5, absolute: 0 });
   });
 
-  it.each(['transformer', 'primer', 't5++'])(
-    'of %s have the same bits however they are divided into calls, and from run to run, for each number of threads',
-    async (preset) => {
-      const byThreads: Outcome[] = [];
-      for (const threads of [1, 2, 3]) {
-        const runner = await compiledStep(odd(preset), threads);
-        const whole = await runner.outcome([6]);
-        expect(whole.metrics['loss']).toHaveLength(6);
-        for (const calls of [[6], [1, 1, 1, 1, 1, 1], [3, 2, 1], [0, 5, 1]]) {
-          const other = await runner.outcome(calls);
-          expect(other.metrics).toEqual(whole.metrics);
-          expect(other.state).toEqual(whole.state);
-        }
-        await runner.dispose();
-        byThreads.push(whole);
+  it.each([1, 2, 3])(
+    'have the same bits however they are divided into calls, and each time, by %i threads',
+    async (threads) => {
+      const presets = ['transformer', 'primer', 't5++'];
+      const compiled = await compiledStep(joinedStep(presets.map((preset) => stepOf(odd(preset)))), threads);
+      const whole = await compiled.outcome([6]);
+      expect(whole.metrics['0:loss']).toHaveLength(6);
+      for (const calls of [[6], [1, 1, 1, 1, 1, 1], [3, 2, 1], [0, 5, 1]]) {
+        const other = await compiled.outcome(calls);
+        expect(other.metrics).toEqual(whole.metrics);
+        expect(other.state).toEqual(whole.state);
       }
-      const expected = await outcome(ortEngine, odd(preset), [6]);
-      for (const [i, actual] of byThreads.entries())
-        expectSameMetrics(actual, expected, `${i + 1} threads`, { relative: 1e-5, absolute: 0 });
+      await compiled.dispose();
+      for (const [i, preset] of presets.entries()) {
+        const expected = await outcome(ortEngine, odd(preset), [6]);
+        const actual = { ...expected, metrics: partOf(whole.metrics, i) };
+        expectSameMetrics(actual, expected, preset, { relative: 1e-5, absolute: 0 });
+      }
     },
   );
 

@@ -6,7 +6,7 @@ import { arch, constants, cpus, platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EngineError } from '../engineError.js';
-import type { StepSource } from './source.js';
+import { headerPaths, type StepSource } from './source.js';
 
 const run = promisify(execFile);
 
@@ -52,7 +52,6 @@ const machineFlags = (): string[] =>
 const FLAGS = [
   '-O3',
   '-std=gnu11',
-  '-shared',
   '-fPIC',
   '-fvisibility=hidden',
   '-fopenmp-simd',
@@ -70,30 +69,10 @@ export function machineKey(compiler: Compiler): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-/** The library that a source becomes. @throws EngineError with what the compiler said */
-export async function compileLibrary(
-  { text: plainText, constants: data }: StepSource,
-  compiler: Compiler,
-): Promise<Uint8Array> {
-  const folder = temporaryFolder();
-  const text = process.env['NPROF'] ? prof(plainText) : plainText;
-  if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
+/** Runs a compiler in a folder. @throws EngineError with what it said */
+async function compile(compiler: Compiler, folder: string, options: readonly string[]): Promise<void> {
   try {
-    writeFileSync(join(folder, 'step.c'), text);
-    writeFileSync(join(folder, 'constants.bin'), data);
-    const linking = platform() === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-    const options = [
-      ...compiler.options,
-      ...FLAGS,
-      ...machineFlags(),
-      ...linking,
-      'step.c',
-      '-o',
-      'step.node',
-      '-lm',
-    ];
-    await run(compiler.command, options, { cwd: folder, maxBuffer: 1 << 26 });
-    return readFileSync(join(folder, 'step.node'));
+    await run(compiler.command, [...compiler.options, ...options], { cwd: folder, maxBuffer: 1 << 26 });
   } catch (error) {
     const lines = ((error as { stderr?: string }).stderr ?? '').trim().split('\n');
     const said = lines[0] === '' ? String(error) : lines.slice(0, 5).join('\n');
@@ -101,9 +80,65 @@ export async function compileLibrary(
       `The C compiler \`${compiler.command}\` (${compiler.version}) could not make the library of the engine native:cpu: ${said}`,
       { cause: error },
     );
+  }
+}
+
+async function inTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = temporaryFolder();
+  try {
+    return await work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+const products = new Map<Compiler, Promise<Uint8Array>>();
+
+/** The object file of matrix products, which takes as long as all else of a small step and is the same for all. */
+async function productObject(compiler: Compiler): Promise<Uint8Array> {
+  const known =
+    products.get(compiler) ??
+    inTemporaryFolder(async (folder) => {
+      const path = headerPaths().find((header) => header.endsWith('product.h'))!;
+      writeFileSync(join(folder, 'product.c'), `#define PRODUCT_SHARED\n#include "${path}"\n`);
+      await compile(compiler, folder, [...FLAGS, ...machineFlags(), '-c', 'product.c', '-o', 'product.o']);
+      return readFileSync(join(folder, 'product.o'));
+    });
+  products.set(compiler, known);
+  known.catch(() => products.delete(compiler));
+  return known;
+}
+
+/** The library that a source becomes. @throws EngineError with what the compiler said */
+export async function compileLibrary(
+  { text: plainText, constants: data }: StepSource,
+  compiler: Compiler,
+): Promise<Uint8Array> {
+  const text = process.env['NPROF'] ? prof(plainText) : plainText;
+  if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
+  return inTemporaryFolder(async (folder) => {
+    writeFileSync(join(folder, 'step.c'), text);
+    writeFileSync(join(folder, 'constants.bin'), data);
+    const options = [...FLAGS, ...machineFlags(), '-DPRODUCT_APART', '-c', 'step.c', '-o', 'step.o'];
+    // Both at the same time.
+    const [product] = await Promise.all([
+      /\bproduct\(/.test(text) ? productObject(compiler) : null,
+      compile(compiler, folder, options),
+    ]);
+    if (product !== null) writeFileSync(join(folder, 'product.o'), product);
+    const linking = platform() === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+    const objects = product === null ? ['step.o'] : ['step.o', 'product.o'];
+    await compile(compiler, folder, [
+      '-shared',
+      '-pthread',
+      ...linking,
+      ...objects,
+      '-o',
+      'step.node',
+      '-lm',
+    ]);
+    return readFileSync(join(folder, 'step.node'));
+  });
 }
 
 /** @throws EngineError where there can't be one */
@@ -158,10 +193,16 @@ export function loadLibrary(bytes: Uint8Array): Library {
 function prof(text: string): string {
   const names: string[] = [];
   const at = text.indexOf('static void step(');
-  const body = text.slice(at).replace(/^\/\* (.*) \*\/$/gm, (_, name: string) => {
-    names.push(name);
-    return `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = ${names.length}; }`;
-  }).replace(/\}\n$/, `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = 0; prof_n++; } }\n`);
+  const body = text
+    .slice(at)
+    .replace(/^\/\* (.*) \*\/$/gm, (_, name: string) => {
+      names.push(name);
+      return `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = ${names.length}; }`;
+    })
+    .replace(
+      /\}\n$/,
+      `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = 0; prof_n++; } }\n`,
+    );
   const head = `#include <stdio.h>\nstatic unsigned long prof_t[${names.length + 1}], prof_last; static int prof_i, prof_n; static const char *prof_names[] = {"between", ${names.map((n) => JSON.stringify(n.slice(0, 150))).join(', ')}};
 __attribute__((destructor)) static void prof_out(void) { prof_t[0] = 0; double tot = 0; for (int i = 0; i <= ${names.length}; i++) tot += prof_t[i]; for (int i = 1; i <= ${names.length}; i++) fprintf(stderr, "P %6.1f us %5.1f%% %s\\n", prof_t[i] / (double)prof_n / 2596.1, 100 * prof_t[i] / tot, prof_names[i]); fprintf(stderr, "P total %.1f us\\n", tot / prof_n / 2596.1); }
 `;

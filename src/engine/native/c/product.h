@@ -49,6 +49,13 @@ typedef int vi __attribute__((vector_size(4 * LANES)));
 
 enum triangle { WHOLE, LOWER_A, UPPER_A, LOWER_C };
 
+/* Compiled once and linked to every step: PRODUCT_APART is for a step, PRODUCT_SHARED for the file that has it alone. */
+#ifdef PRODUCT_APART
+void product(int m, int n, int k, float alpha, const float *a, long a_row, long a_col, const float *b, long b_row,
+             long b_col, float *c, long c_row, const float *start, long start_row, enum triangle triangle, int origin,
+             float *scratch);
+#else
+
 INLINE vf load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
 INLINE void save(float *p, vf v) { memcpy(p, &v, sizeof v); }
 INLINE int least(int x, int y) { return x < y ? x : y; }
@@ -206,7 +213,10 @@ static const float no_start[PANEL];
  * origin: number of the first row within the triangle, for a call that does some of the rows.
  * scratch: at least PRODUCT_SCRATCH floats, 64-byte aligned.
  */
-static ONE_COPY void product(int m, int n, int k, float alpha, const float *a, long a_row, long a_col,
+#ifndef PRODUCT_SHARED
+static
+#endif
+ONE_COPY void product(int m, int n, int k, float alpha, const float *a, long a_row, long a_col,
                              const float *b, long b_row, long b_col, float *c, long c_row,
                              const float *start, long start_row, enum triangle triangle, int origin, float *scratch) {
   float *a_copy = scratch + BLOCK, *edge_c = a_copy + EIGHT * DEEPEST_BY_COLUMNS, *edge_start = edge_c + ROWS * PANEL;
@@ -277,4 +287,5 @@ static ONE_COPY void product(int m, int n, int k, float alpha, const float *a, l
     }
   }
 }
+#endif
 #endif
