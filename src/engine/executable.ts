@@ -74,6 +74,8 @@ export interface ModelCache {
   /** The bytes kept under a key, checked to be whole; null where there are none. */
   load(key: string): Uint8Array | null;
   save(key: string, bytes: Uint8Array): void;
+  /** The folder that it is in, made if it is not there. @throws Error where it can't be */
+  readonly folder?: () => string;
 }
 
 export interface EngineOptions {

@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultCacheDir } from '../data/cache.js';
+import { makeDirectory } from '../data/folders.js';
 import type { ModelCache } from '../engine/executable.js';
 import { isAsideName, sha256Hex, writeFileAtomic } from './files.js';
 
@@ -31,6 +32,10 @@ export const defaultModelCache = (environment: NodeJS.ProcessEnv = process.env):
 export function modelCache(folder: string, maxBytes: number = MAX_BYTES): ModelCache {
   const place = (key: string): string => join(folder, `${key}${EXTENSION}`);
   return {
+    folder: () => {
+      makeDirectory(folder);
+      return folder;
+    },
     load: (key) => orNull(() => readEntry(place(key))),
     save: (key, bytes) => {
       orNull(() => {

@@ -23,8 +23,10 @@ import {
   findCompiler,
   loadLibrary,
   machineKey,
+  placesOf,
   type Compiler,
   type Library,
+  type Places,
 } from './compiler.js';
 import { laidOut, stepLayout, type StepLayout } from './memory.js';
 import { headerText, stepSource } from './source.js';
@@ -32,9 +34,9 @@ import { headerText, stepSource } from './source.js';
 const NOTHING = new Uint8Array(0);
 
 /** A library that was kept; null where there is none, or none that this system loads. */
-function loaded(bytes: Uint8Array | null): Library | null {
+async function loaded(bytes: Uint8Array | null, places: Places): Promise<Library | null> {
   try {
-    return bytes === null ? null : loadLibrary(bytes);
+    return bytes === null ? null : await loadLibrary(bytes, places);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     return null;
@@ -50,12 +52,19 @@ async function libraryOf(
   const headers = createHash('sha256').update(headerText()).digest('hex');
   const form = `native ${machineKey(compiler)} ${headers} ${JSON.stringify(step)}`;
   const key = options.cache === undefined ? null : modelKey(graph, form, options);
-  const kept = key === null ? null : loaded(options.cache!.load(key));
+  const places = placesOf(options.cache?.folder);
+  const kept = key === null ? null : await loaded(options.cache!.load(key), places);
   if (kept !== null) return kept;
-  const bytes = await compileLibrary(stepSource(graph, step, options.threads), compiler);
+  const bytes = await compileLibrary(stepSource(graph, step, options.threads), compiler, places);
   if (key !== null) options.cache!.save(key, bytes);
-  return loadLibrary(bytes);
+  return loadLibrary(bytes, places);
 }
+
+/**
+ * A call keeps its thread until it is done. Between two of them messages are to be read: the one that says to stop, for one.
+ * Awaiting what is there already would not let any in.
+ */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 class NativeExecutable implements Executable {
   private readonly program: StepProgram;
@@ -90,7 +99,8 @@ class NativeExecutable implements Executable {
     );
     const metrics = this.program.metrics.map(() => new Float32Array(stepCount));
     this.library.run(this.handle, stepCount, inputs, metrics);
-    return Promise.resolve(Object.fromEntries(this.program.metrics.map((name, i) => [name, metrics[i]!])));
+    await nextTurn();
+    return Object.fromEntries(this.program.metrics.map((name, i) => [name, metrics[i]!]));
   }
 
   async dispose(): Promise<void> {
@@ -112,9 +122,8 @@ function functionOf(
       const given = inputs.map((spec) => checkLength(spec, values[spec.name], sizeOf(spec.shape)));
       const results = graph.outputs.map(({ value }) => arrayOf(value.dtype, sizeOf(value.shape)));
       library.run(handle, 1, given, results);
-      return Promise.resolve(
-        Object.fromEntries(graph.outputs.map(({ name }, i) => [name, results[i]! as Float32Array])),
-      );
+      await nextTurn();
+      return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, results[i]! as Float32Array]));
     },
     async dispose() {
       library.close(handle);

@@ -268,7 +268,7 @@ FN int div_i(int a, int b) {
 FN int mod_i(int a, int b) {
   int r = (int)((unsigned)a - (unsigned)div_i(a, b) * (unsigned)b);
   r = b == 0 ? 0 : r;
-  return (r != 0) & ((r ^ b) < 0) ? r + b : r;
+  return ((r != 0) & ((r ^ b) < 0)) ? r + b : r;
 }
 
 #undef FN
