@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import type { FunctionProgram } from '../../src/engine/executable.js';
 import { ortEngine } from '../../src/engine/ort.js';
-import type { HostTensors } from '../../src/engine/tensors.js';
+import type { HostTensors, TensorSpec } from '../../src/engine/tensors.js';
 import { tf, type Tensor } from '../../src/ops/tf.js';
 import { engineOrNull } from './engines.js';
-import { eager, expectClose, runOnce, type Tolerance } from './harness.js';
+import { eager, expectClose, fillInputs, runOnce, type Tolerance } from './harness.js';
 import { joined, partOf, programsTogether } from './prefixed.js';
 import { randomProgram, type RandomProgram } from './randomPrograms.js';
 
@@ -213,6 +213,56 @@ describe.skipIf(native === null)('what is odd', () => {
     for (const threads of [1, 2, 3]) {
       const compiled = await native!.compileFunction(program, { threads });
       const actual = await compiled.run({ x });
+      await compiled.dispose();
+      for (const [name, values] of Object.entries(expected)) expectClose(actual[name]!, values, name);
+    }
+  });
+
+  it('einsum becomes products, or products of elements and sums, in whatever order its letters stand', async () => {
+    // prettier-ignore
+    const equations = [
+      'bhts,bhsd->bthd', 'bthd,bshd->bhts', 'btd,dhk->bhtk', 'bthk,hkd->btd', 'ab,ab->', 'ab,cb->ac', 'ab,c->cab',
+      'abc,b->ca', 'ab,bc->', 'abc,cd->db', 'ij->ji', 'ijk->k', 'i,i->i', 'abcd,dcx->xba', 'ab,ab->ab', 'ab,a->b',
+    ];
+    const sizes: Readonly<Record<string, number>> = {
+      a: 3,
+      b: 4,
+      c: 5,
+      d: 2,
+      h: 3,
+      t: 6,
+      s: 7,
+      k: 4,
+      i: 5,
+      j: 3,
+      x: 6,
+    };
+    const operands = equations.map((equation, i) =>
+      equation
+        .split('->')[0]!
+        .split(',')
+        .map((letters, j): TensorSpec => ({
+          name: `${i}/${j}`,
+          shape: Array.from(letters, (letter) => sizes[letter]!),
+          dtype: 'float32',
+        })),
+    );
+    const program: FunctionProgram = {
+      inputs: operands.flat(),
+      fn: (tensors) =>
+        Object.fromEntries(
+          equations.map((equation, i) => [
+            equation,
+            tf.einsum(equation, ...operands[i]!.map(({ name }) => tensors[name]!)),
+          ]),
+        ),
+    };
+    const inputs = fillInputs(program.inputs);
+    // TensorFlow.js itself does not compute all of them.
+    const expected = await runOnce(ortEngine, program, inputs);
+    for (const threads of [1, 2]) {
+      const compiled = await native!.compileFunction(program, { threads });
+      const actual = await compiled.run(inputs);
       await compiled.dispose();
       for (const [name, values] of Object.entries(expected)) expectClose(actual[name]!, values, name);
     }
