@@ -42,7 +42,11 @@
 #define PRODUCT_SCRATCH (BLOCK + EIGHT * DEEPEST_BY_COLUMNS + 2 * ROWS * PANEL)
 
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int vi __attribute__((vector_size(4 * LANES)));
