@@ -77,7 +77,7 @@ INLINE int round_up(int x, int unit) { return (x + unit - 1) / unit * unit; }
 INLINE void tile(const int rows, const int vectors, TILE_PARAMETERS) {
   vf sum[ROWS][VECTORS];
   UNROLL for (int i = 0; i < rows; i++)
-    for (int v = 0; v < vectors; v++) {
+    UNROLL for (int v = 0; v < vectors; v++) {
       sum[i][v] = (vf){0};
       __builtin_prefetch(ahead + i * c_row + v * LANES, 1);
     }
@@ -86,16 +86,16 @@ INLINE void tile(const int rows, const int vectors, TILE_PARAMETERS) {
   UNROLL for (int i = 0; i < rows; i += 3) row[i / 3] = a + i * a_row;
   for (int p = 0; p < k; p++) {
     vf right[VECTORS];
-    for (int v = 0; v < vectors; v++) right[v] = load(b + v * LANES);
+    UNROLL for (int v = 0; v < vectors; v++) right[v] = load(b + v * LANES);
     UNROLL for (int i = 0; i < rows; i++) {
       float left = row[i / 3][i % 3 * a_row];
-      for (int v = 0; v < vectors; v++) sum[i][v] += left * right[v];
+      UNROLL for (int v = 0; v < vectors; v++) sum[i][v] += left * right[v];
     }
     UNROLL for (int i = 0; i < rows; i += 3) row[i / 3] += a_col;
     b += b_row;
   }
   UNROLL for (int i = 0; i < rows; i++) {
-    for (int v = 0; v < vectors; v++) save(c + v * LANES, alpha * sum[i][v] + load(start + v * LANES));
+    UNROLL for (int v = 0; v < vectors; v++) save(c + v * LANES, alpha * sum[i][v] + load(start + v * LANES));
     c += c_row;
     start += start_row;
   }
