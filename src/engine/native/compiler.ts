@@ -162,11 +162,13 @@ async function inFolder<T>(
   );
 }
 
+/** As far as they are this user's. */
 function removeAbandoned(parent: string): void {
-  for (const name of readdirSync(parent)) {
+  for (const name of readdirSync(parent).filter((each) => each.startsWith(FOLDER_PREFIX))) {
     const path = join(parent, name);
-    if (name.startsWith(FOLDER_PREFIX) && Date.now() - statSync(path).mtimeMs > ABANDONED_MS)
-      rmSync(path, { recursive: true, force: true });
+    attempt(() => {
+      if (Date.now() - statSync(path).mtimeMs > ABANDONED_MS) rmSync(path, { recursive: true, force: true });
+    });
   }
 }
 
@@ -298,11 +300,9 @@ export async function compileLibrary(
   compiler: Compiler,
   places: Places,
 ): Promise<Uint8Array> {
-  const text = process.env['NPROF'] ? prof(source.text) : source.text;
-  if (process.env['DUMP']) writeFileSync(process.env['DUMP'], text);
   return inFolder(places, 'compile in', async (folder) => {
-    const needsProduct = /\bproduct\(/.test(text);
-    writeFileSync(join(folder, 'step.c'), `${needsProduct ? '#define PRODUCT_APART\n' : ''}${text}`);
+    const needsProduct = /\bproduct\(/.test(source.text);
+    writeFileSync(join(folder, 'step.c'), `${needsProduct ? '#define PRODUCT_APART\n' : ''}${source.text}`);
     writeFileSync(join(folder, 'constants.bin'), source.constants);
     // Both at the same time, and neither is left alone where the other fails.
     const [product, step] = await Promise.allSettled([
@@ -350,23 +350,4 @@ export async function loadLibrary(bytes: Uint8Array, places: Places = placesOf(u
     }
     return module.exports as Library;
   });
-}
-
-function prof(text: string): string {
-  const names: string[] = [];
-  const at = text.indexOf('static void step(');
-  const body = text
-    .slice(at)
-    .replace(/^\/\* (.*) \*\/$/gm, (_, name: string) => {
-      names.push(name);
-      return `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = ${names.length}; }`;
-    })
-    .replace(
-      /\}\n$/,
-      `if (thread == 0) { unsigned long now = __builtin_ia32_rdtsc(); prof_t[prof_i] += now - prof_last; prof_last = now; prof_i = 0; prof_n++; } }\n`,
-    );
-  const head = `#include <stdio.h>\nstatic unsigned long prof_t[${names.length + 1}], prof_last; static int prof_i, prof_n; static const char *prof_names[] = {"between", ${names.map((n) => JSON.stringify(n.slice(0, 150))).join(', ')}};
-__attribute__((destructor)) static void prof_out(void) { prof_t[0] = 0; double tot = 0; for (int i = 0; i <= ${names.length}; i++) tot += prof_t[i]; for (int i = 1; i <= ${names.length}; i++) fprintf(stderr, "P %6.1f us %5.1f%% %s\\n", prof_t[i] / (double)prof_n / 2596.1, 100 * prof_t[i] / tot, prof_names[i]); fprintf(stderr, "P total %.1f us\\n", tot / prof_n / 2596.1); }
-`;
-  return text.slice(0, at) + head + body;
 }

@@ -278,7 +278,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   if (!model || mapping == MAP_FAILED) {
     free(model);
     if (mapping != MAP_FAILED) munmap(mapping, mapping_bytes);
-    return fail(env, napi_throw_error, "There isn't the memory for a model of %.1f MiB", (double)bytes / MEBIBYTE);
+    return fail(env, napi_throw_error, "Cannot allocate memory for a model of %.1f MiB", (double)bytes / MEBIBYTE);
   }
   char *free_memory = mapping;
 #ifdef MADV_HUGEPAGE
