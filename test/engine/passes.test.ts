@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeFunction } from '../../src/engine/onnx/encode.js';
 import { uniformValue, type OnnxGraph, type OnnxNode, type OnnxValue } from '../../src/engine/onnx/graph.js';
 import { lower } from '../../src/engine/onnx/lower.js';
+import { ortEngine } from '../../src/engine/ort.js';
 import { optimise, PASSES, passesFor } from '../../src/engine/passes/index.js';
 import { traceStep } from '../../src/engine/stepGraph.js';
 import type { HostTensors, TensorSpec } from '../../src/engine/tensors.js';
@@ -141,6 +142,22 @@ describe('rows added up by index', () => {
     expect(ops(optimise(plain, passesFor(2)))).toContain('ScatterElements');
     const { y } = await runGraph(oneThread, inputs);
     expect(Array.from(y!)).toEqual([4, 5, 6, 18, 21, 24, 0, 0, 0]);
+  });
+});
+
+describe('a sum over millions of elements', () => {
+  it('loses nothing, which it does in one step', async () => {
+    const shape = [8192, 1024];
+    const program = {
+      inputs: [{ name: 'x', shape, dtype: 'float32' as const }],
+      fn: ({ x }: Readonly<Record<string, Tensor>>) => ({ y: tf.sum(tf.square(x!)) }),
+    };
+    const x = randomValues(program.inputs[0]!, 3) as Float32Array;
+    const exact = x.reduce((sum, value) => sum + value * value, 0);
+    const errorOf = async (optimised: boolean): Promise<number> =>
+      Math.abs((await runOnce(ortEngine, program, { x }, optimised))['y']![0]! / exact - 1);
+    expect(await errorOf(true)).toBeLessThan(1e-6);
+    expect(await errorOf(false)).toBeGreaterThan(1e-5);
   });
 });
 

@@ -2,7 +2,7 @@
  * Elementary functions on f32 for the C code that the native engine generates. Each is plain scalar C without branches,
  * so that a compiler turns a loop over it into vector code, where the C library's would be a call for every element.
  *
- * Meant for -O3 -fno-math-errno -fno-trapping-math, and not for -ffast-math: NaN and infinities come out right, and the
+ * Meant for -O2 -ftree-vectorize -fno-math-errno -fno-trapping-math, and not for -ffast-math: NaN and infinities come out right, and the
  * roundings lean on the order of operations as written. The rounding mode has to be to nearest, as it is at the start.
  *
  * Errors are in units in the last place (ulp) of the result, the largest over all 2^32 floats against the C library in
