@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EngineError } from '../../src/engine/engineError.js';
 import type { Engine, FunctionProgram, ModelCache } from '../../src/engine/executable.js';
-import { loadLibrary } from '../../src/engine/native/compiler.js';
+import { loadLibrary } from '../../src/engine/native/library.js';
 import { openNative } from '../../src/engine/native/native.js';
 import { tf } from '../../src/ops/tf.js';
 import { modelCache } from '../../src/store/modelCache.js';

@@ -18,17 +18,11 @@ import {
 } from '../tensors.js';
 import { trace } from '../trace/trace.js';
 import type { TraceGraph } from '../trace/graph.js';
-import {
-  compileLibrary,
-  findCompiler,
-  loadLibrary,
-  machineKey,
-  placesOf,
-  type Compiler,
-  type Library,
-  type Places,
-} from './compiler.js';
+import { compileLibrary, machineKey } from './compile.js';
+import { findCompiler, type Compiler } from './compiler.js';
+import { loadLibrary, type Library } from './library.js';
 import { laidOut, stepLayout, type StepLayout } from './memory.js';
+import { placesOf, type Places } from './places.js';
 import { headerText, stepSource } from './source.js';
 
 const NOTHING = new Uint8Array(0);
