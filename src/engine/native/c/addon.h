@@ -315,31 +315,32 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   return handle;
 }
 
-/* write(handle, offset, array): copies the array into the state. */
-static napi_value js_write(napi_env env, napi_callback_info info) {
+/* The arguments handle, offset and array as a place in the state and as many bytes; false where it has thrown. */
+static bool state_and_array(napi_env env, napi_callback_info info, char **place, struct bytes *bytes) {
   napi_value arguments[3];
   struct model *model;
   long offset;
-  struct bytes bytes;
   if (!arguments_of(env, info, 3, arguments) || !open_model(env, arguments[0], &model) ||
-      !place_in_state(env, arguments[1], arguments[2], &offset, &bytes)) {
-    return NULL;
+      !place_in_state(env, arguments[1], arguments[2], &offset, bytes)) {
+    return false;
   }
-  if (bytes.count) memcpy(model->state + offset, bytes.data, (size_t)bytes.count);
+  *place = model->state + offset;
+  return true;
+}
+
+/* write(handle, offset, array): copies the array into the state. */
+static napi_value js_write(napi_env env, napi_callback_info info) {
+  char *place;
+  struct bytes bytes;
+  if (state_and_array(env, info, &place, &bytes) && bytes.count) memcpy(place, bytes.data, (size_t)bytes.count);
   return NULL;
 }
 
 /* read(handle, offset, array): fills the array from the state. */
 static napi_value js_read(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
-  struct model *model;
-  long offset;
+  char *place;
   struct bytes bytes;
-  if (!arguments_of(env, info, 3, arguments) || !open_model(env, arguments[0], &model) ||
-      !place_in_state(env, arguments[1], arguments[2], &offset, &bytes)) {
-    return NULL;
-  }
-  if (bytes.count) memcpy(bytes.data, model->state + offset, (size_t)bytes.count);
+  if (state_and_array(env, info, &place, &bytes) && bytes.count) memcpy(bytes.data, place, (size_t)bytes.count);
   return NULL;
 }
 
