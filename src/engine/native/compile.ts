@@ -4,10 +4,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../engineError.js';
+import type { ModelCache } from '../executable.js';
 import type { Compiler } from './compiler.js';
 import { runGuarded, type Ended } from './guarded.js';
 import { inFolder, PLACE_MESSAGES, PlaceError, type Places } from './places.js';
-import { headerPaths, type StepSource } from './source.js';
+import { headerPaths, headerText, type StepSource } from './source.js';
 
 // Vectorised as far as -O3 goes and no further: the same speed, compiled in two thirds of the time.
 const NEEDED_FLAGS = ['-O2', '-std=gnu11', '-fPIC', '-pthread', '-fvisibility=hidden', '-w'];
@@ -95,30 +96,77 @@ async function compile(folder: string, compiler: Compiler, places: Places, name:
   requireMade(ended, compiler, folder, `${name}.o`);
 }
 
-const products = new Map<Compiler, Promise<Uint8Array>>();
+interface ProductObject {
+  readonly bytes: Uint8Array;
+  readonly isKept: boolean;
+}
+
+const products = new Map<Compiler, Promise<ProductObject>>();
 
 /** The object file of matrix products, which takes as long as all else of a small step and is the same for all. */
-async function productObject(compiler: Compiler, places: Places): Promise<Uint8Array> {
-  const known =
-    products.get(compiler) ??
-    inFolder(places, 'compile in', async (folder) => {
-      const path = headerPaths().find((header) => header.endsWith('product.h'))!;
-      writeFileSync(join(folder, 'product.c'), `#define PRODUCT_SHARED\n#include "${path}"\n`);
-      await compile(folder, compiler, places, 'product');
-      return readFileSync(join(folder, 'product.o'));
-    });
+async function productObject(
+  compiler: Compiler,
+  places: Places,
+  cache: ModelCache | undefined,
+): Promise<ProductObject> {
+  const known = products.get(compiler) ?? keptOrMade(compiler, places, cache);
   products.set(compiler, known);
   known.catch(() => products.delete(compiler));
   return known;
 }
 
+async function keptOrMade(
+  compiler: Compiler,
+  places: Places,
+  cache: ModelCache | undefined,
+): Promise<ProductObject> {
+  const key = createHash('sha256')
+    .update(`product ${machineKey(compiler)} ${headerText()}`)
+    .digest('hex');
+  const kept = cache?.load(key) ?? null;
+  if (kept !== null) return { bytes: kept, isKept: true };
+  const bytes = await compileProduct(compiler, places);
+  cache?.save(key, bytes);
+  return { bytes, isKept: false };
+}
+
+const compileProduct = (compiler: Compiler, places: Places): Promise<Uint8Array> =>
+  inFolder(places, 'compile in', async (folder) => {
+    const path = headerPaths().find((header) => header.endsWith('product.h'))!;
+    writeFileSync(join(folder, 'product.c'), `#define PRODUCT_SHARED\n#include "${path}"\n`);
+    await compile(folder, compiler, places, 'product');
+    return readFileSync(join(folder, 'product.o'));
+  });
+
 const LIBRARY = 'step.node';
 
-/** The library that a source becomes. @throws EngineError with what the compiler said */
+/** Joins step.o and the products into the library. */
+async function link(folder: string, { command }: Compiler, product: Uint8Array | null): Promise<Ended> {
+  if (product !== null) writeFileSync(join(folder, 'product.o'), product);
+  const linking = platform() === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+  const objects = product === null ? ['step.o'] : ['step.o', 'product.o'];
+  return runGuarded(folder, [
+    ...command,
+    '-shared',
+    '-pthread',
+    ...linking,
+    ...objects,
+    '-o',
+    LIBRARY,
+    '-lm',
+  ]);
+}
+
+/**
+ * The library that a source becomes.
+ * @param cache where the object file of products is kept for later processes
+ * @throws EngineError with what the compiler said
+ */
 export async function compileLibrary(
   source: StepSource,
   compiler: Compiler,
   places: Places,
+  cache?: ModelCache,
 ): Promise<Uint8Array> {
   return inFolder(places, 'compile in', async (folder) => {
     const needsProduct = /\bproduct\(/.test(source.text);
@@ -126,17 +174,17 @@ export async function compileLibrary(
     writeFileSync(join(folder, 'constants.bin'), source.constants);
     // Both at the same time, and neither is left alone where the other fails.
     const [product, step] = await Promise.allSettled([
-      needsProduct ? productObject(compiler, places) : null,
+      needsProduct ? productObject(compiler, places, cache) : null,
       compile(folder, compiler, places, 'step'),
     ]);
     if (product.status === 'rejected') throw product.reason;
     if (step.status === 'rejected') throw step.reason;
-    if (product.value !== null) writeFileSync(join(folder, 'product.o'), product.value);
-    const linking = platform() === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-    const objects = product.value === null ? ['step.o'] : ['step.o', 'product.o'];
-    const { command } = compiler;
-    const options = ['-shared', '-pthread', ...linking, ...objects, '-o', LIBRARY, '-lm'];
-    requireMade(await runGuarded(folder, [...command, ...options]), compiler, folder, LIBRARY);
+    let ended = await link(folder, compiler, product.value?.bytes ?? null);
+    if (!ended.ok && product.value?.isKept === true) {
+      products.delete(compiler);
+      ended = await link(folder, compiler, await compileProduct(compiler, places));
+    }
+    requireMade(ended, compiler, folder, LIBRARY);
     return readFileSync(join(folder, LIBRARY));
   });
 }

@@ -49,7 +49,12 @@ async function libraryOf(
   const places = placesOf(options.cache?.folder);
   const kept = key === null ? null : await loaded(options.cache!.load(key), places);
   if (kept !== null) return kept;
-  const bytes = await compileLibrary(stepSource(graph, step, options.threads), compiler, places);
+  const bytes = await compileLibrary(
+    stepSource(graph, step, options.threads),
+    compiler,
+    places,
+    options.cache,
+  );
   if (key !== null) options.cache!.save(key, bytes);
   return loadLibrary(bytes, places);
 }
