@@ -13,6 +13,7 @@ import type {
   FunctionProgram,
   StepProgram,
 } from './executable.js';
+import { nextTurn } from './nextTurn.js';
 import { checkLength, sizeOf, type HostArray, type HostTensors, type TensorSpec } from './tensors.js';
 import type { Tensors } from './trace/trace.js';
 
@@ -73,6 +74,7 @@ class EagerExecutable implements Executable {
       const values = await this.read(metrics);
       disposeUnlessIn(this.state, current);
       this.state = current;
+      await nextTurn();
       return values;
     } catch (error) {
       disposeUnlessIn(current, this.state);
@@ -133,7 +135,9 @@ function eagerFunction(program: FunctionProgram, backend: string): ExecutableFun
         const values = Object.entries(outputs).map(
           async ([name, tensor]) => [name, (await tensor.data()).slice() as Float32Array] as const,
         );
-        return Object.fromEntries(await Promise.all(values));
+        const results = Object.fromEntries(await Promise.all(values));
+        await nextTurn();
+        return results;
       } finally {
         tf.dispose(outputs);
       }

@@ -40,18 +40,27 @@ export function stepMemory(program: StepProgram, threads: number): StepMemory {
   const graph = inFrugalOrder(optimise(lower(traced)));
   return {
     parts,
-    stateBytes: program.state.reduce((sum, spec) => sum + specBytes(spec), 0),
+    stateBytes: stateBytesOf(program),
     peakBytes: parts * livePeakBytes({ ...graph, nodes: executionOrder(graph.nodes) }),
     constantBytes: parts * constantBytes(graph),
     operations: graph.nodes.length,
   };
 }
 
-/** Bytes that the engine native:cpu holds for a step on so many threads: two states, its working memory, room for products. */
-export function nativeStepBytes(program: StepProgram, threads: number): number {
+/**
+ * What the engine native:cpu holds for a step on so many threads: two states, its working memory, room for products.
+ * @returns bytes of one state, and of all
+ */
+export function nativeStepMemory(
+  program: StepProgram,
+  threads: number,
+): { readonly stateBytes: number; readonly engineBytes: number } {
   const { arenaBytes, constants } = stepSource(traceStep(program, 'fused'), stepLayout(program), threads);
-  const stateBytes = program.state.reduce((sum, spec) => sum + specBytes(spec), 0);
-  return 2 * stateBytes + arenaBytes + constants.length + threads * PRODUCT_BYTES;
+  const stateBytes = stateBytesOf(program);
+  return {
+    stateBytes,
+    engineBytes: 2 * stateBytes + arenaBytes + constants.length + threads * PRODUCT_BYTES,
+  };
 }
 
 const traceFunction = ({ fn, inputs }: FunctionProgram): TraceGraph => trace(fn, inputs, 'fused');
@@ -64,3 +73,6 @@ function constantBytes(graph: OnnxGraph): number {
 }
 
 const specBytes = ({ shape, dtype }: TensorSpec): number => sizeOf(shape) * BYTES[dtype];
+
+const stateBytesOf = ({ state }: StepProgram): number =>
+  state.reduce((sum, spec) => sum + specBytes(spec), 0);

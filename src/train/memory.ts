@@ -1,6 +1,6 @@
 /** What a run will take of memory, before it is begun: the liveness of its graph, and what the engine adds to it. */
-import { nativeStepBytes, stepMemory, type StepMemory } from '../engine/memory.js';
-import { sizeOf } from '../engine/tensors.js';
+import type { StepProgram } from '../engine/executable.js';
+import { nativeStepMemory, stepMemory, type StepMemory } from '../engine/memory.js';
 import { buildModel } from '../models/buildModel.js';
 import { canonicalJson } from '../store/files.js';
 import type { ModelSetup, OptimizerSetup } from '../store/record.js';
@@ -47,6 +47,11 @@ interface MemorySetup {
 
 const known = new Map<string, StepMemory>();
 
+function programOf({ model, optimizer, batchSize }: MemorySetup): StepProgram {
+  const batch = { batchSize, contextLength: model.contextLength };
+  return trainingProgram(buildModel(model), makeOptimizer(optimizer), optimizer.clipNorm, batch);
+}
+
 /**
  * Predicts the memory of a run's worker process from the liveness of its graph. The constants are fitted to ONNX Runtime on
  * the CPU, over models of d 32 to 256 and batches of 1k to 2k tokens (`isoloss bench --memory` measures what they predict).
@@ -57,11 +62,7 @@ export function runMemory(setup: MemorySetup): RunMemory {
   const key = canonicalJson({ model, batchSize, threads, optimizer: { ...optimizer, learningRate: 1 } });
   let step = known.get(key);
   if (step === undefined) {
-    const batch = { batchSize, contextLength: model.contextLength };
-    step = stepMemory(
-      trainingProgram(buildModel(model), makeOptimizer(optimizer), optimizer.clipNorm, batch),
-      threads,
-    );
+    step = stepMemory(programOf(setup), threads);
     known.set(key, step);
   }
   const { stateBytes, peakBytes, constantBytes, parts } = step;
@@ -76,11 +77,9 @@ const NATIVE_COMPILED_BYTES = 30 * 2 ** 20;
 const NATIVE_HOST_STATES = 0.5;
 
 /** Predicted growth of a process over what it takes with the engine native:cpu loaded: nearly all is known before it runs. */
-export function nativeGrowthBytes({ model, optimizer, batchSize, threads = 1 }: MemorySetup): number {
-  const batch = { batchSize, contextLength: model.contextLength };
-  const program = trainingProgram(buildModel(model), makeOptimizer(optimizer), optimizer.clipNorm, batch);
-  const stateBytes = 4 * program.state.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return NATIVE_COMPILED_BYTES + NATIVE_HOST_STATES * stateBytes + nativeStepBytes(program, threads);
+export function nativeGrowthBytes(setup: MemorySetup): number {
+  const { stateBytes, engineBytes } = nativeStepMemory(programOf(setup), setup.threads ?? 1);
+  return NATIVE_COMPILED_BYTES + NATIVE_HOST_STATES * stateBytes + engineBytes;
 }
 
 /** The largest batch, in sequences, with which a run would fit, about: memory grows in proportion; null where none would. */

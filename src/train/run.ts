@@ -247,8 +247,6 @@ async function trainSteps(
       tokensPerSecond: (stepCount * tokensPerStep) / callSeconds,
     });
     if (step === leavesTrunkAt) await saveTrunk(directory, record, runner, step);
-    // Where an engine computes at once, awaiting it lets no message in: nobody would hear Ctrl-C before the run's end.
-    await new Promise(setImmediate);
     const stopping = options.shouldStop() && step < steps;
     if (stopping || step === steps || trainSeconds - checkpointedAt >= pause) {
       const began = performance.now();

@@ -3,13 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EngineOptions, ModelCache } from '../../src/engine/executable.js';
+import type { EngineOptions } from '../../src/engine/executable.js';
 import { modelKey } from '../../src/engine/modelKey.js';
 import { ortEngine } from '../../src/engine/ort.js';
 import { traceStep } from '../../src/engine/stepGraph.js';
 import { KERNEL } from '../../src/ops/kernelNames.js';
 import { NORM_EPSILON } from '../../src/ops/norms.js';
 import { CACHE_SWITCH, defaultModelCache, modelCache } from '../../src/store/modelCache.js';
+import { counted } from './countedCache.js';
 import { ADAFACTOR, ADAMW, tinyTraining, type TinyTraining } from './tinyTraining.js';
 
 let folder: string;
@@ -31,20 +32,6 @@ async function outcome(training: TinyTraining, options: EngineOptions): Promise<
   const state = await executable.getState();
   await executable.dispose();
   return { metrics, state };
-}
-
-/** A cache that counts what it had. */
-function counted(cache: ModelCache): ModelCache & { hits: number } {
-  const seen = {
-    ...cache,
-    hits: 0,
-    load: (key: string) => {
-      const bytes = cache.load(key);
-      if (bytes !== null) seen.hits++;
-      return bytes;
-    },
-  };
-  return seen;
 }
 
 const adamW = (change: object): typeof ADAMW => ({ ...ADAMW, ...change });

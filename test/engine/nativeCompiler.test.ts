@@ -9,6 +9,7 @@ import { loadLibrary } from '../../src/engine/native/library.js';
 import { openNative } from '../../src/engine/native/native.js';
 import { tf } from '../../src/ops/tf.js';
 import { modelCache } from '../../src/store/modelCache.js';
+import { counted } from './countedCache.js';
 import { engineOrNull } from './engines.js';
 import { tinyTraining } from './tinyTraining.js';
 
@@ -33,24 +34,6 @@ async function outcome(engine: Engine, cache?: ModelCache): Promise<unknown> {
   const state = await executable.getState();
   await executable.dispose();
   return { metrics, state };
-}
-
-/** A cache that counts what it had, and what it was given. */
-function counted(cache: ModelCache): ModelCache & { hits: number; saves: number } {
-  const seen = {
-    hits: 0,
-    saves: 0,
-    load: (key: string) => {
-      const bytes = cache.load(key);
-      if (bytes !== null) seen.hits++;
-      return bytes;
-    },
-    save: (key: string, bytes: Uint8Array) => {
-      seen.saves++;
-      cache.save(key, bytes);
-    },
-  };
-  return seen;
 }
 
 const triple: FunctionProgram = {

@@ -2,19 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Engine, Executable, StepProgram } from '../../src/engine/executable.js';
 import { ortEngine } from '../../src/engine/ort.js';
-import { hostArray, sizeOf, type HostArray, type HostTensors } from '../../src/engine/tensors.js';
-import { buildModel } from '../../src/models/buildModel.js';
-import { initialValue } from '../../src/models/params.js';
+import type { HostArray, HostTensors } from '../../src/engine/tensors.js';
 import { architectureNames, defaultDff, defaultPositions, leastLayers } from '../../src/models/registry.js';
 import type { ModelSetup, OptimizerSetup } from '../../src/store/record.js';
-import { makeOptimizer } from '../../src/train/optimizers.js';
-import { RANDOM_WORDS, tokenSpecs, trainingProgram } from '../../src/train/programs.js';
-import { paramKey } from '../../src/train/stateNames.js';
-import { stackRandomWords, stackScalars } from '../../src/train/stepRunner.js';
 import { engineOrNull } from './engines.js';
-import { eager, expectClose, uniformNumbers, type Tolerance } from './harness.js';
+import { eager, expectClose, type Tolerance } from './harness.js';
 import { joined, joinedSpecs, partOf } from './prefixed.js';
-import { ADAFACTOR, ADAMW } from './tinyTraining.js';
+import { ADAFACTOR, ADAMW, TINY_MODEL, trainingStep, type TinyTraining } from './tinyTraining.js';
 
 const native = await engineOrNull('native:cpu');
 
@@ -26,68 +20,23 @@ interface Training {
 
 const trainingOf = (preset: string, change: Partial<ModelSetup> = {}): Training => ({
   model: {
+    ...TINY_MODEL,
     preset,
     positions: defaultPositions(preset),
     vocabSize: 24,
     contextLength: 12,
     dModel: 16,
     nLayers: leastLayers(preset),
-    nHeads: 2,
     dHead: 8,
     dFf: defaultDff(preset, change.dModel ?? 16),
-    tiedEmbeddings: false,
-    init: 'small',
     ...change,
   },
   optimizer: ADAMW,
   batchSize: 2,
 });
 
-interface Step {
-  readonly program: StepProgram;
-  /** Initial values of parameters, zeros elsewhere. */
-  readonly state: HostTensors;
-  /** Inputs of consecutive steps, which depend on the number of the step alone. */
-  readonly inputs: (firstStep: number, stepCount: number) => HostTensors;
-}
-
-function stepOf({ model: setup, optimizer: optimizerSetup, batchSize }: Training): Step {
-  const model = buildModel(setup);
-  const optimizer = makeOptimizer(optimizerSetup);
-  const batch = { batchSize, contextLength: setup.contextLength };
-  const program = trainingProgram(model, optimizer, optimizerSetup.clipNorm, batch);
-  const state: Record<string, HostArray> = Object.fromEntries(
-    program.state.map(({ name, dtype, shape }) => [name, hostArray(dtype, sizeOf(shape))]),
-  );
-  for (const param of model.params) state[paramKey(param.name)] = initialValue(param, 3);
-  const draws = program.perStep.some(({ name }) => name === RANDOM_WORDS);
-  const tokens = (
-    shape: readonly number[],
-    stream: number,
-    firstStep: number,
-    stepCount: number,
-  ): Int32Array =>
-    Int32Array.from(
-      Array.from({ length: stepCount }, (_, i) => {
-        const next = uniformNumbers(1000 * stream + firstStep + i);
-        return Array.from({ length: sizeOf(shape) }, () => Math.floor(next() * setup.vocabSize));
-      }).flat(),
-    );
-  return {
-    program,
-    state,
-    inputs: (firstStep, stepCount) => ({
-      ...Object.fromEntries(
-        tokenSpecs(model, batch).map(({ name, shape }, stream) => [
-          name,
-          tokens(shape, stream, firstStep, stepCount),
-        ]),
-      ),
-      ...stackScalars(optimizer, firstStep, stepCount, () => 0.01),
-      ...(draws ? { [RANDOM_WORDS]: stackRandomWords(3, firstStep, stepCount) } : {}),
-    }),
-  };
-}
+const stepOf = ({ model, optimizer, batchSize }: Training): TinyTraining =>
+  trainingStep(model, optimizer, batchSize, 3);
 
 interface Outcome {
   readonly state: HostTensors;
@@ -101,7 +50,7 @@ interface CompiledStep {
 }
 
 async function compiledStep(
-  { program, state, inputs }: Step,
+  { program, state, inputs }: TinyTraining,
   threads: number,
   engine: Engine = native!,
 ): Promise<CompiledStep> {
@@ -158,7 +107,7 @@ const stepsTogether = (programs: readonly StepProgram[]): StepProgram => ({
   },
 });
 
-const joinedStep = (steps: readonly Step[]): Step => ({
+const joinedStep = (steps: readonly TinyTraining[]): TinyTraining => ({
   program: stepsTogether(steps.map(({ program }) => program)),
   state: joined(steps.map(({ state }) => state)),
   inputs: (firstStep, stepCount) => joined(steps.map(({ inputs }) => inputs(firstStep, stepCount))),

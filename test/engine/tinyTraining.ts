@@ -1,13 +1,13 @@
 /** Training steps of tiny models: real graphs, small enough for eager tfjs. */
 import type { StepProgram } from '../../src/engine/executable.js';
-import { sizeOf, type HostArray, type HostTensors } from '../../src/engine/tensors.js';
+import { hostArray, sizeOf, type HostArray, type HostTensors } from '../../src/engine/tensors.js';
 import { initialValue } from '../../src/models/params.js';
 import { buildModel } from '../../src/models/buildModel.js';
 import type { ModelSetup, OptimizerSetup } from '../../src/store/record.js';
 import { makeOptimizer } from '../../src/train/optimizers.js';
-import { trainingProgram } from '../../src/train/programs.js';
+import { RANDOM_WORDS, tokenSpecs, trainingProgram } from '../../src/train/programs.js';
 import { paramKey } from '../../src/train/stateNames.js';
-import { stackScalars } from '../../src/train/stepRunner.js';
+import { stackRandomWords, stackScalars } from '../../src/train/stepRunner.js';
 import { uniformNumbers } from './harness.js';
 
 /** The width of heads is a field of its own: here nHeads x dHead is not dModel. */
@@ -52,36 +52,48 @@ export interface TinyTraining {
   readonly inputs: (firstStep: number, stepCount: number) => HostTensors;
 }
 
-export function tinyTraining(
-  change: Partial<ModelSetup> = {},
-  optimizerSetup: OptimizerSetup = ADAMW,
-  seed = 3,
+/** A training step of any model, and what goes into it. */
+export function trainingStep(
+  setup: ModelSetup,
+  optimizerSetup: OptimizerSetup,
+  batchSize: number,
+  seed: number,
 ): TinyTraining {
-  const setup = { ...TINY_MODEL, ...change };
   const model = buildModel(setup);
   const optimizer = makeOptimizer(optimizerSetup);
-  const batch = { batchSize: BATCH_SIZE, contextLength: setup.contextLength };
+  const batch = { batchSize, contextLength: setup.contextLength };
   const program = trainingProgram(model, optimizer, optimizerSetup.clipNorm, batch);
   const state: Record<string, HostArray> = Object.fromEntries(
-    program.state.map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]),
+    program.state.map(({ name, dtype, shape }) => [name, hostArray(dtype, sizeOf(shape))]),
   );
   for (const param of model.params) state[paramKey(param.name)] = initialValue(param, seed);
-  const tokensPerStep = BATCH_SIZE * setup.contextLength;
+  const draws = program.perStep.some(({ name }) => name === RANDOM_WORDS);
   // Tokens of step n depend on n alone, however the steps are divided into calls.
-  const tokens = (stream: number, firstStep: number, stepCount: number): Int32Array =>
+  const tokens = (size: number, stream: number, firstStep: number, stepCount: number): Int32Array =>
     Int32Array.from(
       Array.from({ length: stepCount }, (_, i) => {
         const next = uniformNumbers(1000 * stream + firstStep + i);
-        return Array.from({ length: tokensPerStep }, () => Math.floor(next() * setup.vocabSize));
+        return Array.from({ length: size }, () => Math.floor(next() * setup.vocabSize));
       }).flat(),
     );
   return {
     program,
     state,
     inputs: (firstStep, stepCount) => ({
-      inputs: tokens(1, firstStep, stepCount),
-      targets: tokens(2, firstStep, stepCount),
+      ...Object.fromEntries(
+        tokenSpecs(model, batch).map(({ name, shape }, i) => [
+          name,
+          tokens(sizeOf(shape), i + 1, firstStep, stepCount),
+        ]),
+      ),
       ...stackScalars(optimizer, firstStep, stepCount, () => optimizerSetup.learningRate),
+      ...(draws ? { [RANDOM_WORDS]: stackRandomWords(3, firstStep, stepCount) } : {}),
     }),
   };
 }
+
+export const tinyTraining = (
+  change: Partial<ModelSetup> = {},
+  optimizerSetup: OptimizerSetup = ADAMW,
+  seed = 3,
+): TinyTraining => trainingStep({ ...TINY_MODEL, ...change }, optimizerSetup, BATCH_SIZE, seed);

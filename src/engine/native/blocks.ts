@@ -101,8 +101,8 @@ function follows(touches: readonly Touch[], before: readonly Touch[]): boolean {
 
 export interface Blocks {
   readonly blocks: readonly Block[];
-  /** Arrays that only one block touches, each part for itself: threads need room for one part each. */
-  readonly parts: ReadonlyMap<OnnxValue, { readonly batch: number }>;
+  /** Arrays that only one block touches, each of so many parts for itself: threads need room for one part each. */
+  readonly parts: ReadonlyMap<OnnxValue, number>;
 }
 
 /** The units of a graph in blocks, in the same order. */
@@ -142,12 +142,12 @@ export function blocksOf(
         const { root } = finder.layout(value);
         readers.set(root, (readers.get(root) ?? new Set()).add(block));
       }
-  const parts = new Map<OnnxValue, { batch: number }>();
+  const parts = new Map<OnnxValue, number>();
   blocks.forEach((block, i) => {
     for (const { root, isWritten } of touched[i]!) {
       const isOnly = isWritten && readers.get(root)!.size === 1 && !isOutside(root);
       if (isOnly && touched[i]!.every((touch) => touch.root !== root || touch.isLocal))
-        parts.set(root, { batch: block.batch });
+        parts.set(root, block.batch);
     }
   });
   return { blocks, parts };

@@ -25,14 +25,15 @@ const WISHED_FLAGS = [
   ...(arch() === 'x64' ? ['-march=native', '-mprefer-vector-width=512'] : ['-mcpu=native']),
 ];
 
-/** What of the machine decides the library besides its source. */
+/** What decides the library besides the C of the step: machine, compiler and the headers that are included. */
 export function machineKey({ command, version }: Compiler): string {
   const flags =
     platform() === 'linux'
       ? (/^(flags|Features).*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '')
       : '';
   const model = cpus()[0]?.model ?? '';
-  const parts = [command, version, NEEDED_FLAGS, WISHED_FLAGS, platform(), arch(), model, flags];
+  const machine = [platform(), arch(), model, flags];
+  const parts = [command, version, NEEDED_FLAGS, WISHED_FLAGS, ...machine, headerText()];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
@@ -121,7 +122,7 @@ async function keptOrMade(
   cache: ModelCache | undefined,
 ): Promise<ProductObject> {
   const key = createHash('sha256')
-    .update(`product ${machineKey(compiler)} ${headerText()}`)
+    .update(`product ${machineKey(compiler)}`)
     .digest('hex');
   const kept = cache?.load(key) ?? null;
   if (kept !== null) return { bytes: kept, isKept: true };

@@ -1,11 +1,10 @@
 /** Larger ONNX operations as the elementwise ones and reductions that they consist of, which are then joined into loops. */
-import { typedArray, type GraphBuilder, type OnnxValue } from '../onnx/graph.js';
+import { typedArray, wholeNumbers, type GraphBuilder, type OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleContext, RuleSet } from '../passes/rewrite.js';
 import { sizeOf } from '../tensors.js';
 import { isProduct, resultMatrix } from './matrices.js';
 import { contiguous } from './views.js';
 
-const numbers = (value: OnnxValue): number[] => Array.from(value.constant as BigInt64Array, Number);
 const floats = (value: { attrs: Readonly<Record<string, unknown>> }, name: string): number =>
   (value.attrs[name] as { readonly float: number }).float;
 
@@ -41,7 +40,9 @@ const reduction =
   (op: string): Rule =>
   ({ builder, node, inputs }) => {
     const x = inputs[0]!;
-    const axes = [...new Set(numbers(inputs[1]!).map((axis) => positive(axis, x)))].sort((a, b) => a - b);
+    const axes = [...new Set(wholeNumbers(inputs[1]!).map((axis) => positive(axis, x)))].sort(
+      (a, b) => a - b,
+    );
     const counted = sizeOf(axes.map((axis) => x.shape[axis]!));
     const operand = op === 'ReduceSumSquare' ? builder.binary('Mul', x, x) : x;
     const plain = op === 'ReduceMean' || op === 'ReduceSumSquare' ? 'ReduceSum' : op;

@@ -5,7 +5,7 @@ import { NEXT } from '../onnx/encode.js';
 import type { OnnxGraph, OnnxValue } from '../onnx/graph.js';
 import { sizeOf, type TensorSpec } from '../tensors.js';
 import type { Blocks } from './blocks.js';
-import { type Unit } from './fuse.js';
+import type { Unit } from './fuse.js';
 import { sourceOf } from './operands.js';
 import type { Layout } from './layout.js';
 
@@ -146,7 +146,7 @@ export function planMemory(
       if (!constants.includes(root)) constants.push(root);
       return;
     }
-    const batch = parts.get(root)?.batch;
+    const batch = parts.get(root);
     const bytes = batch === undefined ? aligned(bytesOf(root)) : threads * aligned(bytesOf(root) / batch);
     const block = blocks.get(root) ?? { bytes, first: index, last: index, at: 0 };
     block.first = Math.min(block.first, index);
@@ -165,7 +165,7 @@ export function planMemory(
   const arenaBytes = packed([...blocks.values(), ...partialBlocks.values()]);
   const inArena = ({ at, bytes }: Block): Place => ({ area: 'arena', at, bytes });
   for (const [root, block] of blocks) {
-    const batch = parts.get(root)?.batch;
+    const batch = parts.get(root);
     const part =
       batch === undefined
         ? {}

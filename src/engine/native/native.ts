@@ -2,11 +2,11 @@
  * The engine native:cpu: a traced step as one C file, in which elementwise work is joined into loops, made into a library by the
  * system's compiler. Its memory is its own, so that nothing but inputs and metrics is copied at a call.
  */
-import { createHash } from 'node:crypto';
 import { cpuModel } from '../cpu.js';
 import { EngineError, requirePrecision } from '../engineError.js';
 import type { Engine, EngineOptions, Executable, ExecutableFunction, StepProgram } from '../executable.js';
 import { modelKey } from '../modelKey.js';
+import { nextTurn } from '../nextTurn.js';
 import { traceStep } from '../stepGraph.js';
 import {
   checkLength,
@@ -23,7 +23,7 @@ import { findCompiler, type Compiler } from './compiler.js';
 import { loadLibrary, type Library } from './library.js';
 import { laidOut, stepLayout, type StepLayout } from './memory.js';
 import { placesOf, type Places } from './places.js';
-import { headerText, stepSource } from './source.js';
+import { stepSource } from './source.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -43,8 +43,7 @@ async function libraryOf(
   options: EngineOptions,
   compiler: Compiler,
 ): Promise<Library> {
-  const headers = createHash('sha256').update(headerText()).digest('hex');
-  const form = `native ${machineKey(compiler)} ${headers} ${JSON.stringify(step)}`;
+  const form = `native ${machineKey(compiler)} ${JSON.stringify(step)}`;
   const key = options.cache === undefined ? null : modelKey(graph, form, options);
   const places = placesOf(options.cache?.folder);
   const kept = key === null ? null : await loaded(options.cache!.load(key), places);
@@ -58,12 +57,6 @@ async function libraryOf(
   if (key !== null) options.cache!.save(key, bytes);
   return loadLibrary(bytes, places);
 }
-
-/**
- * A call keeps its thread until it is done. Between two of them messages are to be read: the one that says to stop, for one.
- * Awaiting what is there already would not let any in.
- */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 class NativeExecutable implements Executable {
   private readonly program: StepProgram;

@@ -2,7 +2,7 @@
  * What nodes are to a loop over rows, and how they come by their operands in it: as numbers in the text, as variables of the same
  * loop, or from memory.
  */
-import { uniformValue, type OnnxNode, type OnnxValue } from '../onnx/graph.js';
+import { uniformValue, wholeNumbers, type OnnxDType, type OnnxNode, type OnnxValue } from '../onnx/graph.js';
 import { sizeOf } from '../tensors.js';
 import type { Layout } from './layout.js';
 import {
@@ -21,7 +21,7 @@ export type Role = 'full' | 'scalar' | 'rowReduction' | 'columnReduction' | 'tot
 
 /** How a node of a loop comes by an operand. */
 export type Operand =
-  | { readonly kind: 'literal'; readonly value: number }
+  | { readonly kind: 'literal'; readonly value: number; readonly dtype: OnnxDType }
   | { readonly kind: 'variable'; readonly value: OnnxValue; readonly isScalar: boolean }
   | {
       readonly kind: 'memory';
@@ -48,10 +48,8 @@ export function fixedColumns(node: OnnxNode): number | null {
 
 /** Whether a sum leaves the last axes. */
 function isByColumn(node: OnnxNode): boolean {
-  const axes = Array.from(node.inputs[1]!.constant as BigInt64Array, Number);
   const { shape } = node.inputs[0]!;
-  const reducedSizes = axes.map((axis) => shape[axis]!);
-  const first = axes.find((_, i) => reducedSizes[i] !== 1) ?? 0;
+  const first = wholeNumbers(node.inputs[1]!).find((axis) => shape[axis] !== 1) ?? 0;
   return sizeOf(shape.slice(0, first)) === 1;
 }
 
@@ -128,7 +126,7 @@ export class OperandFinder {
   ): Operand | null {
     const value = node.inputs[index]!;
     const uniform = uniformValue(value);
-    if (uniform !== null) return { kind: 'literal', value: uniform };
+    if (uniform !== null) return { kind: 'literal', value: uniform, dtype: value.dtype };
     const shape = spreadShape(node, index);
     const isScalarNode = sizeOf(shape) !== rows * columns;
     const source = sourceOf(value);

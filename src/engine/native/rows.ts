@@ -3,11 +3,10 @@
  * it sums up is known to the next. Values that later stages need again wait in a buffer as long as a row.
  */
 import type { OnnxDType, OnnxNode, OnnxValue } from '../onnx/graph.js';
-import { BYTES } from '../onnx/liveness.js';
 import { sizeOf } from '../tensors.js';
-import { aligned } from './memory.js';
+import { laidOut } from './memory.js';
 import { ARRAY_TYPE, expressionOf, literal, variableType } from './expressions.js';
-import { type RowLoop } from './fuse.js';
+import type { RowLoop } from './fuse.js';
 import {
   operandCount,
   resultAccess,
@@ -35,10 +34,20 @@ export interface RowFunction {
   /** Room that a thread needs beside its stack. */
   readonly scratchFloats: number;
   /** Sums over all rows, of which threads have a part each: to be added up after the loop. */
-  readonly sums: readonly { readonly node: OnnxNode; readonly operator: Operator; readonly length: number }[];
+  readonly sums: readonly RowSum[];
+  /** Bytes of one thread's parts of all sums. */
+  readonly sumBytes: number;
 }
 
-export type Operator = '+' | '*' | 'max' | 'min';
+export interface RowSum {
+  readonly value: OnnxValue;
+  readonly operator: Operator;
+  readonly length: number;
+  /** Bytes from the first of a thread's parts to this one. */
+  readonly at: number;
+}
+
+type Operator = '+' | '*' | 'max' | 'min';
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
   ReduceSum: '+',
@@ -48,9 +57,9 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   PickAt: '+',
 };
 
-export const operatorOf = (node: OnnxNode): Operator => OPERATORS[node.op]!;
+const operatorOf = (node: OnnxNode): Operator => OPERATORS[node.op]!;
 
-export function startOf(operator: Operator, dtype: OnnxDType): string {
+function startOf(operator: Operator, dtype: OnnxDType): string {
   if (operator === '+') return literal(0, dtype);
   if (operator === '*') return literal(1, dtype);
   if (dtype === 'float32') return operator === 'max' ? '(-INFINITY)' : 'INFINITY';
@@ -168,7 +177,7 @@ class RowWriter {
   private read(operand: Operand, stage: number): string {
     switch (operand.kind) {
       case 'literal':
-        return literal(operand.value, 'float32');
+        return literal(operand.value, operand.dtype);
       case 'memory': {
         const { value, access } = operand;
         const pointer = this.row(value, access, 'read');
@@ -201,14 +210,8 @@ class RowWriter {
       : null;
   }
 
-  private literalOf(operand: Operand, node: OnnxNode, index: number, stage: number): string {
-    return operand.kind === 'literal'
-      ? literal(operand.value, node.inputs[index]!.dtype)
-      : this.read(operand, stage);
-  }
-
   private valueOf(node: OnnxNode, stage: number): string {
-    const x = this.operands(node).map((operand, i) => this.literalOf(operand, node, i, stage));
+    const x = this.operands(node).map((operand) => this.read(operand, stage));
     if (node.op === 'AddAt') return `${x[0]} + ((int)c == (int)${x[1]} ? ${x[2]} : 0)`;
     if (node.op === 'PickAt') return `((int)c == (int)${x[1]} ? ${x[0]} : 0)`;
     return operandCount(node) === node.inputs.length ? expressionOf(node, x) : x[0]!;
@@ -366,22 +369,22 @@ class RowWriter {
       ...end,
       '}',
     ].join('\n');
+    const values = sums.map((node) => node.outputs[0]!);
+    const { offsets, bytes } = laidOut(values);
     return {
       text,
       arguments: this.arguments,
       scratchFloats: buffers.scratchFloats,
-      sums: sums.map((node) => ({
-        node,
+      sums: sums.map((node, i) => ({
+        value: values[i]!,
         operator: operatorOf(node),
-        length: sizeOf(node.outputs[0]!.shape),
+        length: sizeOf(values[i]!.shape),
+        at: offsets[i]!,
       })),
+      sumBytes: bytes,
     };
   }
 }
-
-/** Bytes of one thread's part of each sum of a loop, one after the other. */
-export const partialBytes = ({ sums }: RowFunction): number =>
-  sums.reduce((bytes, { node, length }) => bytes + aligned(length * BYTES[node.outputs[0]!.dtype]), 0);
 
 export const writeRows = (
   loop: RowLoop,

@@ -1,5 +1,5 @@
 /** Operations that are not loops over rows: rows picked by index and added up by index, running sums, largest elements. */
-import { uniformValue, type OnnxNode, type OnnxValue } from '../onnx/graph.js';
+import { uniformValue, wholeNumbers, type OnnxNode, type OnnxValue } from '../onnx/graph.js';
 import { EngineError } from '../engineError.js';
 import { rowSums } from '../passes/oneThread.js';
 import { sizeOf } from '../tensors.js';
@@ -138,7 +138,7 @@ const alone = (lines: string[]): string[] => ['if (thread == 0) {', ...lines, '}
 const cumSum: Writer = (context) => {
   const { node } = context;
   const x = node.inputs[0]!;
-  const axis = Number((node.inputs[1]!.constant as BigInt64Array)[0]);
+  const axis = wholeNumbers(node.inputs[1]!)[0]!;
   const [before, length, after] = around(x, axis);
   const type = ARRAY_TYPE[x.dtype];
   const place = node.attrs['reverse'] === 1 ? `${length - 1} - i` : 'i';
@@ -216,7 +216,7 @@ const tile: Writer = (context) => {
 const pad: Writer = (context) => {
   const [x, pads, filler] = context.node.inputs as [OnnxValue, OnnxValue, OnnxValue?];
   const { shape } = context.node.outputs[0]!;
-  const before = Array.from(pads.constant as BigInt64Array, Number);
+  const before = wholeNumbers(pads);
   const coordinates = shape.map(
     (size, dim) => `const long i${dim} = e / ${sizeOf(shape.slice(dim + 1))} % ${size} - ${before[dim]}L;`,
   );

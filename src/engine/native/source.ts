@@ -11,18 +11,10 @@ import { unitsOf, type RowLoop, type Unit } from './fuse.js';
 import { OperandFinder } from './operands.js';
 import { layoutOf, type Layout } from './layout.js';
 import { isProduct } from './matrices.js';
-import {
-  aligned,
-  arraysOf,
-  laidOut,
-  planMemory,
-  type MemoryPlan,
-  type Place,
-  type StepLayout,
-} from './memory.js';
+import { arraysOf, laidOut, planMemory, type MemoryPlan, type Place, type StepLayout } from './memory.js';
 import { prepared } from './prepare.js';
 import { writeOneProduct, writeProduct, type ProductContext } from './products.js';
-import { accumulated, partialBytes, writeRows, type RowFunction } from './rows.js';
+import { accumulated, writeRows, type RowFunction, type RowSum } from './rows.js';
 import { writeSingle } from './singles.js';
 import { storedValues } from './stored.js';
 import { trianglesOf, type TriangleFinder } from './triangles.js';
@@ -89,7 +81,7 @@ class SourceWriter {
       if (unit.kind === 'rows') this.loops.set(unit, writeRows(unit, finder, this.triangles, isStored));
     const partsOf = (unit: Unit): number => {
       const loop = this.loops.get(unit);
-      return loop === undefined || threads === 1 ? 0 : threads * partialBytes(loop);
+      return loop === undefined || threads === 1 ? 0 : threads * loop.sumBytes;
     };
     this.memory = planMemory(graph, blocks, threads, this.layout, step, isStored, partsOf);
   }
@@ -136,37 +128,33 @@ class SourceWriter {
     const name = this.functions.get(loop.text) ?? `rows_${this.functions.size}`;
     this.functions.set(loop.text, name);
     const partials = this.memory.partials.get(unit);
-    const threadBytes = partialBytes(loop);
-    const partAt = new Map<OnnxValue, number>();
-    let at = 0;
-    for (const { node, length } of loop.sums) {
-      partAt.set(node.outputs[0]!, at);
-      at += aligned(length * BYTES[node.outputs[0]!.dtype]);
-    }
+    const { sums, sumBytes } = loop;
+    const partOf = ({ at }: RowSum): number => partials!.at + at;
     const given = loop.arguments.map(({ value, use, offset }) => {
       const start = offset === 0 ? '' : ` + ${offset}L`;
       if (use !== 'partial') return `${this.pointer(this.place(value), value)}${start}`;
       if (partials === undefined) return this.pointerTo(this.layout(value));
-      return `(${ARRAY_TYPE[value.dtype]} *)(x->arena + ${partials.at + partAt.get(value)!} + thread * ${threadBytes}L)`;
+      const sum = sums.find((each) => each.value === value)!;
+      return `(${ARRAY_TYPE[value.dtype]} *)(x->arena + ${partOf(sum)} + thread * ${sumBytes}L)`;
     });
     const part = unit.rows / batch;
     const rows = batch === 1 ? `FROM(${unit.rows}), TO(${unit.rows})` : `b * ${part}L, (b + 1) * ${part}L`;
     this.lines.push(`${name}(${rows}, x->scratch, ${given.join(', ')});`);
     if (partials === undefined) return;
     this.barrier();
-    for (const { node, operator, length } of loop.sums) {
-      const value = node.outputs[0]!;
+    for (const sum of sums) {
+      const { value, operator, length } = sum;
       const type = ARRAY_TYPE[value.dtype];
       this.lines.push(
         `for (long c = FROM(${length}); c < TO(${length}); c++) {`,
-        `const ${type} *part = (const ${type} *)(x->arena + ${partials.at + partAt.get(value)!}) + c;`,
+        `const ${type} *part = (const ${type} *)(x->arena + ${partOf(sum)}) + c;`,
         `${type} sum = part[0];`,
-        `for (int t = 1; t < THREADS; t++) { const ${type} next = part[t * ${threadBytes / BYTES[value.dtype]}L]; ${accumulated(operator, 'sum', 'next')} }`,
+        `for (int t = 1; t < THREADS; t++) { const ${type} next = part[t * ${sumBytes / BYTES[value.dtype]}L]; ${accumulated(operator, 'sum', 'next')} }`,
         `(${this.pointerTo(this.layout(value))})[c] = sum;`,
         '}',
       );
     }
-    const written = loop.sums.map(({ node }) => this.place(this.layout(node.outputs[0]!).root));
+    const written = sums.map(({ value }) => this.place(this.layout(value).root));
     this.waits.note([partials], written);
   }
 

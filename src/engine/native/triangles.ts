@@ -4,7 +4,6 @@
  */
 import type { OnnxGraph, OnnxNode, OnnxValue } from '../onnx/graph.js';
 import { sameShape } from '../tensors.js';
-import { isProduct } from './matrices.js';
 import { readersOf } from './layout.js';
 
 /** Whatever is added to a number this far below zero, its exponential is 0 in f32. */
@@ -84,18 +83,8 @@ export function trianglesOf(graph: OnnxGraph): TriangleFinder {
     const flag = (name: string): boolean => product.attrs[name] === 1;
     const [a, b] = product.inputs as [OnnxValue, OnnxValue];
     const triangles: Triangles = {
-      left:
-        isProduct(product) && zero.has(a) && !flag('transBatchA')
-          ? flag('transA')
-            ? 'upper'
-            : 'lower'
-          : null,
-      right:
-        isProduct(product) && zero.has(b) && !flag('transBatchB')
-          ? flag('transB')
-            ? 'lower'
-            : 'upper'
-          : null,
+      left: zero.has(a) && !flag('transBatchA') ? (flag('transA') ? 'upper' : 'lower') : null,
+      right: zero.has(b) && !flag('transBatchB') ? (flag('transB') ? 'lower' : 'upper') : null,
       isResultLower:
         isSquare(product.outputs[0]!) && product.attrs['perm'] === undefined && isUnread(product.outputs[0]!),
     };

@@ -2,7 +2,7 @@
  * Where the elements of a value lie: another array read in another order. Reshapes, transposes, slices, broadcasts and shifts
  * in time become views and move no data; whoever reads them steps over memory accordingly.
  */
-import type { OnnxNode, OnnxValue } from '../onnx/graph.js';
+import { wholeNumbers, type OnnxNode, type OnnxValue } from '../onnx/graph.js';
 import { sizeOf, type Shape } from '../tensors.js';
 
 /** So many steps of so many elements each. */
@@ -100,13 +100,11 @@ export function broadcast(view: View, from: Shape, to: Shape): View | null {
   return { ...view, factors: merged(factors) };
 }
 
-const numbers = (value: OnnxValue): number[] => Array.from(value.constant as BigInt64Array, Number);
-
 /** Rows that a Pad moves everything by, zeros coming in at one end and rows going out at the other; null for other Pads. */
 function paddedShift({ inputs }: OnnxNode): number | null {
   if (inputs.length > 2) return null;
   const { shape } = inputs[0]!;
-  const pads = numbers(inputs[1]!);
+  const pads = wholeNumbers(inputs[1]!);
   const [before, after] = [pads[0]!, pads[shape.length]!];
   const others = pads.filter((_, i) => i !== 0 && i !== shape.length);
   return before === -after && others.every((pad) => pad === 0) ? before * sizeOf(shape.slice(1)) : null;
@@ -132,7 +130,7 @@ export function viewThrough(node: OnnxNode, output: OnnxValue, input: View): Vie
     case 'Pad':
       return isContiguous(input) ? { ...input, shift: paddedShift(node)! } : null;
     case 'Slice': {
-      const [starts, ends, axes] = node.inputs.slice(1).map(numbers) as [number[], number[], number[]];
+      const [starts, ends, axes] = node.inputs.slice(1).map(wholeNumbers) as [number[], number[], number[]];
       return axes.reduce<{ view: View | null; shape: Shape }>(
         ({ view, shape: before }, axis, i) => ({
           view: view && sliced(view, before, axis, starts[i]!, ends[i]! - starts[i]!),

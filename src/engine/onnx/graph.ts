@@ -215,6 +215,10 @@ export function liveGraph(graph: OnnxGraph): { graph: OnnxGraph; uses: Map<OnnxV
   return { graph: { ...graph, nodes: nodes.reverse() }, uses };
 }
 
+/** The axes, sizes or places that a constant input of a node lists. */
+export const wholeNumbers = ({ constant }: OnnxValue): number[] =>
+  Array.from(constant as BigInt64Array, Number);
+
 /** What `uniformValue` has found of constants, since rules ask for the same ones again and again. */
 const uniformConstants = new WeakMap<OnnxData, number | null>();
 

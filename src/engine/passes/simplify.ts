@@ -1,6 +1,6 @@
 /** Pass 1: what can be seen to be superfluous. Identities, chains of reshapes and transposes, broadcasts made too early. */
 import { sameShape, broadcastShape, sizeOf } from '../tensors.js';
-import { uniformValue, type OnnxValue } from '../onnx/graph.js';
+import { uniformValue, wholeNumbers, type OnnxValue } from '../onnx/graph.js';
 import type { Rule, RuleContext, RuleSet } from './rewrite.js';
 
 const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
@@ -129,7 +129,7 @@ const sameType: Rule = ({ node, inputs }) =>
 
 /** Reducing dimensions of 1 is a reshape. */
 const reduceNothing: Rule = ({ builder, node, inputs }) => {
-  const axes = Array.from(inputs[1]!.constant as BigInt64Array, Number);
+  const axes = wholeNumbers(inputs[1]!);
   return axes.every((axis) => inputs[0]!.shape[axis] === 1)
     ? [builder.reshape(inputs[0]!, node.outputs[0]!.shape)]
     : null;
