@@ -19,7 +19,7 @@ describe.skipIf(!existsSync(CHROMIUM) || !IS_BUILT)(
     let browser: Browser;
     const complaints: string[] = [];
     beforeAll(async () => {
-      folder = tinyFolder([0, 1], 6e9);
+      folder = tinyFolder([0, 1], 2e10);
       mkdirSync(join(folder, 'results'));
       server = await startServer({ resultsDir: join(folder, 'results'), port: 0, clientDir: CLIENT });
       browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
